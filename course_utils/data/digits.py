@@ -1,0 +1,108 @@
+"""MNIST and Fashion-MNIST through torchvision, and scikit-learn's small digits where neither can be had."""
+
+import gzip
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from torchvision import datasets
+
+from course_utils.data.download import NotAvailable, download, verify
+from course_utils.data.locate import DOWNLOADS, find
+
+# torchvision pins each file's MD5 sum and knows these mirrors; ours come after them.
+_SETS = {"MNIST": datasets.MNIST, "FashionMNIST": datasets.FashionMNIST}
+_MORE_MIRRORS = {
+    "MNIST": ["https://storage.googleapis.com/cvdf-datasets/mnist/"],
+    "FashionMNIST": ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"],
+}
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Grey images with labels.
+
+    Attributes:
+        source: what was really loaded: "MNIST", "FashionMNIST", or "digits8x8" for scikit-learn's.
+        images: uint8 [count, 28, 28], 0 (black) to 255 (white).
+        labels: int64 [count], 0 to 9.
+        classes: the ten names, in the order of the labels.
+    """
+
+    source: str
+    images: torch.Tensor
+    labels: torch.Tensor
+    classes: tuple[str, ...]
+
+
+def load_images(name: Literal["MNIST", "FashionMNIST"]) -> tuple[ImageSet, ImageSet]:
+    """Load the training set (60,000 images) and the test set (10,000), and say in one line where they come from.
+
+    The four `.gz` files are looked for in `$COURSE_DATA/<name>/raw`, then in `data/<name>/raw`, then downloaded there.
+    Where that is not possible, scikit-learn's 1,797 real handwritten digits, 8×8 pixels enlarged to 28×28, stand in
+    for either set (1,297 to train on, 500 to test).
+
+    Raises:
+        ValueError: the name is unknown, `$COURSE_DATA` names no folder, or a file is damaged.
+    """
+    if name not in _SETS:
+        raise ValueError(f"name is {name!r}; it must be one of {', '.join(_SETS)}")
+    try:
+        files = [_found_or_downloaded(name, file, md5) for file, md5 in _SETS[name].resources]
+    except NotAvailable:
+        print(
+            f"No {name} here: it is not in $COURSE_DATA or data/ and could not be downloaded. "
+            "scikit-learn's handwritten digits (8×8, enlarged to 28×28) stand in for it."
+        )
+        return small_digits()
+    train, test = _read(name, files)
+    folder = files[0].parent.parent.parent
+    where = "data/" if folder == DOWNLOADS else "$COURSE_DATA"
+    print(f"{name} from {where}: {len(train.images):,} training and {len(test.images):,} test images.")
+    return train, test
+
+
+def small_digits() -> tuple[ImageSet, ImageSet]:
+    """scikit-learn's handwritten digits as 28×28 images: 1,297 for training, 500 for the test, no download needed.
+
+    They are the test part of "Optical recognition of handwritten digits" (E. Alpaydin and C. Kaynak, UCI Machine
+    Learning Repository, 1998, https://doi.org/10.24432/C50P49). The split is a fixed shuffle.
+    """
+    pixels, labels = load_digits(return_X_y=True)
+    small = (pixels.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)  # the originals are grey levels 0 to 16
+    large = np.stack([np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR)) for image in small])
+    order = np.random.default_rng(0).permutation(len(large))
+    classes = tuple(str(digit) for digit in range(10))
+    train, test = (
+        ImageSet("digits8x8", torch.from_numpy(large[part]), torch.from_numpy(labels[part].astype(np.int64)), classes)
+        for part in (order[:-500], order[-500:])
+    )
+    return train, test
+
+
+def _found_or_downloaded(name: str, file: str, md5: str) -> Path:
+    relative = Path(name) / "raw" / file
+    if (path := find(relative)) is not None:
+        return verify(path, md5)
+    mirrors = [*_SETS[name].mirrors, *_MORE_MIRRORS[name]]
+    return download([mirror + file for mirror in mirrors], DOWNLOADS / relative, md5)
+
+
+def _read(name: str, files: list[Path]) -> tuple[ImageSet, ImageSet]:
+    """Let torchvision parse the files. They are unpacked aside, so a shared, read-only data folder stays untouched."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / name / "raw"
+        raw.mkdir(parents=True)
+        for file in files:
+            with gzip.open(file) as packed, (raw / file.stem).open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked)
+        parts = [_SETS[name](folder, train=train) for train in (True, False)]
+    classes = tuple(name.split(" - ")[0] for name in parts[0].classes)
+    train, test = (ImageSet(name, part.data, part.targets, classes) for part in parts)
+    return train, test

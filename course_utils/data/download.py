@@ -1,0 +1,101 @@
+"""Fetch one file: several mirrors, a pinned checksum, a progress bar, and no start from zero after an interruption."""
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+CHUNK_BYTES = 1 << 16
+
+
+class NotAvailable(OSError):
+    """No mirror could be reached, or none had the right file."""
+
+
+def md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def verify(path: Path, md5: str) -> Path:
+    """Return `path` if its content has this MD5 sum.
+
+    Raises:
+        ValueError: the file is damaged or has been altered. It is left as it is.
+    """
+    found = md5_of(path)
+    if found != md5:
+        raise ValueError(
+            f"{path} is damaged or has been altered: its MD5 sum is {found}, the published one is {md5}. "
+            "Delete or replace this file, then run the cell again."
+        )
+    return path
+
+
+def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 10.0) -> Path:
+    """Fetch `target` from the first mirror that delivers it whole.
+
+    The bytes go to `<target>.part`. `target` appears only when its checksum is right, so a file under its own name is
+    always whole; a later call continues the `.part` file where the last one stopped.
+
+    Args:
+        urls: the same file on several mirrors, in the order to try them.
+        target: where the file goes. Must not exist.
+        md5: the published MD5 sum, in hexadecimal.
+        timeout_s: how long a mirror may stay silent.
+
+    Raises:
+        FileExistsError: `target` exists already.
+        NotAvailable: no mirror delivered it, or the folder cannot be written; the message says what each one answered.
+    """
+    if target.exists():
+        raise FileExistsError(f"{target} exists already and is not overwritten.")
+    part = target.with_name(target.name + ".part")
+    answers = []
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for url in urls:
+            try:
+                _fetch(url, part, timeout_s)
+            except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+                answers.append(f"{url}: {error}")
+                continue
+            if md5_of(part) == md5:
+                os.replace(part, target)
+                return target
+            part.unlink()  # ours, and wrong from the start or wrongly continued: the next mirror begins anew
+            answers.append(f"{url}: the content does not have the MD5 sum {md5}")
+    except OSError as error:
+        answers.append(f"{target.parent} cannot be written: {error}")
+    raise NotAvailable(f"{target.name} could not be downloaded.\n" + "\n".join(answers))
+
+
+def _fetch(url: str, part: Path, timeout_s: float) -> None:
+    """Append what is missing of `url` to `part`."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urllib.request.urlopen(request, timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is missing; the checksum decides
+        raise
+    with answer:
+        continued = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+        expected = int(answer.headers.get("Content-Length", 0))
+        with (
+            part.open("ab" if continued else "wb") as file,
+            tqdm(total=expected or None, unit="B", unit_scale=True, desc=part.stem, leave=False) as bar,
+        ):
+            received = 0
+            while chunk := answer.read(CHUNK_BYTES):
+                file.write(chunk)
+                received += len(chunk)
+                bar.update(len(chunk))
+    if received < expected:
+        raise ConnectionError(f"the connection broke after {received} of {expected} bytes")

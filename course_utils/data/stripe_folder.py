@@ -1,0 +1,64 @@
+"""A folder of `<index>_<label>.png` images as a PyTorch data set."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch.utils.data import Dataset
+
+_NAME = re.compile(r"(\d+)_([01])\.png")
+
+
+class StripeFolder(Dataset):
+    """Stripe images in the order of their index; the label is read from the file's name.
+
+    Args:
+        root: the folder with the images. Other files than `.png`, such as a CSV listing, are no part of the set.
+        transform: what is done with each image, for example `torchvision.transforms.ToTensor()`.
+
+    Raises:
+        NotADirectoryError: `root` is no folder.
+        ValueError: the folder has no PNG, or one whose name is not `<index>_<label>.png` with label 0 or 1, or two
+            with one index. The message names the file.
+    """
+
+    def __init__(self, root: str | Path, transform: Callable[[Image.Image], Any] | None = None):
+        self.root = Path(root)
+        self.transform = transform
+        if not self.root.is_dir():
+            raise NotADirectoryError(f"{self.root} is not a folder. Make one with course_utils.data.stripes.write_stripes.")
+        self._files: list[tuple[int, int, Path]] = sorted(self._parse(path) for path in self.root.glob("*.png"))
+        if not self._files:
+            raise ValueError(f"{self.root} has no PNG images. Was it written by write_stripes, or is it another folder?")
+        for (index, _, path), (next_index, _, next_path) in zip(self._files, self._files[1:], strict=False):
+            if index == next_index:
+                raise ValueError(f"{path.name} and {next_path.name} in {self.root} claim the same index; remove one")
+
+    @staticmethod
+    def _parse(path: Path) -> tuple[int, int, Path]:
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise ValueError(
+                f"{path} is misnamed: an image is called <index>_<label>.png with label 0 (horizontal) or 1 (vertical), "
+                "for example 3_0.png. Rename it or move it elsewhere."
+            )
+        return int(match[1]), int(match[2]), path
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, position: int) -> tuple[Any, int]:
+        """The image at this position (grey, transformed if a transform is given) and its label.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        _, label, path = self._files[position]
+        try:
+            with Image.open(path) as file:
+                image = file.convert("L")
+        except (OSError, SyntaxError) as error:  # PIL reports some broken PNGs as a SyntaxError
+            raise ValueError(f"{path} is damaged and cannot be read ({error}). Replace it or write the set anew.") from error
+        return (self.transform(image) if self.transform else image), label

@@ -1,0 +1,134 @@
+"""The results of the course: one small JSON file a record, written by the run that measured it, read by tables."""
+
+import importlib.metadata
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from scipy.stats import binomtest
+
+from course_utils.data.locate import COURSE_ROOT
+
+RESULTS = COURSE_ROOT / "data" / "results"
+SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(encoding="utf-8"))
+
+
+def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
+    """The 95 % Wilson interval of an accuracy measured on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    interval = binomtest(round(accuracy * count), count).proportion_ci(0.95, method="wilson")
+    return interval.low, interval.high
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The installed versions of these packages."""
+    return {package: importlib.metadata.version(package) for package in packages}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured result. `record.schema.json` says what each field means and may hold."""
+
+    lesson: str
+    task: str
+    model: str
+    data: Mapping[str, Any]
+    seed: int
+    config: Mapping[str, Any]
+    accuracy: float
+    baseline: Mapping[str, Any]
+    parameters: int
+    dense: float
+    multiply_accumulates: float
+    accumulates: float = 0.0
+    spikes: float = 0.0
+    time_steps: int = 1
+    bits: int = 32
+    versions: Mapping[str, str] = field(default_factory=lambda: versions("torch"))
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        return accuracy_interval(self.accuracy, self.data["test"])
+
+    @property
+    def file_name(self) -> str:
+        """Made of what identifies a run, so that a repeated run replaces its own record and no other."""
+        parts = (self.lesson, self.task, self.model, self.data["source"])
+        return "-".join(re.sub(r"[^a-z0-9_]+", "_", part.lower()).strip("_") for part in parts) + f"-seed{self.seed}.json"
+
+
+def write(record: Record, folder: Path = RESULTS) -> Path:
+    """Check a record and write it.
+
+    Raises:
+        ValueError: the record does not fit the schema; the message names the field. Nothing is written.
+    """
+    content = asdict(record) | {"accuracy_interval": list(record.accuracy_interval)}
+    _validate(content, "this record")
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.write("\n")
+    Path(unfinished).chmod(0o644)
+    os.replace(unfinished, folder / record.file_name)
+    return folder / record.file_name
+
+
+def read(lesson: str | None = None, folder: Path = RESULTS) -> list[Record]:
+    """All records, or those of one lesson, in the order of their file names.
+
+    Raises:
+        ValueError: a file is no record; the message names the file and the field.
+    """
+    records = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON ({error}). Remove it, or run its lesson again.") from error
+        _validate(content, str(path))
+        del content["accuracy_interval"]  # follows from the accuracy
+        records.append(Record(**content))
+    return [record for record in records if lesson in (None, record.lesson)]
+
+
+class Table:
+    """Rows that show as a table in a notebook and as text elsewhere."""
+
+    def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[object]]):
+        self.columns = list(columns)
+        self.rows = [[str(cell) for cell in row] for row in rows]
+
+    def __repr__(self) -> str:
+        return "\n".join("  ".join(row) for row in [self.columns, *self.rows])
+
+    def _repr_markdown_(self) -> str:
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def table(records: Iterable[Record]) -> Table:
+    """Records side by side, each beside its baseline and with its interval."""
+    columns = ["task", "model", "data", "accuracy", "95 % interval", "baseline", "parameters", "operations", "spikes",
+               "steps"]
+    return Table(columns, [
+        (record.task, record.model, record.data["source"], f"{record.accuracy:.2%}",
+         "{:.2%} to {:.2%}".format(*record.accuracy_interval),
+         f"{record.baseline['accuracy']:.2%} ({record.baseline['name']})", f"{record.parameters:,}",
+         f"{record.multiply_accumulates + record.accumulates:,.0f}", f"{record.spikes:,.0f}", record.time_steps)
+        for record in records
+    ])
+
+
+def _validate(content: object, name: str) -> None:
+    try:
+        jsonschema.validate(content, SCHEMA, cls=jsonschema.Draft202012Validator)
+    except jsonschema.ValidationError as error:
+        where = "/".join(str(step) for step in error.absolute_path) or "the record"
+        raise ValueError(f"{name} does not fit record.schema.json at {where}: {error.message}") from error

@@ -1,0 +1,102 @@
+"""Pure drawing functions: arrays in, a picture out. They change nothing that they are given."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Image, display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+STYLE = Path(__file__).with_name("course.mplstyle")
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+
+
+def use_course_style() -> None:
+    """Draw every figure of this notebook in the course's style."""
+    plt.style.use(STYLE)
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a figure with a text for those who cannot see it, and close it.
+
+    Raises:
+        ValueError: the text is empty.
+    """
+    if not alt.strip():
+        raise ValueError("alt is empty; say in a sentence what the figure shows")
+    display(Image(data=to_png(figure), format="png", alt=alt))
+    plt.close(figure)
+
+
+def image_grid(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 8,
+    value_range: tuple[float, float] | None = None,
+    cmap: str = "gray",
+) -> Figure:
+    """Small images side by side.
+
+    Args:
+        images: each [height, width].
+        titles: one for each image.
+        columns: images in a row.
+        value_range: the values drawn black and white; each image's own extremes if None.
+        cmap: a matplotlib colour map.
+    """
+    rows = -(-len(images) // columns)
+    low, high = value_range or (None, None)
+    figure, axes = plt.subplots(rows, columns, figsize=(8, 8 / columns * rows * (1.25 if titles else 1)), squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for number, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.imshow(image, vmin=low, vmax=high, cmap=cmap)
+        if titles:
+            ax.set_title(titles[number], fontsize=11, loc="center")
+    return figure
+
+
+def matrix(values: np.ndarray, ax: Axes, *, written: str | None = None, **options: object) -> AxesImage:
+    """A small matrix as an image, with its numbers written into the cells if `written` gives their format."""
+    image = ax.imshow(values, **options)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    if written is not None:
+        for (row, column), value in np.ndenumerate(values):
+            red, green, blue, _ = image.cmap(image.norm(value))
+            ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+            ax.text(column, row, format(value, written), ha="center", va="center", color=ink, fontsize=9)
+    return image
+
+
+def learning_curves(histories: dict[str, object], axes: Sequence[Axes] | None = None) -> Figure:
+    """Training loss and validation accuracy of several trainings, epoch by epoch.
+
+    Args:
+        histories: a `course_utils.training.History` for each name in the legend.
+        axes: two axes to draw into; new ones if None.
+    """
+    if axes is None:
+        _, axes = plt.subplots(1, 2, figsize=(8, 3.2))
+    for marker, (name, history) in zip("os^Dvp", histories.items(), strict=False):
+        epochs = range(1, len(history.loss) + 1)
+        axes[0].plot(epochs, history.loss, marker=marker, label=name)
+        axes[1].plot(epochs, [100 * value for value in history.accuracy], marker=marker, label=name)
+    axes[0].set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
+    axes[1].set(xlabel="epoch", ylabel="validation accuracy (%)")
+    for ax in axes:
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend()
+    return axes[0].figure

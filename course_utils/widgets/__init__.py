@@ -1,0 +1,1 @@
+"""Sliders bound to pure drawing functions: one module a lesson."""

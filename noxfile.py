@@ -1,0 +1,107 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox==2026.10.20", "uv==0.13.8"]
+# ///
+"""The commands of the course. With nothing but Python 3.11 and pip:
+
+    python noxfile.py -s lab       set up, then open the course in JupyterLab
+    python noxfile.py -s tests     set up, then run every test and every notebook
+
+`python noxfile.py --list` names the rest. What stands after `--` goes to the program that the command runs.
+"""
+
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LOCK = HERE / "requirements.lock"
+
+
+def python_of(environment: Path) -> str:
+    return str(environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
+
+
+try:
+    import nox
+    from uv import find_uv_bin
+except ModuleNotFoundError:  # first use: nox and uv get a small environment of their own, and take over
+    runner = HERE / ".nox" / "runner"
+    tools = re.search(r"^# dependencies = \[(.*)\]", Path(__file__).read_text(encoding="utf-8"), re.MULTILINE)[1]
+    if not Path(python_of(runner)).exists():
+        venv.create(runner, with_pip=False)
+    pip = [sys.executable, "-m", "pip", "--python", python_of(runner), "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", *re.findall(r'"([^"]+)"', tools)], check=True)
+    sys.exit(subprocess.call([python_of(runner), "-m", "nox", "-f", __file__, *sys.argv[1:]]))
+
+nox.options.default_venv_backend = "none"  # every command shares one environment, .venv, where editors look for it
+nox.options.sessions = ["tests"]
+PYTHON = python_of(HERE / ".venv")
+
+
+def set_up(session: nox.Session) -> None:
+    """Make .venv exactly what the lock says, each file checked against its hash. Takes a second when nothing changed."""
+    uv = find_uv_bin()
+    session.run(uv, "venv", "--quiet", "--allow-existing", "--python", "3.11", str(HERE / ".venv"))
+    install = [uv, "pip", "install", "--python", PYTHON, "--no-deps"]
+    session.run(*install, "--require-hashes", "-r", str(LOCK))
+    session.run(*install, "--quiet", "-e", str(HERE))
+    # JupyterLab would greet a student with a question about its news.
+    session.run(PYTHON, "-m", "jupyter", "labextension", "disable", "@jupyterlab/apputils-extension:announcements",
+                silent=True)
+
+
+@nox.session
+def lab(session: nox.Session) -> None:
+    """Set up, then open the course."""
+    set_up(session)
+    session.run(PYTHON, "-m", "jupyterlab", "notebooks/00_start_here.ipynb", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Set up, then check the style and run every test and every notebook."""
+    set_up(session)
+    session.run(PYTHON, "-m", "ruff", "check", ".")
+    session.run(PYTHON, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def view(session: nox.Session) -> None:
+    """Write the student's, the instructor's or the slide view: python noxfile.py -s view -- instructor"""
+    set_up(session)
+    session.run(PYTHON, "-m", "course_utils.views", *session.posargs)
+
+
+@nox.session
+def render(session: nox.Session) -> None:
+    """Run lessons and keep their outputs in the file: python noxfile.py -s render -- 02_mnist_cnn"""
+    set_up(session)
+    session.run(PYTHON, "-m", "course_utils.views", "render", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Resolve pyproject.toml anew into requirements.lock and environment.yml: python noxfile.py -s lock -- --upgrade"""
+    session.run(find_uv_bin(), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--all-extras",
+                "--generate-hashes", "--no-header", "--no-emit-index-url", "pyproject.toml", "-o", str(LOCK),
+                *session.posargs)
+    pins = re.findall(r"^[a-z0-9].*==.*?(?= \\$)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    head, _, _ = (HERE / "environment.yml").read_text(encoding="utf-8").partition("      # from requirements.lock")
+    lines = [head + "      # from requirements.lock, written by `python noxfile.py -s lock`", "      - -e ."]
+    lines += [f'      - "{pin}"' for pin in pins]
+    (HERE / "environment.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@nox.session(default=False)
+def conda_pip(session: nox.Session) -> None:
+    """Install the pip part of environment.yml with pip, as conda does, and run the given tests in it."""
+    environment = HERE / ".nox" / "conda_pip"
+    pins = re.findall(r'^      - "?([^"\n]+)"?$', (HERE / "environment.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    requirements = HERE / ".nox" / "environment.txt"
+    requirements.write_text("\n".join(pins).replace("-e .", f"-e {HERE.as_posix()}"), encoding="utf-8")
+    session.run(find_uv_bin(), "venv", "--quiet", "--seed", "--clear", "--python", "3.11", str(environment))
+    session.run(python_of(environment), "-m", "pip", "install", "--quiet", "-r", str(requirements))
+    session.run(python_of(environment), "-m", "pytest", *session.posargs)
