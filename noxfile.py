@@ -42,15 +42,16 @@ PYTHON = python_of(HERE / ".venv")
 
 
 def set_up(session: nox.Session) -> None:
-    """Make .venv exactly what the lock says, each file checked against its hash. Takes a second when nothing changed."""
+    """Make .venv what the lock says, each file checked against its hash. Takes a second when nothing changed."""
     uv = find_uv_bin()
     session.run(uv, "venv", "--quiet", "--allow-existing", "--python", "3.11", str(HERE / ".venv"))
     install = [uv, "pip", "install", "--python", PYTHON, "--no-deps"]
     session.run(*install, "--require-hashes", "-r", str(LOCK))
     session.run(*install, "--quiet", "-e", str(HERE))
     # JupyterLab would greet a student with a question about its news.
-    session.run(PYTHON, "-m", "jupyter", "labextension", "disable", "@jupyterlab/apputils-extension:announcements",
-                silent=True)
+    session.run(
+        PYTHON, "-m", "jupyter", "labextension", "disable", "@jupyterlab/apputils-extension:announcements", silent=True
+    )
 
 
 @nox.session
@@ -85,9 +86,23 @@ def render(session: nox.Session) -> None:
 @nox.session
 def lock(session: nox.Session) -> None:
     """Resolve pyproject.toml anew into requirements.lock and environment.yml: python noxfile.py -s lock -- --upgrade"""
-    session.run(find_uv_bin(), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--all-extras",
-                "--generate-hashes", "--no-header", "--no-emit-index-url", "pyproject.toml", "-o", str(LOCK),
-                *session.posargs)
+    session.run(
+        find_uv_bin(),
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--all-extras",
+        "--generate-hashes",
+        "--no-header",
+        "--no-emit-index-url",
+        "pyproject.toml",
+        "-o",
+        str(LOCK),
+        *session.posargs,
+    )
     pins = re.findall(r"^[a-z0-9].*==.*?(?= \\$)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     head, _, _ = (HERE / "environment.yml").read_text(encoding="utf-8").partition("      # from requirements.lock")
     lines = [head + "      # from requirements.lock, written by `python noxfile.py -s lock`", "      - -e ."]

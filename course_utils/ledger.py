@@ -20,7 +20,7 @@ SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(enc
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """The 95 % Wilson interval of an accuracy measured on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    """The 95 % Wilson interval of an accuracy on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
     interval = binomtest(round(accuracy * count), count).proportion_ci(0.95, method="wilson")
     return interval.low, interval.high
 
@@ -59,7 +59,9 @@ class Record:
     def file_name(self) -> str:
         """Made of what identifies a run, so that a repeated run replaces its own record and no other."""
         parts = (self.lesson, self.task, self.model, self.data["source"])
-        return "-".join(re.sub(r"[^a-z0-9_]+", "_", part.lower()).strip("_") for part in parts) + f"-seed{self.seed}.json"
+        return (
+            "-".join(re.sub(r"[^a-z0-9_]+", "_", part.lower()).strip("_") for part in parts) + f"-seed{self.seed}.json"
+        )
 
 
 def write(record: Record, folder: Path = RESULTS) -> Path:
@@ -76,7 +78,7 @@ def write(record: Record, folder: Path = RESULTS) -> Path:
         json.dump(content, file, indent=1, sort_keys=True)
         file.write("\n")
     Path(unfinished).chmod(0o644)
-    os.replace(unfinished, folder / record.file_name)
+    Path(unfinished).replace(folder / record.file_name)
     return folder / record.file_name
 
 
@@ -115,15 +117,36 @@ class Table:
 
 def table(records: Iterable[Record]) -> Table:
     """Records side by side, each beside its baseline and with its interval."""
-    columns = ["task", "model", "data", "accuracy", "95 % interval", "baseline", "parameters", "operations", "spikes",
-               "steps"]
-    return Table(columns, [
-        (record.task, record.model, record.data["source"], f"{record.accuracy:.2%}",
-         "{:.2%} to {:.2%}".format(*record.accuracy_interval),
-         f"{record.baseline['accuracy']:.2%} ({record.baseline['name']})", f"{record.parameters:,}",
-         f"{record.multiply_accumulates + record.accumulates:,.0f}", f"{record.spikes:,.0f}", record.time_steps)
-        for record in records
-    ])
+    columns = [
+        "task",
+        "model",
+        "data",
+        "accuracy",
+        "95 % interval",
+        "baseline",
+        "parameters",
+        "operations",
+        "spikes",
+        "steps",
+    ]
+    return Table(
+        columns,
+        [
+            (
+                record.task,
+                record.model,
+                record.data["source"],
+                f"{record.accuracy:.2%}",
+                "{:.2%} to {:.2%}".format(*record.accuracy_interval),
+                f"{record.baseline['accuracy']:.2%} ({record.baseline['name']})",
+                f"{record.parameters:,}",
+                f"{record.multiply_accumulates + record.accumulates:,.0f}",
+                f"{record.spikes:,.0f}",
+                record.time_steps,
+            )
+            for record in records
+        ],
+    )
 
 
 def _validate(content: object, name: str) -> None:

@@ -96,7 +96,9 @@ def fit(
                     bar.update()
                 history.loss.append(total / len(inputs))
                 history.accuracy.append(accuracy(model, *validation))
-                bar.set_description(f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}, accuracy {history.accuracy[-1]:.2%}")
+                bar.set_description(
+                    f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}, accuracy {history.accuracy[-1]:.2%}"
+                )
         except KeyboardInterrupt:
             print(f"Interrupted in epoch {len(history.loss) + 1}. The model keeps what it has learned so far.")
     return history

@@ -76,7 +76,9 @@ def small_digits() -> tuple[ImageSet, ImageSet]:
     """
     pixels, labels = load_digits(return_X_y=True)
     small = (pixels.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)  # the originals are grey levels 0 to 16
-    large = np.stack([np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR)) for image in small])
+    large = np.stack(
+        [np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR)) for image in small]
+    )
     order = np.random.default_rng(0).permutation(len(large))
     classes = tuple(str(digit) for digit in range(10))
     train, test = (

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -66,7 +65,7 @@ def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 
                 answers.append(f"{url}: {error}")
                 continue
             if md5_of(part) == md5:
-                os.replace(part, target)
+                part.replace(target)
                 return target
             part.unlink()  # ours, and wrong from the start or wrongly continued: the next mirror begins anew
             answers.append(f"{url}: the content does not have the MD5 sum {md5}")

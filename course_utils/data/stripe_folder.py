@@ -28,10 +28,14 @@ class StripeFolder(Dataset):
         self.root = Path(root)
         self.transform = transform
         if not self.root.is_dir():
-            raise NotADirectoryError(f"{self.root} is not a folder. Make one with course_utils.data.stripes.write_stripes.")
+            raise NotADirectoryError(
+                f"{self.root} is not a folder. Make one with course_utils.data.stripes.write_stripes."
+            )
         self._files: list[tuple[int, int, Path]] = sorted(self._parse(path) for path in self.root.glob("*.png"))
         if not self._files:
-            raise ValueError(f"{self.root} has no PNG images. Was it written by write_stripes, or is it another folder?")
+            raise ValueError(
+                f"{self.root} has no PNG images. Was it written by write_stripes, or is it another folder?"
+            )
         for (index, _, path), (next_index, _, next_path) in zip(self._files, self._files[1:], strict=False):
             if index == next_index:
                 raise ValueError(f"{path.name} and {next_path.name} in {self.root} claim the same index; remove one")
@@ -41,8 +45,8 @@ class StripeFolder(Dataset):
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise ValueError(
-                f"{path} is misnamed: an image is called <index>_<label>.png with label 0 (horizontal) or 1 (vertical), "
-                "for example 3_0.png. Rename it or move it elsewhere."
+                f"{path} is misnamed: an image is called <index>_<label>.png with label 0 (horizontal) or 1 "
+                "(vertical), for example 3_0.png. Rename it or move it elsewhere."
             )
         return int(match[1]), int(match[2]), path
 
@@ -60,5 +64,7 @@ class StripeFolder(Dataset):
             with Image.open(path) as file:
                 image = file.convert("L")
         except (OSError, SyntaxError) as error:  # PIL reports some broken PNGs as a SyntaxError
-            raise ValueError(f"{path} is damaged and cannot be read ({error}). Replace it or write the set anew.") from error
+            raise ValueError(
+                f"{path} is damaged and cannot be read ({error}). Replace it or write the set anew."
+            ) from error
         return (self.transform(image) if self.transform else image), label

@@ -1,7 +1,7 @@
 """The stripe set: sine waves of grey, horizontal or vertical, with noise.
 
-After A. Kalogirou, "7 weeks in EINC" (2025): a 16×16 image repeats one sine wave along its rows or its columns, noise is
-added, the sum is clipped to 0…10 and mapped to 8 bits. `contrast` is an addition of this course.
+After A. Kalogirou, "7 weeks in EINC" (2025): a 16×16 image repeats one sine wave along its rows or its columns, noise
+is added, the sum is clipped to 0…10 and mapped to 8 bits. `contrast` is an addition of this course.
 
 Images are numbered. Image k of a seed is drawn by a generator of its own, made from the seed and k, so it is the same
 image on every machine, whatever was drawn before it.
@@ -10,7 +10,6 @@ image on every machine, whatever was drawn before it.
 import csv
 import math
 import numbers
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -43,7 +42,7 @@ class StripeSettings:
 
 
 PLAIN = StripeSettings()
-# Fine, faint stripes in strong noise: comparing the variances of row and column means fails, knowing the waves does not.
+# Fine, faint stripes: comparing the variances of row and column means fails often, knowing the waves seldom does.
 HARD = StripeSettings(peaks=(4, 5), noise=(0.3,), contrast=0.07)
 
 
@@ -133,9 +132,7 @@ def row_column_baseline(images: np.ndarray) -> np.ndarray:
     return (variance_of_columns > variance_of_rows).astype(np.int64)
 
 
-def write_stripes(
-    folder: str | Path, stripes: StripeSet, *, first: int = 0, listing: bool = False
-) -> Path:
+def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, listing: bool = False) -> Path:
     """Write images as `<index>_<label>.png` into a new folder, which appears only when it is complete.
 
     Args:
@@ -150,10 +147,14 @@ def write_stripes(
     """
     folder = Path(folder)
     if folder.exists():
-        raise FileExistsError(f"{folder} exists already and is not overwritten. Choose another name, or remove it first.")
+        raise FileExistsError(
+            f"{folder} exists already and is not overwritten. Choose another name, or remove it first."
+        )
     rows = [
         (f"{index}_{label}.png", label, peaks, noise)
-        for index, (label, peaks, noise) in enumerate(zip(stripes.labels, stripes.peaks, stripes.noise, strict=True), first)
+        for index, (label, peaks, noise) in enumerate(
+            zip(stripes.labels, stripes.peaks, stripes.noise, strict=True), first
+        )
     ]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +170,7 @@ def write_stripes(
             with (unfinished / "labels.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows([("file", "label", "peaks", "noise"), *rows])
         unfinished.chmod(0o755)  # mkdtemp makes a private folder
-        os.rename(unfinished, folder)
+        unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -196,7 +197,8 @@ def _check(size, peaks, orientation, noise, contrast) -> None:
         raise ValueError(f"size is {size!r}; it must be a whole number of pixels, 3 or more")
     if not isinstance(peaks, numbers.Integral) or isinstance(peaks, bool) or not 1 <= peaks <= most_peaks(size):
         raise ValueError(
-            f"peaks is {peaks!r}; {size} pixels can show 1 to {most_peaks(size)} peaks, which is (size − 1)/2 rounded down"
+            f"peaks is {peaks!r}; {size} pixels can show 1 to {most_peaks(size)} peaks, "
+            "which is (size − 1)/2 rounded down"
         )
     if orientation not in ORIENTATIONS:
         raise ValueError(f"orientation is {orientation!r}; it must be one of {', '.join(ORIENTATIONS)}")

@@ -49,7 +49,9 @@ class Explorer(ipywidgets.VBox):
         self.picture.value = image_html(self.png, self.alt)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | dict:
-        return with_fallback(super()._repr_mimebundle_(**kwargs), {"image/png": self.png}, {"image/png": {"alt": self.alt}})
+        return with_fallback(
+            super()._repr_mimebundle_(**kwargs), {"image/png": self.png}, {"image/png": {"alt": self.alt}}
+        )
 
 
 def image_html(png: bytes, alt: str) -> str:

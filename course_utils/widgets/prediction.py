@@ -30,17 +30,26 @@ class Prediction(ipywidgets.VBox):
     def __init__(self, question: str, options: Sequence[str], *, answer: int, because: str, reveal: Figure, alt: str):
         if len(options) < 2 or not 0 <= answer < len(options):
             raise ValueError(f"answer is {answer}; it must be the place of one of at least two options, from 0")
-        self.question, self.options, self.answer, self.because, self.alt = question, tuple(options), answer, because, alt
+        self.question, self.options, self.answer, self.because, self.alt = (
+            question,
+            tuple(options),
+            answer,
+            because,
+            alt,
+        )
         self.png = to_png(reveal)
         plt.close(reveal)
         self.committed: int | None = None
-        self.choice = ipywidgets.RadioButtons(options=[(text, place) for place, text in enumerate(options)], value=None,
-                                              layout={"width": "max-content"})
+        self.choice = ipywidgets.RadioButtons(
+            options=[(text, place) for place, text in enumerate(options)], value=None, layout={"width": "max-content"}
+        )
         self.button = ipywidgets.Button(description="Commit", button_style="primary", disabled=True)
         self.outcome = ipywidgets.HTML()
         self.choice.observe(lambda change: setattr(self.button, "disabled", change["new"] is None), "value")
         self.button.on_click(lambda _: self.commit(self.choice.value))
-        super().__init__([ipywidgets.HTML(f"<b>Predict.</b> {html.escape(question)}"), self.choice, self.button, self.outcome])
+        super().__init__(
+            [ipywidgets.HTML(f"<b>Predict.</b> {html.escape(question)}"), self.choice, self.button, self.outcome]
+        )
 
     def commit(self, choice: int) -> None:
         """Fix the choice and reveal. A second commit changes nothing."""
@@ -50,7 +59,9 @@ class Prediction(ipywidgets.VBox):
         self.choice.value = choice
         self.choice.disabled = self.button.disabled = True
         verdict = "You were right." if choice == self.answer else f"It is: {self.options[self.answer]}."
-        self.outcome.value = f"<p><b>{html.escape(verdict)}</b> {html.escape(self.because)}</p>" + image_html(self.png, self.alt)
+        self.outcome.value = f"<p><b>{html.escape(verdict)}</b> {html.escape(self.because)}</p>" + image_html(
+            self.png, self.alt
+        )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         options = "".join(f"<li>{html.escape(option)}</li>" for option in self.options)
