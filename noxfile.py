@@ -11,6 +11,7 @@
 """
 
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -18,6 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "requirements.lock"
+SLIDES = HERE / "course_utils" / "slides"
 
 
 def python_of(environment: Path) -> str:
@@ -48,6 +50,9 @@ def set_up(session: nox.Session) -> None:
     install = [uv, "pip", "install", "--python", PYTHON, "--no-deps"]
     session.run(*install, "--require-hashes", "-r", str(LOCK))
     session.run(*install, "--quiet", "-e", str(HERE))
+    # Sliders in slides: a JupyterLab extension of twenty lines, which an editable install leaves out.
+    extensions = HERE / ".venv" / "share" / "jupyter" / "labextensions"
+    shutil.copytree(SLIDES, extensions / "seven-weeks-of-spikes-slides", dirs_exist_ok=True)
     # JupyterLab would greet a student with a question about its news.
     session.run(
         PYTHON, "-m", "jupyter", "labextension", "disable", "@jupyterlab/apputils-extension:announcements", silent=True

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import os
 import re
 import tempfile
@@ -17,6 +18,11 @@ from course_utils.data.locate import COURSE_ROOT
 
 RESULTS = COURSE_ROOT / "data" / "results"
 SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(encoding="utf-8"))
+
+# Python's own reader and jsonschema would let NaN and infinity pass as numbers.
+_TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_TYPES.redefine(
+    "number", lambda _, value: _TYPES.is_type(value, "number") and math.isfinite(value)))
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
@@ -70,13 +76,17 @@ def write(record: Record, folder: Path = RESULTS) -> Path:
     Raises:
         ValueError: the record does not fit the schema; the message names the field. Nothing is written.
     """
-    content = asdict(record) | {"accuracy_interval": list(record.accuracy_interval)}
+    content = asdict(record) | {"accuracy_interval": [0, 1]}  # until the accuracy is known to be one
     _validate(content, "this record")
+    content["accuracy_interval"] = list(record.accuracy_interval)
+    try:
+        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"config of this record holds what JSON cannot: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
-        file.write("\n")
+        file.write(text + "\n")
     Path(unfinished).chmod(0o644)
     Path(unfinished).replace(folder / record.file_name)
     return folder / record.file_name
@@ -151,7 +161,7 @@ def table(records: Iterable[Record]) -> Table:
 
 def _validate(content: object, name: str) -> None:
     try:
-        jsonschema.validate(content, SCHEMA, cls=jsonschema.Draft202012Validator)
+        jsonschema.validate(content, SCHEMA, cls=_Validator)
     except jsonschema.ValidationError as error:
         where = "/".join(str(step) for step in error.absolute_path) or "the record"
         raise ValueError(f"{name} does not fit record.schema.json at {where}: {error.message}") from error

@@ -23,7 +23,7 @@ def use_course_style() -> None:
 def to_png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 2})  # a redraw waits for this; size hardly grows
     return buffer.getvalue()
 
 

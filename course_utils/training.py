@@ -94,8 +94,9 @@ def fit(
                     schedule.step()
                     total += batch_loss.item() * len(batch)
                     bar.update()
+                right = accuracy(model, *validation)  # may be interrupted, so the history grows only afterwards
                 history.loss.append(total / len(inputs))
-                history.accuracy.append(accuracy(model, *validation))
+                history.accuracy.append(right)
                 bar.set_description(
                     f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}, accuracy {history.accuracy[-1]:.2%}"
                 )

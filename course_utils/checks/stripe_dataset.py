@@ -45,7 +45,9 @@ def check_read_name(read_name: Callable[[str], tuple[int, int]]) -> str:
         except ValueError:
             continue
         except Exception as error:
-            raise NotYet(f"{name!r} {fault}. You raise {type(error).__name__}; raise a ValueError that says so.") from error
+            raise NotYet(
+                f"{name!r} {fault}. You raise {type(error).__name__}; raise a ValueError that says so."
+            ) from error
         raise NotYet(
             f"{name!r} {fault}, yet you return {accepted!r}. A misnamed file that slips through becomes a wrong label "
             "or a missing image, and nobody notices. Raise a ValueError."
@@ -68,13 +70,13 @@ def check_baseline(baseline: Callable[[np.ndarray], np.ndarray]) -> str:
         return "All 500 images right, without a single weight."
     if right == 0:
         raise NotYet(
-            "Every single answer is wrong, so your rule sees the stripes but names them the wrong way round. Horizontal "
-            "stripes change from row to row: the *row* means vary. And `mean(axis=2)` averages over columns."
+            "Every single answer is wrong, so your rule sees the stripes but names them the wrong way round. "
+            "Horizontal stripes change from row to row: the *row* means vary. And `mean(axis=2)` averages over columns."
         )
     if abs(right - 0.5) < 0.1:
         raise NotYet(
-            f"{right:.0%} is no better than a coin. If you compare the means themselves: both kinds of mean average to the "
-            "same grey. Compare how much they vary within one image (`var(axis=1)`)."
+            f"{right:.0%} is no better than a coin. If you compare the means themselves: both kinds of mean average to "
+            "the same grey. Compare how much they vary within one image (`var(axis=1)`)."
         )
     raise NotYet(f"{right:.0%} are right; the rule reaches 100 %. Compare variances of means over one axis each.")
 
@@ -85,7 +87,9 @@ def check_wave_rule(wave_rule: Callable[[np.ndarray], np.ndarray]) -> str:
     hard = stripes.make_stripes(2000, seed=2, settings=stripes.HARD)
     labels = np.asarray(attempt(wave_rule, hard.images))
     if labels.shape != hard.labels.shape:
-        raise NotYet(f"For {len(hard.labels)} images you return the shape {labels.shape}; one label an image is needed.")
+        raise NotYet(
+            f"For {len(hard.labels)} images you return the shape {labels.shape}; one label an image is needed."
+        )
     right = (labels == hard.labels).mean()
     baseline = (stripes.row_column_baseline(hard.images) == hard.labels).mean()
     if right > 0.92:
@@ -94,8 +98,8 @@ def check_wave_rule(wave_rule: Callable[[np.ndarray], np.ndarray]) -> str:
         raise NotYet(f"{right:.0%}: far below a coin. The rule works, its two labels are exchanged.")
     if right < 0.6:
         raise NotYet(
-            f"{right:.0%} is about a coin. Do you project the *means* of rows and of columns onto `wave(16, peaks)`, and "
-            "compare the two results?"
+            f"{right:.0%} is about a coin. Do you project the *means* of rows and of columns onto `wave(16, peaks)`, "
+            "and compare the two results?"
         )
     if right < baseline + 0.02:
         raise NotYet(

@@ -36,7 +36,7 @@ def verify(path: Path, md5: str) -> Path:
     return path
 
 
-def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 10.0) -> Path:
+def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 5.0) -> Path:
     """Fetch `target` from the first mirror that delivers it whole.
 
     The bytes go to `<target>.part`. `target` appears only when its checksum is right, so a file under its own name is

@@ -62,8 +62,10 @@ class StripeFolder(Dataset):
         _, label, path = self._files[position]
         try:
             with Image.open(path) as file:
+                file.verify()  # the checksums; without them PIL reads some altered pixels as if they were right
+            with Image.open(path) as file:
                 image = file.convert("L")
-        except (OSError, SyntaxError) as error:  # PIL reports some broken PNGs as a SyntaxError
+        except (OSError, SyntaxError, ValueError) as error:  # PIL reports broken PNGs as any of these
             raise ValueError(
                 f"{path} is damaged and cannot be read ({error}). Replace it or write the set anew."
             ) from error

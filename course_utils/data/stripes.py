@@ -109,6 +109,9 @@ def make_stripes(count: int, seed: int, *, first: int = 0, settings: StripeSetti
     for name, value, least in (("count", count, 1), ("first", first, 0), ("seed", seed, 0)):
         if not isinstance(value, numbers.Integral) or value < least:
             raise ValueError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+    for name, choices in (("peaks", settings.peaks), ("noise", settings.noise)):
+        if np.ndim(choices) != 1 or len(choices) == 0:
+            raise ValueError(f"{name} is {choices!r}; it must list one or more values to choose from")
     for peaks in settings.peaks:
         for noise in settings.noise:
             _check(settings.size, peaks, ORIENTATIONS[0], noise, settings.contrast)

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from course_utils.plots import to_png
 
@@ -28,10 +29,11 @@ class Explorer(ipywidgets.VBox):
         self._draw = draw
         self.controls = controls
         self.picture = ipywidgets.HTML()
+        self._places: list[Bbox] = []
         for name, control in controls.items():
             control.description = control.description or name.replace("_", " ")
-            control.style = {"description_width": "8em"}
-            control.layout.width = "28em"
+            control.style = {"description_width": "120px"}  # not in em: a slide's letters are larger
+            control.layout.width = "420px"
             if hasattr(control, "continuous_update"):
                 control.continuous_update = False
             control.observe(self._redraw, "value")
@@ -43,8 +45,14 @@ class Explorer(ipywidgets.VBox):
         return {name: control.value for name, control in self.controls.items()}
 
     def _redraw(self, _: object = None) -> None:
-        figure, self.alt = self._draw(**self.values)
+        # Finding a layout takes as long as drawing. It is found once; later pictures keep the places of their axes.
+        with plt.rc_context({"figure.constrained_layout.use": not self._places}):
+            figure, self.alt = self._draw(**self.values)
+        if len(self._places) == len(figure.axes):
+            for ax, place in zip(figure.axes, self._places, strict=True):
+                ax.set_position(place)
         self.png = to_png(figure)
+        self._places = [ax.get_position(original=True) for ax in figure.axes]
         plt.close(figure)
         self.picture.value = image_html(self.png, self.alt)
 

@@ -52,7 +52,8 @@ def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
     pixels = np.linspace(0, 1, size)
     turns = peaks % (size - 1)  # waves that differ by size − 1 peaks meet at every pixel
     alias, sign = (turns, 1) if turns <= (size - 1) / 2 else (size - 1 - turns, -1)
-    ax.plot(fine * (size - 1), np.sin(2 * np.pi * peaks * fine), color=BLUE, lw=1, ls="-", label=f"wave of {peaks} peaks")
+    drawn = np.sin(2 * np.pi * peaks * fine)
+    ax.plot(fine * (size - 1), drawn, color=BLUE, lw=1, ls="-", label=f"wave of {peaks} peaks")
     if alias != peaks:
         ax.plot(
             fine * (size - 1),

@@ -1,0 +1,291 @@
+"""Is this machine ready for the course? One line a check: OK and what was found, or FAIL and what to do about it.
+
+A check is a function without arguments. It returns what it found, in words, or None where there is nothing to say. It
+raises `NotReady` if something has to be done. Any other exception becomes a FAIL too: checking never stops half-way.
+Nothing is downloaded; at most the folders data/ and data/results are made.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_utils.data import locate
+from course_utils.data.download import md5_of
+
+LOCK = locate.COURSE_ROOT / "requirements.lock"
+PYTHON = (3, 11)
+FREE_DISK_GB = 2  # more than all downloads of the course together
+MEMORY_GB = 4
+SHIPPED_STRIPES = 200
+
+# What is imported to see whether a package works. None: only its version is read here, since lesson 15 loads it through
+# a bridge, and TensorFlow takes seconds.
+PACKAGES: dict[str, str | None] = {
+    "jupyterlab": "jupyterlab",
+    "ipywidgets": "ipywidgets",
+    "matplotlib": "matplotlib",
+    "nbval": "nbval",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "norse": "norse.torch",
+    "snntorch": "snntorch",
+    "nengo": "nengo",
+    "nir": "nir",
+    "nengo-dl": None,
+    "tensorflow": None,
+}
+DOWNLOAD_MB = {"MNIST": 12, "FashionMNIST": 31}
+
+INSTALL_AGAIN = "run `python noxfile.py -s lab` again in the course's folder"
+ASK = "copy this line and ask your supervisor, or open an issue"
+
+Check = Callable[[], str | None]
+
+
+class NotReady(Exception):
+    """Something has to be done first.
+
+    Args:
+        found: what is the case.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, found: str, remedy: str):
+        super().__init__(found)
+        self.found, self.remedy = found, remedy
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer of one check; `remedy` is empty if it is OK."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{'OK' if self.ok else 'FAIL':<4} {self.name:<14} {self.found}"
+        return f"{line} → {self.remedy}" if self.remedy else line
+
+
+def examine(name: str, check: Check) -> Result | None:
+    """Run one check without ever failing; warnings that it causes are not shown. None if it has nothing to say."""
+    try:
+        # Several packages warn while they are imported. What is recorded is not shown, whatever filters they set; at
+        # the end the filters are as they were.
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter("ignore")
+            found = check()
+    except NotReady as problem:
+        return Result(name, False, problem.found, problem.remedy)
+    except Exception as error:
+        return Result(name, False, f"{type(error).__name__}: {' '.join(str(error).split())}", ASK)
+    return None if found is None else Result(name, True, found)
+
+
+def check(groups: Mapping[str, Mapping[str, Check]] | None = None) -> list[Result]:
+    """Examine machine, packages and data. Each line is printed as soon as it is known.
+
+    Args:
+        groups: checks by heading and name; all of the course's if None.
+    """
+    begin = time.perf_counter()
+    results = []
+    for heading, checks in (all_checks() if groups is None else groups).items():
+        print(f"\n{heading}" if results else heading, flush=True)
+        for name, one in checks.items():
+            if (result := examine(name, one)) is not None:
+                print(result, flush=True)
+                results.append(result)
+    failed = [result.name for result in results if not result.ok]
+    seconds = f"in {time.perf_counter() - begin:.0f} s"
+    if failed:
+        print(f"\n{len(failed)} of {len(results)} checks FAIL ({', '.join(failed)}), {seconds}.")
+    else:
+        print(f"\nAll {len(results)} checks are OK, {seconds}.")
+    return results
+
+
+def all_checks() -> dict[str, dict[str, Check]]:
+    """The checks of the course, by heading and name."""
+    partial = functools.partial
+    return {
+        "Machine": {"Python": python, "cores": cores, "memory": memory, "free disk": free_disk},
+        "Packages (the first imports take some seconds)": {name: partial(package, name) for name in PACKAGES},
+        "PyTorch on this machine": {"threads": threads, "GPU": gpu},
+        "Data": {
+            "COURSE_DATA": course_data,
+            **{name: partial(images, name) for name in DOWNLOAD_MB},
+            "data/stripes": shipped_stripes,
+            "data/": partial(writable, locate.DOWNLOADS),
+            "data/results/": partial(writable, locate.DOWNLOADS / "results"),
+        },
+    }
+
+
+def python() -> str:
+    if sys.version_info[:2] != PYTHON:
+        wanted = ".".join(map(str, PYTHON))
+        raise NotReady(
+            f"{platform.python_version()}, where the course needs {wanted}", f"{INSTALL_AGAIN}; it brings {wanted}"
+        )
+    return platform.python_version()
+
+
+def cores() -> str:
+    return f"{_cores()} for this notebook"
+
+
+def memory() -> str | None:
+    """The machine's memory, where the platform tells it without a further package (Windows does not)."""
+    try:
+        size_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return None
+    if size_gb < MEMORY_GB:
+        raise NotReady(
+            f"{size_gb:.1f} GB, where {MEMORY_GB} GB are advised",
+            "keep one notebook open at a time (Kernel → Shut Down All Kernels…), or take a larger machine",
+        )
+    return f"{size_gb:.0f} GB"
+
+
+def free_disk(folder: Path = locate.COURSE_ROOT, least_gb: float = FREE_DISK_GB) -> str:
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb < least_gb:
+        raise NotReady(f"{free_gb:.1f} GB, where downloads may need {least_gb} GB", "delete what you no longer need")
+    return f"{free_gb:.0f} GB"
+
+
+def package(name: str, module: str | None = None, lock: Path = LOCK) -> str:
+    """The version is the one in the lock, and the package can be imported.
+
+    Args:
+        name: as in the lock.
+        module: what to import; what `PACKAGES` says if None.
+        lock: the file with the pinned versions.
+    """
+    pin = re.search(rf"^{re.escape(name)}==([^\s;]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    if pin is None:
+        raise NotReady(f"has no version in {lock.name}", "get the course's files again; the lock is not whole")
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        raise NotReady("is not installed in this notebook's Python", INSTALL_AGAIN) from None
+    if version.partition("+")[0] != pin[1]:  # 2.15.0+cpu is a build of 2.15.0
+        raise NotReady(f"{version} is installed, {lock.name} has {pin[1]}", INSTALL_AGAIN)
+    module = module or PACKAGES.get(name)
+    if module is None:
+        return f"{version} (loaded in lesson 15)"
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        raise NotReady(f"{version} does not import ({type(error).__name__}: {error})", INSTALL_AGAIN) from error
+    return version
+
+
+def threads() -> str:
+    import torch
+
+    count = torch.get_num_threads()
+    if count > _cores():
+        raise NotReady(
+            f"{count} on {_cores()} cores, which makes PyTorch slower",
+            f"set the environment variable OMP_NUM_THREADS to {_cores()}, then start JupyterLab again",
+        )
+    return str(count)
+
+
+def gpu() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name(0)
+    return "none found; no lesson needs one"
+
+
+def course_data() -> str:
+    try:
+        folders = locate.data_folders()
+    except ValueError as error:
+        found, _, remedy = str(error).rpartition(". ")
+        raise NotReady(found, f"{remedy} Then start JupyterLab again") from None
+    return "not set; data is looked for in data/" if len(folders) == 1 else "set; it is searched before data/"
+
+
+def images(name: str) -> str:
+    """MNIST or Fashion-MNIST: where its four files are, and that they are undamaged. Missing files are no fault."""
+    from torchvision import datasets
+
+    try:
+        files = {file: (locate.find(Path(name) / "raw" / file), md5) for file, md5 in getattr(datasets, name).resources}
+    except ValueError:
+        raise NotReady("cannot be looked for", "see the line COURSE_DATA") from None
+    there = {file: (path, md5) for file, (path, md5) in files.items() if path is not None}
+    for file, (path, md5) in there.items():
+        if md5_of(path) != md5:
+            raise NotReady(
+                f"{_place(path)}{name}/raw/{file} is damaged", "delete this file; lesson 02 fetches it again"
+            )
+    if len(there) < len(files):
+        state = f"{len(there)} of {len(files)} files here" if there else "not here yet"
+        return f"{state}; lesson 02 downloads it ({DOWNLOAD_MB[name]} MB), or uses scikit-learn's digits"
+    return "found in " + " and ".join(sorted({_place(path) for path, _ in there.values()}))
+
+
+def shipped_stripes(folder: Path = locate.DOWNLOADS / "stripes") -> str:
+    """The stripe images that come with the course are all there and can be read."""
+    from course_utils.data.stripe_folder import StripeFolder
+
+    remedy = (
+        f"it is part of the course: `git restore data/{folder.name}`, or copy it from a fresh download of the course"
+    )
+    if not folder.is_dir():
+        raise NotReady("is missing", remedy)
+    try:
+        stripes = StripeFolder(folder)
+        for position in range(len(stripes)):
+            stripes[position]
+    except (OSError, ValueError) as error:
+        raise NotReady(str(error).replace(str(folder), f"data/{folder.name}"), remedy) from None
+    if len(stripes) != SHIPPED_STRIPES:
+        raise NotReady(f"{len(stripes)} images, where the course ships {SHIPPED_STRIPES}", remedy)
+    return f"{len(stripes)} images"
+
+
+def writable(folder: Path) -> str:
+    """A file can be made in this folder, which is made if it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        remedy = "give yourself the right to write there, or copy the course into a folder of your own"
+        if folder.is_file():
+            remedy = f"move the file {folder.name} away: a folder belongs there"
+        raise NotReady(f"cannot be written ({error.strerror})", remedy) from None
+    return "can be written"
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _place(path: Path) -> str:
+    """The data folder that a file lies in, by the name that the student knows."""
+    return "data/" if path.is_relative_to(locate.DOWNLOADS) else "$COURSE_DATA/"

@@ -1,0 +1,30 @@
+"""An explorer at every corner of its controls."""
+
+import itertools
+import warnings
+
+import ipywidgets
+import matplotlib.pyplot as plt
+
+from course_utils.widgets.explorer import Explorer
+
+
+def extremes(control: ipywidgets.ValueWidget) -> list:
+    if isinstance(control, ipywidgets.Checkbox):
+        return [False, True]
+    if hasattr(control, "options"):
+        return [value for _, value in control._options_full]
+    return [control.min, control.max]
+
+
+def check_corners(explorer: Explorer) -> None:
+    """Drawing works without a warning at all extremes, and says what it shows."""
+    names = list(explorer.controls)
+    for corner in itertools.product(*map(extremes, explorer.controls.values())):
+        values = dict(zip(names, corner, strict=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure, alt = explorer._draw(**values)
+            figure.canvas.draw()
+        assert len(alt) > 20, values
+        plt.close(figure)

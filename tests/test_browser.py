@@ -1,0 +1,177 @@
+"""The widgets of each lesson in a real browser: JupyterLab runs them, a slider moves, the picture changes, and fast."""
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from course_utils.views import slides, tags
+from tests import lessons
+
+REDRAW_MS = 150  # from the release of a slider to the new picture, at the median
+WITH_WIDGETS = [path.stem for path in lessons.ALL if lessons.cells(path.stem, "widget")]
+
+# Presses a key on a slider and waits until another picture stands in its explorer and is decoded; returns milliseconds.
+PRESS = """async ([handle, key]) => {
+  const explorer = handle.closest('.widget-vbox'), before = explorer.querySelector('img').src;
+  const begin = performance.now();
+  handle.focus();
+  handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  while (performance.now() - begin < 20000) {
+    const image = explorer.querySelector('img');
+    if (image && image.src !== before) { await image.decode(); return performance.now() - begin; }
+    await new Promise(done => setTimeout(done, 1));
+  }
+  return null;
+}"""
+
+
+def installed_browser(chromium_of_playwright: str) -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or (chromium_of_playwright if Path(chromium_of_playwright).exists() else None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        executable = installed_browser(playwright.chromium.executable_path)
+        if executable is None:
+            pytest.skip("no Chromium or Chrome here; `python -m playwright install chromium` brings one")
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        with playwright.chromium.launch(executable_path=executable, args=flags) as chromium:
+            yield chromium
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Address and folder of a running JupyterLab."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "settings").mkdir()
+    (folder / "notebooks").mkdir()
+    (folder / "settings" / "overrides.json").write_text(
+        '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},'
+        ' "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}'
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"),
+            *("--IdentityProvider.token=course", f"--ServerApp.root_dir={folder / 'notebooks'}"),
+            f"--LabApp.app_settings_dir={folder / 'settings'}",
+        ],
+        env=os.environ | {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")},  # not the reader's own
+        stdout=(log := (folder / "log").open("w")),
+        stderr=subprocess.STDOUT,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/api?token=course", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield address, folder / "notebooks"
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+def open_and_run(page: Page, address: str, name: str) -> None:
+    page.goto(f"{address}/doc/tree/{name}?token=course")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
+    assert page.locator(".jp-Dialog").count() == 0, "no question about kernels or news greets the student"
+    page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
+    page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+    page.wait_for_function(
+        "() => { const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];"
+        " return prompts.length && prompts.every(prompt => /\\[\\d+\\]/.test(prompt.textContent)) }",
+        timeout=120_000,
+    )
+
+
+@pytest.mark.parametrize("lesson", WITH_WIDGETS)
+def test_widgets_work_and_are_fast(lesson: str, browser: Browser, lab: tuple[str, Path]) -> None:
+    address, folder = lab
+    notebook = lessons.read(lesson)
+    notebook.cells = [cell for cell in notebook.cells if tags(cell) & {"setup", "widget"}]
+    for cell in notebook.cells:
+        cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, folder / f"{lesson}.ipynb")
+
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    complaints: list[str] = []
+    page.on(
+        "console",
+        lambda message: complaints.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
+    open_and_run(page, address, f"{lesson}.ipynb")
+
+    milliseconds = []
+    explorers = page.locator(".widget-vbox:has(.widget-html img):has(.noUi-handle)")
+    explorers.first.wait_for()
+    for explorer in explorers.all():
+        for handle in explorer.locator(".noUi-handle").all():
+            for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+                at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+                wanted = "ArrowLeft" if key == "ArrowRight" and at_end else key
+                milliseconds.append(page.evaluate(PRESS, [handle.element_handle(), wanted]))
+    assert None not in milliseconds, "a slider moved and the picture stayed"
+    median = statistics.median(milliseconds)
+    print(f"{lesson}: {len(milliseconds)} redraws, median {median:.0f} ms, slowest {max(milliseconds):.0f} ms")
+
+    for question in page.locator(".widget-vbox:has(.widget-radio)").all():
+        assert question.locator("img").count() == 0, "the figure waits for the guess"
+        assert question.locator("button").is_disabled()
+        question.locator("input[type=radio]").first.check()
+        question.locator("button").click()
+        question.locator("img").wait_for()
+
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert complaints == []
+    page.close()
+    assert median < REDRAW_MS, f"median {median:.0f} ms"
+
+
+def test_slides_are_live(browser: Browser, lab: tuple[str, Path]) -> None:
+    """In RISE, opened beside the running lesson, a slider moves and its picture changes."""
+    address, folder = lab
+    notebook = slides(lessons.read("04_stripe_dataset"))
+    first_explorer = next(cell for cell in notebook.cells if "widget" in tags(cell))
+    notebook.cells = [notebook.cells[0], *(cell for cell in notebook.cells if "setup" in tags(cell)), first_explorer]
+    nbformat.write(notebook, folder / "slides.ipynb")
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    open_and_run(page, address, "slides.ipynb")
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+
+    show = context.new_page()
+    show.goto(f"{address}/rise/slides.ipynb?token=course")
+    show.locator("section.present h1").wait_for(timeout=60_000)
+    show.locator(".noUi-handle").first.wait_for(state="attached", timeout=60_000)
+    show.keyboard.press("Space")
+    slide = show.locator("section.present section.present:has(.noUi-handle)")
+    slide.wait_for(timeout=60_000)
+    picture = slide.locator(".widget-html img")
+    before = picture.get_attribute("src")
+    show.wait_for_timeout(1000)  # the slide moves in
+    slide.locator(".noUi-target").nth(2).click(position={"x": 150, "y": 3})
+    show.wait_for_function("src => document.querySelector('section.present section.present .widget-html img').src !== src", arg=before)
+    context.close()

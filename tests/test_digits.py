@@ -1,0 +1,174 @@
+"""MNIST, Fashion-MNIST and what stands in for them. Tests of the real sets run where their files are found."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torchvision import datasets
+
+from course_utils.data import digits, locate
+from course_utils.data.digits import load_images, small_digits
+from course_utils.data.locate import find
+
+FILES = [name for name, _ in datasets.MNIST.resources]
+REAL = {name: find(Path(name) / "raw" / FILES[0]) for name in ("MNIST", "FashionMNIST")}
+FIRST_LABELS = {"MNIST": ([5, 0, 4, 1, 9], [7, 2, 1, 0, 4]), "FashionMNIST": ([9, 0, 0, 3, 0], [9, 2, 1, 1, 6])}
+
+
+def real(name: str) -> Path:
+    if REAL[name] is None:
+        pytest.skip(f"no {name} files in $COURSE_DATA or data/")
+    return REAL[name].parent
+
+
+def contents(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+# --- the small digits ---------------------------------------------------------------------------------------------
+
+
+def test_small_digits_have_the_form_of_mnist():
+    train, test = small_digits()
+    for part, count in ((train, 1297), (test, 500)):
+        assert part.source == "digits8x8"
+        assert (part.images.shape, part.images.dtype) == ((count, 28, 28), torch.uint8)
+        assert (part.labels.shape, part.labels.dtype) == ((count,), torch.int64)
+        assert part.classes == tuple("0123456789")
+        assert set(part.labels.tolist()) == set(range(10))
+        assert part.images.min() == 0
+        assert part.images.max() == 255
+
+
+def test_small_digits_are_the_same_every_time():
+    for one, other in zip(small_digits(), small_digits(), strict=True):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.labels, other.labels)
+
+
+def test_every_small_digit_is_in_one_part_only():
+    train, test = small_digits()
+    originals, labels = load_digits(return_X_y=True)
+    parts = [set(map(bytes, part.images.numpy())) for part in (train, test)]
+    assert sum(map(len, parts)) == len(np.unique(originals, axis=0)) == len(originals) == 1797  # no two alike
+    assert not parts[0] & parts[1]
+    assert torch.equal(torch.cat([train.labels, test.labels]).bincount(), torch.from_numpy(labels).bincount())
+
+
+def test_small_digits_keep_their_labels():
+    """Shrunk back to 8×8, each image is its own original, with its own label."""
+    originals, labels = load_digits(return_X_y=True)
+    train, _ = small_digits()
+    small = torch.nn.functional.interpolate(train.images[:100, None].float(), 8, mode="area").flatten(1).numpy()
+    nearest = ((small[:, None] - originals * 255 / 16) ** 2).sum(axis=2).argmin(axis=1)
+    assert len(set(nearest)) == 100
+    assert labels[nearest].tolist() == train.labels[:100].tolist()
+
+
+# --- the real sets ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_real_set_is_read_whole_and_its_folder_left_as_it_was(name: str, capsys):
+    folder = real(name).parent
+    before = contents(folder)
+    train, test = load_images(name)
+    assert contents(folder) == before
+    assert (train.source, test.source) == (name, name)
+    for part, count, labels in zip((train, test), (60_000, 10_000), FIRST_LABELS[name], strict=True):
+        assert (part.images.shape, part.images.dtype) == ((count, 28, 28), torch.uint8)
+        assert (part.labels.shape, part.labels.dtype) == ((count,), torch.int64)
+        assert part.labels[:5].tolist() == labels
+        assert part.labels.bincount().min() > 0.08 * count
+    assert len(train.classes) == 10
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    assert f"{name} from " in printed
+    assert "60,000 training and 10,000 test images" in printed
+
+
+def test_the_real_set_is_fetched_from_a_mirror_and_found_the_next_time(tmp_path: Path, mirror, monkeypatch, capsys):
+    folder = real("MNIST")
+    server = mirror({name: (folder / name).read_bytes() for name in FILES})
+    only_here(monkeypatch, tmp_path, server.url())
+    first = load_images("MNIST")
+    second = load_images("MNIST")
+    assert len(server.sent) == 4
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(FILES)
+    assert all(torch.equal(one.images, other.images) for one, other in zip(first, second, strict=True))
+    assert capsys.readouterr().out.count("MNIST from data/") == 2
+
+
+# --- what can be wrong --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: whole[:100] + b"!" + whole[101:]])
+def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, monkeypatch, damage):
+    """Where no real file is at hand any bytes do: they are damage from the first to the last."""
+    whole = REAL["MNIST"].read_bytes() if REAL["MNIST"] else bytes(1000)
+    file = tmp_path / "MNIST" / "raw" / FILES[0]
+    file.parent.mkdir(parents=True)
+    file.write_bytes(damage(whole))
+    assert file.read_bytes() != whole
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    with pytest.raises(ValueError) as caught:
+        load_images("MNIST")
+    assert f"{file} is damaged" in str(caught.value)
+    assert "Delete or replace this file" in str(caught.value)
+    assert file.read_bytes() == damage(whole)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+
+def test_a_data_folder_that_does_not_exist_is_named(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "typo"))
+    with pytest.raises(ValueError, match=r"COURSE_DATA is .*typo.*not a folder"):
+        load_images("MNIST")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_without_data_and_network_one_line_says_what_stands_in(name, tmp_path: Path, monkeypatch, capsys, dead_url):
+    only_here(monkeypatch, tmp_path, dead_url)
+    loaded = load_images(name)
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    assert f"No {name} here" in printed
+    for part, expected in zip(loaded, small_digits(), strict=True):
+        assert part.source == "digits8x8"
+        assert torch.equal(part.images, expected.images)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["mnist", "", "KMNIST", None])
+def test_an_unknown_name_is_answered_with_the_known_ones(name):
+    with pytest.raises(ValueError, match=f"name is {name!r}.*MNIST, FashionMNIST"):
+        load_images(name)
+
+
+# --- where data is looked for -------------------------------------------------------------------------------------
+
+
+def test_the_named_folder_comes_before_the_courses_own(tmp_path: Path, monkeypatch):
+    own, named = tmp_path / "own", tmp_path / "named"
+    for folder, files in ((own, ["both", "mine"]), (named, ["both"])):
+        folder.mkdir()
+        for file in files:
+            (folder / file).touch()
+    monkeypatch.setattr(locate, "DOWNLOADS", own)
+    monkeypatch.setenv("COURSE_DATA", str(named))
+    assert (find("both"), find("mine"), find("none")) == (named / "both", own / "mine", None)
+    for unset in (lambda: monkeypatch.setenv("COURSE_DATA", ""), lambda: monkeypatch.delenv("COURSE_DATA")):
+        unset()
+        assert find("both") == own / "both"
+    assert find(".") is None  # a folder is no file
+
+
+def only_here(monkeypatch: pytest.MonkeyPatch, downloads: Path, mirror: str) -> None:
+    """No `$COURSE_DATA`, another folder for downloads, one mirror for every set."""
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    for module in (locate, digits):
+        monkeypatch.setattr(module, "DOWNLOADS", downloads)
+    for data_set in (datasets.MNIST, datasets.FashionMNIST):
+        monkeypatch.setattr(data_set, "mirrors", [mirror])
+    monkeypatch.setattr(digits, "_MORE_MIRRORS", {"MNIST": [], "FashionMNIST": []})

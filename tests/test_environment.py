@@ -1,0 +1,79 @@
+"""One set of versions everywhere: pyproject.toml, requirements.lock, environment.yml and what is installed agree."""
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+ENTRIES = [line for line in LOCK.replace("\\\n", " ").splitlines() if line and not line.lstrip().startswith("#")]
+PINS = [Requirement(entry.partition("--hash")[0]) for entry in ENTRIES]
+FOR_HERE = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate()]
+DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+CARD = ["jupyterlab", "torch", "norse", "snntorch", "nengo", "nengo-dl", "matplotlib", "ipywidgets", "nbval"]
+
+
+def test_environment_yml_holds_the_pins_of_the_lock():
+    *conda, pip = yaml.safe_load(ENVIRONMENT)["dependencies"]
+    assert conda == ["python=3.11", "pip"]
+    assert "-e ." in pip["pip"]
+    written = [Requirement(line) for line in pip["pip"] if line != "-e ."]
+    assert sorted(map(str, written)) == sorted(map(str, PINS))
+
+
+def test_every_pin_is_exact_and_hashed():
+    assert len(PINS) > 100
+    for pin, entry in zip(PINS, ENTRIES, strict=True):
+        assert re.fullmatch(r"==[^*,]+", str(pin.specifier)), f"{pin} is no exact version"
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), f"{pin} has no hash"
+
+
+@pytest.mark.parametrize("text", [LOCK, ENVIRONMENT], ids=["requirements.lock", "environment.yml"])
+def test_no_address_is_written_down(text: str):
+    """An address would bind the course to one index or mirror."""
+    assert re.findall(r"https?:|(?:git|file|ftp)(?:\+\w+)?://| @ |--(?:extra-)?index-url|--find-links", text) == []
+
+
+@pytest.mark.parametrize("wanted", DIRECT, ids=str)
+def test_the_lock_satisfies_what_the_project_asks_for(wanted: Requirement):
+    pins = [pin for pin in PINS if canonicalize_name(pin.name) == canonicalize_name(wanted.name)]
+    assert pins, f"{wanted.name} is not in the lock"
+    for pin in pins:
+        (version,) = (specifier.version for specifier in pin.specifier)
+        assert wanted.specifier.contains(version, prereleases=True), f"{pin} does not satisfy {wanted}"
+
+
+def test_only_one_pin_of_a_package_holds_here():
+    names = [pin.name for pin in FOR_HERE]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_what_is_installed_is_what_the_lock_says():
+    found = {pin: installed_version(pin.name) for pin in FOR_HERE}
+    wrong = [
+        f"{pin}: {version or 'not installed'}"
+        for pin, version in found.items()
+        if version is None or not pin.specifier.contains(version, prereleases=True)
+    ]
+    assert wrong == [], "run `python noxfile.py -s tests`, which sets up what the lock says"
+
+
+def test_the_packages_of_the_course_are_direct_dependencies():
+    direct = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    assert set(CARD) <= direct
+
+
+def installed_version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

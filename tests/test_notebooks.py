@@ -1,0 +1,124 @@
+"""Every committed lesson has the form that the course promises."""
+
+import re
+
+import pytest
+from nbformat import NotebookNode, validate
+
+from course_utils.views import TAGS, sections, tags
+from tests import lessons
+from tests.run_times import CEILING_S, printed_run_time_s
+
+LESSON = pytest.mark.parametrize("path", lessons.ALL, ids=lambda path: path.stem)
+
+
+def outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def text_of(notebook: NotebookNode) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_there_are_lessons() -> None:
+    assert {"00_start_here", "01_pytorch_basics", "02_mnist_cnn", "04_stripe_dataset"} <= {p.stem for p in lessons.ALL}
+
+
+@LESSON
+def test_valid_small_and_without_kernel_dialog(path) -> None:
+    notebook = lessons.read(path.stem)
+    validate(notebook)
+    assert path.stat().st_size < 1_000_000
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+@LESSON
+def test_ran_from_top_to_bottom_without_error_or_noise(path) -> None:
+    notebook = lessons.read(path.stem)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    for output in outputs(notebook):
+        assert output.output_type != "error"
+        assert output.get("name") != "stderr", output.text
+        assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), "run `render`"
+
+
+@LESSON
+def test_every_picture_has_a_text(path) -> None:
+    pictures = [output for output in outputs(lessons.read(path.stem)) if "image/png" in output.get("data", {})]
+    assert pictures
+    for picture in pictures:
+        assert len(picture.metadata.get("image/png", {}).get("alt", "")) > 20
+    for output in outputs(lessons.read(path.stem)):
+        for image in re.findall(r"<img[^>]*>", "".join(output.get("data", {}).get("text/html", ""))):
+            assert re.search(r'alt="[^"]{20,}"', image)
+
+
+@LESSON
+def test_tags_are_known_and_fit(path) -> None:
+    notebook = lessons.read(path.stem)
+    kinds = [(cell, tags(cell)) for cell in notebook.cells]
+    for cell, mine in kinds:
+        assert mine <= TAGS.keys(), cell.source
+        if mine & {"setup", "widget", "predict", "claim", "taught", "exercise", "solution", "nbval-check-output"}:
+            assert cell.cell_type == "code", cell.source
+        if "claim" in mine:
+            assert "assert" in cell.source, cell.source
+        if "solution" in mine:
+            assert cell.metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}, "a solution is folded"
+            assert "assert checks.check_" in cell.source
+        if "instructor" in mine:
+            assert cell.cell_type == "markdown" and cell.source.startswith("<details>\n<summary>For the instructor")
+    counted = {tag: sum(tag in mine for _, mine in kinds) for tag in TAGS}
+    assert counted["predict"] >= 1 and counted["claim"] >= 3 and counted["slide"] >= 5 and counted["instructor"] >= 2
+    assert 2 <= counted["exercise"] == counted["solution"] <= 4
+
+
+@LESSON
+def test_each_exercise_has_its_parts(path) -> None:
+    notebook = lessons.read(path.stem)
+    for number, cell in enumerate(notebook.cells):
+        if "exercise" not in tags(cell):
+            continue
+        task, solution = notebook.cells[number - 1], notebook.cells[number + 1]
+        assert re.search(r"### Exercise \d · .*\(\d+ minutes, [●○]{3}\)", task.source), task.source
+        assert 2 <= task.source.count("<details><summary>Hint ") <= 4
+        assert "..." in cell.source and cell.source.splitlines()[-1].startswith("checks.check_")
+        assert "solution" in tags(solution)
+        assert cell.outputs[0]["data"]["text/plain"].startswith("Not started")
+
+
+@LESSON
+def test_title_sections_and_end(path) -> None:
+    notebook = lessons.read(path.stem)
+    title, body = notebook.cells[0].source, text_of(notebook)
+    assert title.startswith(f"# {path.stem[:2]} · ")
+    assert re.search(r"\*Week \d of Seven Weeks of Spikes\*", title) and "After this lesson you can" in title
+    assert 3 <= len(re.findall(r"^\d\. \*\*", title, re.MULTILINE)) <= 5, "three to five objectives"
+    assert "**Before this" in title
+    minutes = int(re.search(r"about (\d+) minutes", title)[1])
+    assert abs(sum(length for _, length, _ in sections(notebook)) - minutes) <= 5
+    for part in ("## Recap", "**Three questions to answer tomorrow, without looking**", "## References", "**Next:**"):
+        assert part in body
+    assert 0 < printed_run_time_s(path) <= CEILING_S[path.stem[:2]]
+
+
+@LESSON
+def test_a_section_leaves_time_for_its_exercises(path) -> None:
+    left = 0
+    for cell in lessons.read(path.stem).cells:
+        left = cell.metadata.get("course", {}).get("minutes", left)
+        if exercise := re.search(r"### Exercise \d .*\((\d+) minutes", cell.source):
+            left -= int(exercise[1])
+            assert left > 0, exercise[0]
+
+
+@LESSON
+def test_links_lead_somewhere(path) -> None:
+    for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", text_of(lessons.read(path.stem))):
+        assert (path.parent / target).exists(), target
+
+
+@LESSON
+def test_names_no_folder_of_a_machine(path) -> None:
+    assert not re.search(r"(/home/|/Users/|/root/|/work/|[A-Z]:\\\\)", path.read_text(encoding="utf-8"))

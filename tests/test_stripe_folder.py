@@ -1,0 +1,134 @@
+"""A folder of images as a data set: what was written comes back, and what is wrong is named and left alone."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
+from torch.utils.data import DataLoader
+from torchvision.transforms import ToTensor
+
+from course_utils.data.stripe_folder import StripeFolder
+from course_utils.data.stripes import make_stripes, write_stripes
+
+
+def png(grey: int = 0) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (16, 16), grey).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_what_was_written_comes_back(tmp_path: Path):
+    drawn = make_stripes(25, seed=4)
+    folder = StripeFolder(write_stripes(tmp_path / "set", drawn, listing=True))
+    assert len(folder) == 25
+    images, labels = zip(*(folder[place] for place in range(25)), strict=True)
+    assert np.array_equal(np.stack([np.asarray(image) for image in images]), drawn.images)
+    assert list(labels) == drawn.labels.tolist()
+
+
+def test_a_data_loader_delivers_tensors(tmp_path: Path):
+    drawn = make_stripes(10, seed=4)
+    folder = StripeFolder(str(write_stripes(tmp_path / "set", drawn)), transform=ToTensor())
+    images, labels = (torch.cat(parts) for parts in zip(*DataLoader(folder, batch_size=4), strict=True))
+    assert images.shape == (10, 1, 16, 16)
+    assert torch.equal(images[:, 0] * 255, torch.from_numpy(drawn.images).float())
+    assert torch.equal(labels, torch.from_numpy(drawn.labels))
+
+
+def test_images_come_in_the_order_of_their_index_not_of_their_name(tmp_path: Path):
+    for name, grey in (("10_1.png", 10), ("2_0.png", 2), ("1_1.png", 1)):
+        (tmp_path / name).write_bytes(png(grey))
+    (tmp_path / "labels.csv").write_text("not an image")
+    folder = StripeFolder(tmp_path)
+    assert [(image.getpixel((0, 0)), label) for image, label in folder] == [(1, 1), (2, 0), (10, 1)]
+
+
+@pytest.mark.parametrize("root", ["missing", "file.txt"])
+def test_what_is_no_folder_is_named(tmp_path: Path, root: str):
+    (tmp_path / "file.txt").write_text("")
+    with pytest.raises(NotADirectoryError, match=root):
+        StripeFolder(tmp_path / root)
+
+
+def test_a_folder_without_images_is_named(tmp_path: Path):
+    (tmp_path / "labels.csv").write_text("file,label\n")
+    with pytest.raises(ValueError, match=rf"{tmp_path.name}.* has no PNG"):
+        StripeFolder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["3.png", "a_b.png", "3_2.png", "3_0_1.png", "-3_0.png", "3_0 (1).png", "3_0.png.png"])
+def test_a_misnamed_image_is_named_and_left_alone(tmp_path: Path, name: str):
+    (tmp_path / "0_0.png").write_bytes(png())
+    (tmp_path / name).write_bytes(png())
+    with pytest.raises(ValueError) as caught:
+        StripeFolder(tmp_path)
+    assert str(tmp_path / name) in str(caught.value)
+    assert (tmp_path / name).read_bytes() == png()
+
+
+@pytest.mark.parametrize("second", ["3_1.png", "03_0.png"])
+def test_two_images_with_one_index_are_named(tmp_path: Path, second: str):
+    for name in ("1_0.png", "3_0.png", second):
+        (tmp_path / name).write_bytes(png())
+    with pytest.raises(ValueError) as caught:
+        StripeFolder(tmp_path)
+    assert "3_0.png" in str(caught.value)
+    assert second in str(caught.value)
+
+
+def assert_damage_is_named(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        StripeFolder(path.parent)[0]
+    assert f"{path} is damaged" in str(caught.value)
+    assert path.read_bytes() == content
+
+
+STRIPE = io.BytesIO()
+Image.fromarray(make_stripes(1, 0).images[0]).save(STRIPE, "PNG")
+STRIPE = STRIPE.getvalue()
+LAST = len(STRIPE) - 4  # what follows is the checksum of the end mark, which is empty
+
+
+@given(st.integers(0, LAST - 1))
+@example(0)
+@example(LAST - 1)
+def test_a_truncated_image_is_named_and_left_alone(tmp_path_factory: pytest.TempPathFactory, length: int):
+    assert_damage_is_named(tmp_path_factory.mktemp("cut") / "0_1.png", STRIPE[:length])
+
+
+@given(st.integers(0, 8 * len(STRIPE) - 1))
+@example(8 * 242)  # in the last bytes of the pixels, where Pillow alone reads on and draws something else
+@example(8 * 11)  # in the length of the first block
+def test_an_altered_image_is_never_read_as_another(tmp_path_factory: pytest.TempPathFactory, bit: int):
+    altered = bytearray(STRIPE)
+    altered[bit // 8] ^= 1 << bit % 8
+    path = tmp_path_factory.mktemp("altered") / "0_1.png"
+    path.write_bytes(altered)
+    try:
+        image, _ = StripeFolder(path.parent)[0]
+    except ValueError as error:
+        assert f"{path} is damaged" in str(error)
+    else:
+        assert np.array_equal(np.asarray(image), make_stripes(1, 0).images[0])
+    assert path.read_bytes() == altered
+
+
+@pytest.mark.parametrize("content", ["not an image", "", "\N{BLACK CHESS KNIGHT}" * 100])
+def test_text_under_the_name_of_an_image_is_named(tmp_path: Path, content: str):
+    assert_damage_is_named(tmp_path / "0_1.png", content.encode())
+
+
+def test_one_damaged_image_does_not_hide_the_others(tmp_path: Path):
+    write_stripes(tmp_path / "set", make_stripes(3, seed=4))
+    folder = StripeFolder(tmp_path / "set")
+    (path,) = (tmp_path / "set").glob("1_*.png")
+    path.write_bytes(path.read_bytes()[:100])
+    assert [folder[0][0].size, folder[2][0].size] == [(16, 16), (16, 16)]
+    with pytest.raises(ValueError, match="is damaged"):
+        folder[1]

@@ -1,0 +1,306 @@
+"""The stripe set: its formula, its reproducibility, its limits, how hard it is, and how it is written."""
+
+import csv
+import hashlib
+import math
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from course_utils.data.stripes import (
+    HARD,
+    ORIENTATIONS,
+    PLAIN,
+    StripeSet,
+    StripeSettings,
+    make_stripes,
+    most_peaks,
+    row_column_baseline,
+    stripe_image,
+    wave,
+    write_stripes,
+)
+
+sizes = st.integers(3, 40)
+size_and_peaks = sizes.flatmap(lambda size: st.tuples(st.just(size), st.integers(1, most_peaks(size))))
+contrasts = st.floats(0, 1)
+noises = st.floats(0, 50)  # 50 drives most pixels beyond both ends
+seeds = st.integers(0, 2**32 - 1)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def equal(one: StripeSet, other: StripeSet) -> bool:
+    return all(np.array_equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(StripeSet))
+
+
+# --- one image ----------------------------------------------------------------------------------------------------
+
+
+@given(size_and_peaks, st.sampled_from(ORIENTATIONS), noises, contrasts, seeds)
+def test_a_pixel_is_what_the_formula_says(size_peaks, orientation, noise, contrast, seed):
+    size, peaks = size_peaks
+    image = stripe_image(size, peaks, orientation, noise, rng(seed), contrast=contrast)
+    assert image.shape == (size, size)
+    assert image.dtype == np.uint8
+    n = rng(seed).normal(0.5, noise, (size, size)).tolist()
+    for row in range(size):
+        for column in range(size):
+            k = row if orientation == "horizontal" else column
+            value = 1 + contrast * math.sin(2 * math.pi * peaks * k / (size - 1)) + n[row][column]
+            grey = min(max(value, 0), 10) * 255 / 10
+            # a value on the edge between two grey levels may fall to either side
+            assert math.floor(grey - 1e-9) <= image[row, column] <= math.floor(grey + 1e-9)
+
+
+@given(size_and_peaks, contrasts)
+def test_without_noise_rows_are_constant_and_vertical_is_the_transpose(size_peaks, contrast):
+    size, peaks = size_peaks
+    horizontal, vertical = (stripe_image(size, peaks, o, 0, rng(), contrast=contrast) for o in ORIENTATIONS)
+    assert (horizontal == horizontal[:, :1]).all()
+    assert np.array_equal(vertical, horizontal.T)
+
+
+def test_the_noise_has_the_mean_and_the_deviation_that_are_promised():
+    image = stripe_image(300, 1, "horizontal", 0.2, rng(), contrast=0)
+    assert image.mean() + 0.5 == pytest.approx(1.5 * 25.5, abs=0.1)  # + 0.5: grey levels are rounded down
+    assert image.std() == pytest.approx(0.2 * 25.5, abs=0.1)
+
+
+def test_a_stripe_has_as_many_bright_peaks_as_it_says():
+    for peaks in PLAIN.peaks:
+        line = stripe_image(101, peaks, "vertical", 0, rng())[0].astype(int)
+        bright = line > line.mean()
+        assert np.count_nonzero(bright[1:] & ~bright[:-1]) == peaks
+
+
+@given(st.integers(3, 64).flatmap(lambda size: st.tuples(st.just(size), st.integers(0, size - 1))))
+def test_too_many_peaks_look_like_few_upside_down(size_peaks):
+    size, peaks = size_peaks
+    np.testing.assert_allclose(wave(size, size - 1 - peaks), -wave(size, peaks), atol=1e-9)
+
+
+def test_the_limit_of_sixteen_pixels_is_seven_peaks():
+    assert most_peaks(16) == 7
+    np.testing.assert_allclose(wave(16, 8), -wave(16, 7), atol=1e-9)
+    legal = [np.sign(wave(16, peaks).round(9)).tolist() for peaks in range(1, 8)]
+    assert all(one != other for i, one in enumerate(legal) for other in legal[:i])
+
+
+@pytest.mark.parametrize("size", [size for size in range(8, 33) if size % 12 != 1])
+def test_no_pixel_lies_where_rounding_could_differ(size):
+    """So another machine's sine, wrong in another last digit, draws the same image.
+
+    A grey level 25.5 (1.5 + sin) is a whole number only where the sine is 1/2 (Niven's theorem), which happens at sizes
+    13, 25, 37, …: there a pixel of 51 may become 50.
+    """
+    for peaks in range(1, most_peaks(size) + 1):
+        grey = 25.5 * (1.5 + wave(size, peaks))
+        assert np.abs(grey - grey.round()).min() > 1e-9
+
+
+BAD_ARGUMENTS = [
+    ("size", 2), ("size", 16.0), ("size", True),
+    ("peaks", 0), ("peaks", -1), ("peaks", 8), ("peaks", True), ("peaks", 2.0),
+    ("orientation", "diagonal"), ("orientation", 0),
+    ("noise", -0.1), ("noise", math.nan), ("noise", math.inf), ("noise", "0.1"),
+    ("contrast", -0.1), ("contrast", 1.1), ("contrast", math.nan), ("contrast", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_ARGUMENTS)
+def test_a_bad_argument_is_named_with_its_value(name, value):
+    good = {"size": 16, "peaks": 1, "orientation": "vertical", "noise": 0.1, "contrast": 1.0}
+    with pytest.raises(ValueError) as caught:
+        stripe_image(**good | {name: value}, rng=rng())
+    assert f"{name} is {value!r}" in str(caught.value)
+
+
+# --- a set of images ----------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 20), st.integers(0, 10**6), seeds, st.sampled_from([PLAIN, HARD]), st.randoms())
+def test_image_k_of_a_seed_is_the_same_however_it_is_drawn(count, first, seed, settings, random):
+    whole = make_stripes(count, seed, first=first, settings=settings)
+    order = random.sample(range(count), count)
+    for place in order:
+        alone = make_stripes(1, seed, first=first + place, settings=settings)
+        assert equal(alone, StripeSet(*(getattr(whole, field.name)[place : place + 1] for field in fields(StripeSet))))
+
+
+@given(st.integers(1, 10), st.integers(1, 10), seeds)
+def test_disjoint_ranges_make_the_whole(left, right, seed):
+    parts = make_stripes(left, seed), make_stripes(right, seed, first=left)
+    joined = StripeSet(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(StripeSet)))
+    assert equal(joined, make_stripes(left + right, seed))
+
+
+def test_seeds_and_numbers_make_different_images():
+    images = np.concatenate([make_stripes(200, seed).images for seed in range(5)])
+    assert len(np.unique(images, axis=0)) == 1000
+
+
+@given(sizes.filter(lambda size: size >= 5), st.sets(st.sampled_from([1, 2]), min_size=1), st.sets(noises, min_size=1))
+def test_a_set_has_the_form_that_is_promised(size, peaks, noise):
+    drawn = make_stripes(7, 0, settings=StripeSettings(size, tuple(peaks), tuple(noise)))
+    assert (drawn.images.shape, drawn.images.dtype) == ((7, size, size), np.uint8)
+    assert [values.dtype for values in (drawn.labels, drawn.peaks, drawn.noise)] == [np.int64, np.int64, np.float64]
+    assert set(drawn.labels) <= {0, 1}
+    assert set(drawn.peaks) <= peaks
+    assert set(drawn.noise) <= noise
+
+
+def test_labels_peaks_and_noise_are_equally_likely():
+    drawn = make_stripes(4000, seed=2)
+    for values, possible in ((drawn.labels, (0, 1)), (drawn.peaks, PLAIN.peaks), (drawn.noise, PLAIN.noise)):
+        shares = [np.mean(values == value) for value in possible]
+        np.testing.assert_allclose(shares, 1 / len(possible), atol=0.03)  # four standard errors
+
+
+@pytest.mark.parametrize(
+    ("settings", "digest"),
+    [
+        (PLAIN, "0c3b168bbafaedca83d976776fce4a839ae2342427fcea338de19689337887db"),
+        (HARD, "2d31ef946c6a0b16e395020531c460e3fc5e592ccff061fc73d1b73bc8d90ed6"),
+    ],
+    ids=["plain", "hard"],
+)
+def test_the_set_is_the_same_on_every_machine(settings, digest):
+    drawn = make_stripes(100, seed=0, settings=settings)
+    assert hashlib.sha256(drawn.images.tobytes() + drawn.labels.astype("<i8").tobytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("count", 0), ("count", -3), ("count", 1.5), ("seed", -1), ("seed", None), ("first", -1)]
+)
+def test_a_bad_count_seed_or_first_is_named_with_its_value(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}"):
+        make_stripes(**{"count": 1, "seed": 0} | {name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [bad for bad in BAD_ARGUMENTS if bad[0] != "orientation"])
+def test_bad_settings_are_refused_before_anything_is_drawn(name, value):
+    listed = (1, value) if name == "peaks" else (0.1, value) if name == "noise" else value
+    with pytest.raises(ValueError) as caught:
+        make_stripes(1, 0, settings=replace(PLAIN, **{name: listed}))
+    assert f"{name} is {value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["peaks", "noise"])
+@pytest.mark.parametrize("value", [(), 3, "3"])
+def test_settings_without_values_to_choose_from_are_named(name, value):
+    with pytest.raises(ValueError) as caught:
+        make_stripes(1, 0, settings=replace(PLAIN, **{name: value}))
+    assert f"{name} is {value!r}" in str(caught.value)
+
+
+# --- how hard it is -----------------------------------------------------------------------------------------------
+
+
+def test_two_variances_solve_the_plain_set():
+    drawn = make_stripes(4000, seed=1)
+    assert np.array_equal(row_column_baseline(drawn.images), drawn.labels)
+
+
+def test_the_baseline_compares_variances():
+    rows_vary = np.array([[0, 0], [10, 11]], dtype=np.uint8)
+    flat = np.full((2, 2), 7, dtype=np.uint8)
+    assert row_column_baseline(np.stack([rows_vary, rows_vary.T, flat])).tolist() == [0, 1, 0]
+    slightly = np.array([[0.0, 1.1], [1.0, 2.1]])  # row means 1 apart, column means 1.1
+    assert row_column_baseline(slightly[None]).tolist() == [1]
+    assert row_column_baseline(slightly.T[None]).tolist() == [0]
+
+
+def test_the_hard_set_needs_to_be_learned():
+    train, test = make_stripes(2000, seed=1, settings=HARD), make_stripes(4000, seed=1, first=2000, settings=HARD)
+    baseline = np.mean(row_column_baseline(test.images) == test.labels)
+    learner = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    learner.fit(train.images.reshape(2000, -1).astype(float), train.labels)
+    learned = learner.score(test.images.reshape(4000, -1).astype(float), test.labels)
+    assert 0.5 < baseline < 0.8
+    assert learned >= baseline + 0.05
+
+
+# --- written to files ---------------------------------------------------------------------------------------------
+
+
+def test_a_folder_holds_the_images_under_their_names(tmp_path: Path):
+    drawn = make_stripes(12, seed=3)
+    folder = write_stripes(tmp_path / "new" / "set", drawn, first=100)
+    assert folder == tmp_path / "new" / "set"
+    names = [f"{100 + place}_{label}.png" for place, label in enumerate(drawn.labels)]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    for name, image in zip(names, drawn.images, strict=True):
+        with Image.open(folder / name) as file:
+            assert (file.format, file.mode) == ("PNG", "L")
+            assert np.array_equal(np.asarray(file), image)
+    assert [path.name for path in folder.parent.iterdir()] == ["set"]
+
+
+def test_the_listing_says_how_each_image_was_drawn(tmp_path: Path):
+    drawn = make_stripes(5, seed=3)
+    folder = write_stripes(str(tmp_path / "set"), drawn, listing=True)
+    with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["file", "label", "peaks", "noise"]
+    assert [row["file"] for row in rows] == [f"{i}_{label}.png" for i, label in enumerate(drawn.labels)]
+    assert len(list(folder.glob("*.png"))) == len(rows) == 5
+    for column in ("label", "peaks", "noise"):
+        values = getattr(drawn, "labels" if column == "label" else column)
+        assert [float(row[column]) for row in rows] == values.tolist()
+
+
+@pytest.mark.parametrize("homework", [None, "7_1.png"])
+def test_an_existing_folder_is_left_alone(tmp_path: Path, homework):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    if homework:
+        (folder / homework).write_text("a student's work")
+    with pytest.raises(FileExistsError, match="mine exists already"):
+        write_stripes(folder, make_stripes(3, 0))
+    assert [path.read_text() for path in folder.iterdir()] == (["a student's work"] if homework else [])
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_inside_a_file_is_refused_clearly(tmp_path: Path):
+    (tmp_path / "file.txt").write_text("mine")
+    with pytest.raises(PermissionError, match=r"set cannot be made .*Choose a folder"):
+        write_stripes(tmp_path / "file.txt" / "set", make_stripes(3, 0))
+    assert (tmp_path / "file.txt").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_a_folder_that_may_not_be_written_is_refused_clearly(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError, match=r"set cannot be made .*Choose a folder"):
+            write_stripes(tmp_path / "set", make_stripes(3, 0))
+    finally:
+        tmp_path.chmod(0o700)
+
+
+class Interrupted(list):
+    """A list whose reader is interrupted after two items."""
+
+    def __iter__(self):
+        yield from self[:2]
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("break_off", [Interrupted, lambda images: [*images[:2], images[2].astype(complex)]])
+def test_a_writing_that_breaks_off_leaves_nothing(tmp_path: Path, break_off):
+    drawn = make_stripes(3, 0)
+    with pytest.raises((KeyboardInterrupt, TypeError)):
+        write_stripes(tmp_path / "set", replace(drawn, images=break_off(drawn.images)))
+    assert list(tmp_path.iterdir()) == []
