@@ -21,8 +21,10 @@ SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(enc
 
 # Python's own reader and jsonschema would let NaN and infinity pass as numbers.
 _TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER
-_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_TYPES.redefine(
-    "number", lambda _, value: _TYPES.is_type(value, "number") and math.isfinite(value)))
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=_TYPES.redefine("number", lambda _, value: _TYPES.is_type(value, "number") and math.isfinite(value)),
+)
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
@@ -62,19 +64,22 @@ class Record:
         return accuracy_interval(self.accuracy, self.data["test"])
 
     @property
+    def identity(self) -> tuple[str, str, str, str, int]:
+        """What makes this run another one than the rest. A repeated run replaces its own record."""
+        return self.lesson, self.task, self.model, self.data["source"], self.seed
+
+    @property
     def file_name(self) -> str:
-        """Made of what identifies a run, so that a repeated run replaces its own record and no other."""
-        parts = (self.lesson, self.task, self.model, self.data["source"])
-        return (
-            "-".join(re.sub(r"[^a-z0-9_]+", "_", part.lower()).strip("_") for part in parts) + f"-seed{self.seed}.json"
-        )
+        *words, seed = self.identity
+        return "-".join(re.sub(r"[^a-z0-9_]+", "_", word.lower()).strip("_") for word in words) + f"-seed{seed}.json"
 
 
 def write(record: Record, folder: Path = RESULTS) -> Path:
     """Check a record and write it.
 
     Raises:
-        ValueError: the record does not fit the schema; the message names the field. Nothing is written.
+        ValueError: the record does not fit the schema, or another run has a record of that name; the message names the
+            field or the file. Nothing is written.
     """
     content = asdict(record) | {"accuracy_interval": [0, 1]}  # until the accuracy is known to be one
     _validate(content, "this record")
@@ -83,13 +88,18 @@ def write(record: Record, folder: Path = RESULTS) -> Path:
         text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"config of this record holds what JSON cannot: {error}") from error
+    path = folder / record.file_name
+    if path.exists() and _read(path).identity != record.identity:
+        raise ValueError(
+            f"{path.name} is the record of another run, {_read(path).identity}. Give this one another name."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text + "\n")
     Path(unfinished).chmod(0o644)
-    Path(unfinished).replace(folder / record.file_name)
-    return folder / record.file_name
+    Path(unfinished).replace(path)
+    return path
 
 
 def read(lesson: str | None = None, folder: Path = RESULTS) -> list[Record]:
@@ -98,15 +108,7 @@ def read(lesson: str | None = None, folder: Path = RESULTS) -> list[Record]:
     Raises:
         ValueError: a file is no record; the message names the file and the field.
     """
-    records = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON ({error}). Remove it, or run its lesson again.") from error
-        _validate(content, str(path))
-        del content["accuracy_interval"]  # follows from the accuracy
-        records.append(Record(**content))
+    records = [_read(path) for path in sorted(folder.glob("*.json"))]
     return [record for record in records if lesson in (None, record.lesson)]
 
 
@@ -121,7 +123,11 @@ class Table:
         return "\n".join("  ".join(row) for row in [self.columns, *self.rows])
 
     def _repr_markdown_(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        lines = [
+            self.columns,
+            ["---"] * len(self.columns),
+            *([cell.replace("|", "\\|") for cell in row] for row in self.rows),
+        ]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -157,6 +163,16 @@ def table(records: Iterable[Record]) -> Table:
             for record in records
         ],
     )
+
+
+def _read(path: Path) -> Record:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}). Remove it, or run its lesson again.") from error
+    _validate(content, str(path))
+    del content["accuracy_interval"]  # follows from the accuracy
+    return Record(**content)
 
 
 def _validate(content: object, name: str) -> None:

@@ -182,3 +182,11 @@ def test_a_record_of_the_course_is_sound(path: Path, tmp_path: Path):
     assert written == pytest.approx(record.accuracy_interval)
     assert written[0] <= record.accuracy <= written[1]
     assert record.accumulates + record.multiply_accumulates <= record.dense
+
+
+def test_a_record_of_another_run_is_not_replaced(tmp_path: Path):
+    first = replace(RECORD, model="γ = 0.5")
+    kept = write(first, tmp_path).read_bytes()
+    with pytest.raises(ValueError, match="is the record of another run"):
+        write(replace(RECORD, model="β = 0.5"), tmp_path)
+    assert (tmp_path / first.file_name).read_bytes() == kept

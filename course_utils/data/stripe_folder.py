@@ -31,7 +31,9 @@ class StripeFolder(Dataset):
             raise NotADirectoryError(
                 f"{self.root} is not a folder. Make one with course_utils.data.stripes.write_stripes."
             )
-        self._files: list[tuple[int, int, Path]] = sorted(self._parse(path) for path in self.root.glob("*.png"))
+        self._files: list[tuple[int, int, Path]] = sorted(
+            self._parse(path) for path in self.root.iterdir() if path.suffix.lower() == ".png"
+        )
         if not self._files:
             raise ValueError(
                 f"{self.root} has no PNG images. Was it written by write_stripes, or is it another folder?"

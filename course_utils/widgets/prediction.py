@@ -30,6 +30,8 @@ class Prediction(ipywidgets.VBox):
     def __init__(self, question: str, options: Sequence[str], *, answer: int, because: str, reveal: Figure, alt: str):
         if len(options) < 2 or not 0 <= answer < len(options):
             raise ValueError(f"answer is {answer}; it must be the place of one of at least two options, from 0")
+        if not alt.strip():
+            raise ValueError("alt is empty; say in a sentence what the figure shows")
         self.question, self.options, self.answer, self.because, self.alt = (
             question,
             tuple(options),
@@ -55,8 +57,8 @@ class Prediction(ipywidgets.VBox):
         """Fix the choice and reveal. A second commit changes nothing."""
         if self.committed is not None:
             return
+        self.choice.value = choice  # refuses what is no option
         self.committed = choice
-        self.choice.value = choice
         self.choice.disabled = self.button.disabled = True
         verdict = "You were right." if choice == self.answer else f"It is: {self.options[self.answer]}."
         self.outcome.value = f"<p><b>{html.escape(verdict)}</b> {html.escape(self.because)}</p>" + image_html(
