@@ -112,7 +112,7 @@ def lock(session: nox.Session) -> None:
     head, _, _ = (HERE / "environment.yml").read_text(encoding="utf-8").partition("      # from requirements.lock")
     lines = [head + "      # from requirements.lock, written by `python noxfile.py -s lock`", "      - -e ."]
     lines += [f'      - "{pin}"' for pin in pins]
-    (HERE / "environment.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (HERE / "environment.yml").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
 @nox.session(default=False)
@@ -125,3 +125,7 @@ def conda_pip(session: nox.Session) -> None:
     session.run(find_uv_bin(), "venv", "--quiet", "--seed", "--clear", "--python", "3.11", str(environment))
     session.run(python_of(environment), "-m", "pip", "install", "--quiet", "-r", str(requirements))
     session.run(python_of(environment), "-m", "pytest", *session.posargs)
+
+
+if __name__ == "__main__":
+    nox.main()

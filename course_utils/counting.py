@@ -12,8 +12,8 @@ class Operations:
 
     Attributes:
         spikes: spikes emitted by the spiking layers.
-        accumulates: synaptic operations caused by spikes; a spike is 0 or 1, so its weight is only added.
-        multiply_accumulates: synaptic operations caused by inputs that are neither 0 nor all of them 0 or 1.
+        accumulates: synaptic operations in layers whose inputs are all 0 or 1: a spike's weight is only added.
+        multiply_accumulates: synaptic operations in layers with any other inputs; an input of 0 causes none.
         dense: multiply-accumulates if no zero were skipped, as a processor without sparsity runs the network.
     """
 

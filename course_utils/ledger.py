@@ -6,7 +6,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import jsonschema
 from scipy.stats import binomtest
 
 from course_utils.data.locate import COURSE_ROOT
+from course_utils.tables import Table
 
-RESULTS = COURSE_ROOT / "data" / "results"
+SHIPPED = COURSE_ROOT / "data" / "results"
+MINE = SHIPPED / "mine"  # what is run here goes there, so that the shipped records stay as they are
 SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(encoding="utf-8"))
 
 # Python's own reader and jsonschema would let NaN and infinity pass as numbers.
@@ -28,7 +30,20 @@ _Validator = jsonschema.validators.extend(
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """The 95 % Wilson interval of an accuracy on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    """The 95 % Wilson interval of an accuracy on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927).
+
+    Args:
+        accuracy: fraction that was right, 0 to 1.
+        count: number of samples, 1 or more.
+
+    Returns:
+        The lower and the upper end, 0 to 1.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    if not 0 <= accuracy <= 1 or count < 1:
+        raise ValueError(f"accuracy is {accuracy} of {count} samples; it must lie between 0 and 1, of 1 sample or more")
     interval = binomtest(round(accuracy * count), count).proportion_ci(0.95, method="wilson")
     return interval.low, interval.high
 
@@ -61,6 +76,7 @@ class Record:
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy, from the size of the test set."""
         return accuracy_interval(self.accuracy, self.data["test"])
 
     @property
@@ -70,12 +86,13 @@ class Record:
 
     @property
     def file_name(self) -> str:
+        """The identity as a name for a file, in lower case."""
         *words, seed = self.identity
         return "-".join(re.sub(r"[^a-z0-9_]+", "_", word.lower()).strip("_") for word in words) + f"-seed{seed}.json"
 
 
-def write(record: Record, folder: Path = RESULTS) -> Path:
-    """Check a record and write it.
+def write(record: Record, folder: Path | None = None) -> Path:
+    """Check a record and write it to `data/results/mine/`, or to the folder that `$COURSE_RESULTS` names.
 
     Raises:
         ValueError: the record does not fit the schema, or another run has a record of that name; the message names the
@@ -88,6 +105,7 @@ def write(record: Record, folder: Path = RESULTS) -> Path:
         text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"config of this record holds what JSON cannot: {error}") from error
+    folder = folder or Path(os.environ.get("COURSE_RESULTS", MINE))
     path = folder / record.file_name
     if path.exists() and _read(path).identity != record.identity:
         raise ValueError(
@@ -95,40 +113,25 @@ def write(record: Record, folder: Path = RESULTS) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
         file.write(text + "\n")
     Path(unfinished).chmod(0o644)
     Path(unfinished).replace(path)
     return path
 
 
-def read(lesson: str | None = None, folder: Path = RESULTS) -> list[Record]:
+def read(lesson: str | None = None, *folders: Path) -> list[Record]:
     """All records, or those of one lesson, in the order of their file names.
+
+    Where both a shipped record and one of your own tell of the same run, yours is taken. `folders` replaces the two
+    places; a later folder goes before an earlier one.
 
     Raises:
         ValueError: a file is no record; the message names the file and the field.
     """
-    records = [_read(path) for path in sorted(folder.glob("*.json"))]
+    paths = {path.name: path for folder in folders or (SHIPPED, MINE) for path in folder.glob("*.json")}
+    records = [_read(paths[name]) for name in sorted(paths)]
     return [record for record in records if lesson in (None, record.lesson)]
-
-
-class Table:
-    """Rows that show as a table in a notebook and as text elsewhere."""
-
-    def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[object]]):
-        self.columns = list(columns)
-        self.rows = [[str(cell) for cell in row] for row in rows]
-
-    def __repr__(self) -> str:
-        return "\n".join("  ".join(row) for row in [self.columns, *self.rows])
-
-    def _repr_markdown_(self) -> str:
-        lines = [
-            self.columns,
-            ["---"] * len(self.columns),
-            *([cell.replace("|", "\\|") for cell in row] for row in self.rows),
-        ]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def table(records: Iterable[Record]) -> Table:

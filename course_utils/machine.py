@@ -42,8 +42,11 @@ PACKAGES: dict[str, str | None] = {
     "snntorch": "snntorch",
     "nengo": "nengo",
     "nir": "nir",
+    "nirtorch": "nirtorch",
+    "scikit-learn": "sklearn",
     "nengo-dl": None,
     "tensorflow": None,
+    "tf-keras": None,
 }
 DOWNLOAD_MB = {"MNIST": 12, "FashionMNIST": 31}
 

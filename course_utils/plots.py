@@ -20,10 +20,10 @@ def use_course_style() -> None:
     plt.style.use(STYLE)
 
 
-def to_png(figure: Figure) -> bytes:
-    """The figure as a PNG file."""
+def to_png(figure: Figure, *, compress_level: int = 9) -> bytes:
+    """The figure as a PNG file. Level 1 compresses fastest, 9 smallest; the picture is the same."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 2})  # a redraw waits for this; size hardly grows
+    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": compress_level})
     return buffer.getvalue()
 
 
@@ -58,7 +58,8 @@ def image_grid(
     """
     rows = -(-len(images) // columns)
     low, high = value_range or (None, None)
-    figure, axes = plt.subplots(rows, columns, figsize=(8, 8 / columns * rows * (1.25 if titles else 1)), squeeze=False)
+    size = (8, 8 / columns * rows * (1.25 if titles else 1))
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="compressed")
     for ax in axes.flat:
         ax.set_axis_off()
     for number, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):

@@ -6,8 +6,8 @@ A view is derived from the tags of a notebook's cells; TAGS says what each tag m
 
 import argparse
 import copy
+import os
 import re
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from course_utils.data.locate import COURSE_ROOT
+from course_utils.ledger import SHIPPED
 
 LESSONS = COURSE_ROOT / "notebooks"
 
@@ -40,6 +41,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def tags(cell: NotebookNode) -> set[str]:
+    """The tags of a cell."""
     return set(cell.metadata.get("tags", []))
 
 
@@ -82,10 +84,17 @@ def instructor(notebook: NotebookNode) -> NotebookNode:
 
 
 def slides(notebook: NotebookNode) -> NotebookNode:
-    """For RISE: the tagged cells are slides, every other cell still runs but is not shown."""
+    """For RISE: the tagged cells are slides, and so are questions and sliders; a stub stands below its exercise.
+
+    Every other cell still runs, but is not shown.
+    """
     view = copy.deepcopy(notebook)
     for cell in view.cells:
         kind = next((kind for kind in SLIDE_TYPES if kind in tags(cell)), "skip")
+        if kind == "skip" and tags(cell) & {"predict", "widget"}:
+            kind = "subslide"
+        if kind == "skip" and "exercise" in tags(cell):
+            kind = "-"  # on the slide before it
         cell.metadata["slideshow"] = {"slide_type": kind}
     view.metadata["rise"] = {"scroll": True, "transition": "none"}
     return view
@@ -118,12 +127,15 @@ def committed(notebook: NotebookNode) -> NotebookNode:
 def render(path: Path) -> float:
     """Run a lesson from top to bottom, write its outputs and its run time into it, and return the seconds.
 
+    The records that it writes become the shipped ones.
+
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed. The file is left as it was.
     """
     notebook = nbformat.read(path, as_version=4)
     begin = time.perf_counter()
-    NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    client.execute(env=os.environ | {"COURSE_RESULTS": str(SHIPPED)})
     seconds = time.perf_counter() - begin
     view = committed(notebook)
     view.cells[0].source = MEASURED.sub(f"{seconds:.0f} s", view.cells[0].source)
@@ -138,21 +150,16 @@ VIEWS: dict[str, Callable[[NotebookNode], NotebookNode]] = {
 }
 
 
-def write_view(name: str, lessons: list[Path], folder: Path) -> None:
-    """Write one view of these lessons into a folder.
+def write_view(name: str, lessons: list[Path], folder: Path) -> list[Path]:
+    """Write one view of these lessons into a folder, and return what was written.
 
-    Raises:
-        FileExistsError: the folder has a notebook of that name, perhaps with a student's work. Nothing is written.
+    A notebook that is there already may hold somebody's work. It is kept as it is.
     """
-    for lesson in lessons:
-        if (folder / lesson.name).exists():
-            raise FileExistsError(
-                f"{folder / lesson.name} exists already and is not overwritten. "
-                "Remove it, or name another folder with --to."
-            )
     folder.mkdir(parents=True, exist_ok=True)
-    for lesson in lessons:
+    missing = [lesson for lesson in lessons if not (folder / lesson.name).exists()]
+    for lesson in missing:
         nbformat.write(VIEWS[name](nbformat.read(lesson, as_version=4)), folder / lesson.name)
+    return [folder / lesson.name for lesson in missing]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -170,11 +177,10 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{lesson.stem}: {render(lesson):.0f} s")
         return
     folder = options.to or COURSE_ROOT / "views" / options.view
-    try:
-        write_view(options.view, lessons, folder)
-    except FileExistsError as error:
-        sys.exit(str(error))
-    print(f"{len(lessons)} lessons in {folder}")
+    written = write_view(options.view, lessons, folder)
+    print(f"{len(written)} lessons written to {folder}")
+    if kept := sorted({lesson.name for lesson in lessons} - {path.name for path in written}):
+        print(f"Kept as they are, with whatever you wrote in them: {', '.join(kept)}. For a fresh copy, use --to.")
 
 
 def _fold(cell: NotebookNode, folded: bool) -> None:

@@ -22,7 +22,7 @@ RECORD = Record(
 
 def test_what_is_written_is_read_again(tmp_path: Path):
     path = write(RECORD, tmp_path / "new")
-    assert read(folder=tmp_path / "new") == [RECORD]
+    assert read(None, tmp_path / "new") == [RECORD]
     assert json.loads(path.read_text(encoding="utf-8"))["accuracy_interval"] == list(RECORD.accuracy_interval)
     assert list(path.parent.iterdir()) == [path]
 
@@ -32,9 +32,9 @@ def test_a_lesson_reads_its_own_records(tmp_path: Path):
     for record in (RECORD, other):
         write(record, tmp_path)
     assert read("06_stripe_snn", tmp_path) == [other]
-    assert read(folder=tmp_path) == [RECORD, other]
+    assert read(None, tmp_path) == [RECORD, other]
     assert read("01_pytorch_basics", tmp_path) == []
-    assert read(folder=tmp_path / "missing") == []
+    assert read(None, tmp_path / "missing") == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_repeated_run_replaces_its_own_record_and_no_other(tmp_path: Path, cha
     other, repeated = replace(RECORD, **change), replace(RECORD, accuracy=0.95, config={"epochs": 9})
     for record in (RECORD, other, repeated):
         write(record, tmp_path)
-    records = read(folder=tmp_path)
+    records = read(None, tmp_path)
     assert len(records) == 2
     assert repeated in records
     assert other in records
@@ -105,7 +105,7 @@ def test_a_file_that_does_not_fit_is_named_with_the_field(tmp_path: Path, change
     path = write(RECORD, tmp_path)
     path.write_text(json.dumps(change(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
     with pytest.raises(ValueError) as caught:
-        read(folder=tmp_path)
+        read(None, tmp_path)
     assert str(path) in str(caught.value)
     assert named in str(caught.value)
 
@@ -114,7 +114,7 @@ def test_a_file_that_does_not_fit_is_named_with_the_field(tmp_path: Path, change
 def test_a_file_that_is_not_json_is_named_and_left_alone(tmp_path: Path, content: bytes):
     (tmp_path / "broken.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"broken\.json is not JSON"):
-        read(folder=tmp_path)
+        read(None, tmp_path)
     assert (tmp_path / "broken.json").read_bytes() == content
 
 
@@ -172,11 +172,11 @@ def test_versions_are_those_installed():
 # --- the records of this course -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", sorted(ledger.RESULTS.glob("*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(ledger.SHIPPED.glob("*.json")), ids=lambda path: path.name)
 def test_a_record_of_the_course_is_sound(path: Path, tmp_path: Path):
     copy = tmp_path / path.name
     copy.write_bytes(path.read_bytes())
-    (record,) = read(folder=tmp_path)
+    (record,) = read(None, tmp_path)
     assert path.name == record.file_name
     written = json.loads(path.read_text(encoding="utf-8"))["accuracy_interval"]
     assert written == pytest.approx(record.accuracy_interval)

@@ -37,6 +37,7 @@ def slide(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
         (checks.check_map_size, lambda n, k, s, p: n // k, "as if the windows did not overlap"),
         (checks.check_map_size, lambda n, k, s, p: (n + p - k) // s + 1, "You count it once"),
         (checks.check_map_size, lambda n, k, s, p: (n + 2 * p - k) / s + 1, "round down"),
+        (checks.check_map_size, lambda n, k, s, p: (n + 2 * p - k + 1) // s, "divide first, then count it"),
         (checks.check_map_size, lambda n, k, s, p: n + 2 * p - k + 1, "every second place"),
         (checks.check_parameters, lambda i, o, k: i * o * k * k, "a bias"),
         (checks.check_parameters, lambda i, o, k: o * k * k + o, "*each* input map"),

@@ -11,7 +11,7 @@ from course_utils.checks.verdict import NotYet, attempt, check
 @check
 def check_map_size(map_size: Callable[[int, int, int, int], int]) -> str:
     """The side of a feature map from the side of the image, kernel, stride and padding."""
-    cases = [(28, 5, 1, 0), (28, 5, 1, 2), (28, 3, 2, 1), (12, 5, 1, 0), (9, 4, 3, 0)]
+    cases = [(28, 5, 1, 0), (28, 5, 1, 2), (28, 3, 2, 1), (12, 5, 1, 0), (9, 4, 3, 0), (9, 3, 2, 0)]
     found = [attempt(map_size, *case) for case in cases]
     expected = [(size + 2 * padding - kernel) // stride + 1 for size, kernel, stride, padding in cases]
     if found == expected:
@@ -40,6 +40,11 @@ def check_map_size(map_size: Callable[[int, int, int, int], int]) -> str:
         )
     if found[1] != expected[1]:
         raise NotYet(f"With padding 2, 28 pixels become 32 before the kernel slides. You get {found[1]} places.")
+    if found[:5] == expected[:5]:
+        raise NotYet(
+            f"9 pixels, kernel 3, stride 2: you get {found[5]}. The left edge can stand at 0, 2, 4, 6. The first place "
+            "is there before any step: divide first, then count it."
+        )
     raise NotYet(
         f"With stride 2 the kernel takes every second place. For 28 pixels, kernel 3, stride 2, padding 1 you get "
         f"{found[2]}."

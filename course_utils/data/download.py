@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ class NotAvailable(OSError):
 
 
 def md5_of(path: Path) -> str:
+    """The MD5 sum of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
@@ -61,7 +63,13 @@ def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 
         for url in urls:
             try:
                 _fetch(url, part, timeout_s)
-            except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            except (
+                urllib.error.URLError,
+                http.client.HTTPException,
+                ssl.SSLError,
+                TimeoutError,
+                ConnectionError,
+            ) as error:
                 answers.append(f"{url}: {error}")
                 continue
             if md5_of(part) == md5:

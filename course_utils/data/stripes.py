@@ -64,9 +64,12 @@ class StripeSet:
 
 
 def most_peaks(size: int) -> int:
-    """The most peaks that `size` pixels can show: floor((size − 1)/2), the Nyquist limit of a wave whose first and last
-    pixels lie `size − 1` steps apart. One peak more looks like one peak less, turned upside down."""
-    return (size - 1) // 2
+    """The most peaks that `size` pixels can show: the largest whole number below (size − 1)/2.
+
+    The first and the last pixel lie `size − 1` steps apart, and a peak needs more than two (the Nyquist limit). At
+    exactly (size − 1)/2 every pixel meets a zero of the wave, and beyond it the pictures of fewer peaks come again.
+    """
+    return (size - 2) // 2
 
 
 def stripe_image(
@@ -74,12 +77,12 @@ def stripe_image(
 ) -> np.ndarray:
     """Draw one stripe image.
 
-    pixel = clip(1 + contrast · sin(2π · peaks · k/(size − 1)) + n, 0, 10) · 255/10, rounded down, where k counts the
-    rows (horizontal stripes) or columns (vertical ones) from 0, and n is normal with mean 0.5 and deviation `noise`.
+    pixel = clip(1 + contrast · sin(2π · peaks · k/(size − 1)) + ε, 0, 10) · 255/10, rounded down, where k counts the
+    rows (horizontal stripes) or columns (vertical ones) from 0, and ε is normal with mean 0.5 and deviation `noise`.
 
     Args:
-        size: pixels a side, 3 or more.
-        peaks: bright stripes, from 1 to (size − 1)/2.
+        size: pixels a side, 4 or more.
+        peaks: bright stripes, 1 or more, and fewer than (size − 1)/2.
         orientation: "horizontal" or "vertical".
         noise: standard deviation of the noise, 0 or more.
         rng: where the noise comes from.
@@ -141,14 +144,17 @@ def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, lis
     Args:
         folder: the folder to make. Must not exist.
         stripes: what to write.
-        first: the index of the first image.
+        first: the index of the first image, 0 or more.
         listing: also write `labels.csv` with the columns file, label, peaks, noise.
 
     Raises:
+        ValueError: `first` is below 0.
         FileExistsError: the folder exists. Nothing in it is touched.
         PermissionError: the folder cannot be made there.
     """
     folder = Path(folder)
+    if first < 0:
+        raise ValueError(f"first is {first}; an index is 0 or more")
     if folder.exists():
         raise FileExistsError(
             f"{folder} exists already and is not overwritten. Choose another name, or remove it first."
@@ -192,16 +198,16 @@ def _draw(size, peaks, orientation, noise, rng, contrast) -> np.ndarray:
     line = 1 + contrast * wave(size, peaks)
     clean = np.broadcast_to(line[:, None] if orientation == "horizontal" else line[None, :], (size, size))
     noisy = np.clip(clean + rng.normal(NOISE_MEAN, noise, (size, size)), 0, CEILING)
-    return (noisy / CEILING * 255).astype(np.uint8)
+    # rounded to nine digits first: where the sine should give a whole number, no machine falls just below it
+    return np.floor(np.round(noisy / CEILING * 255, 9)).astype(np.uint8)
 
 
 def _check(size, peaks, orientation, noise, contrast) -> None:
-    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 3:
-        raise ValueError(f"size is {size!r}; it must be a whole number of pixels, 3 or more")
+    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 4:
+        raise ValueError(f"size is {size!r}; it must be a whole number of pixels, 4 or more")
     if not isinstance(peaks, numbers.Integral) or isinstance(peaks, bool) or not 1 <= peaks <= most_peaks(size):
         raise ValueError(
-            f"peaks is {peaks!r}; {size} pixels can show 1 to {most_peaks(size)} peaks, "
-            "which is (size − 1)/2 rounded down"
+            f"peaks is {peaks!r}; {size} pixels can show 1 to {most_peaks(size)} peaks, fewer than (size − 1)/2"
         )
     if orientation not in ORIENTATIONS:
         raise ValueError(f"orientation is {orientation!r}; it must be one of {', '.join(ORIENTATIONS)}")

@@ -51,7 +51,8 @@ class Explorer(ipywidgets.VBox):
         if len(self._places) == len(figure.axes):
             for ax, place in zip(figure.axes, self._places, strict=True):
                 ax.set_position(place)
-        self.png = to_png(figure)
+        # the first picture goes into the file of the notebook, the later ones keep somebody waiting
+        self.png = to_png(figure, compress_level=1 if self._places else 9)
         self._places = [ax.get_position(original=True) for ax in figure.axes]
         plt.close(figure)
         self.picture.value = image_html(self.png, self.alt)

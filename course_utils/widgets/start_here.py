@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
-from course_utils.ledger import Table
 from course_utils.plots import BLUE, GREEN, ORANGE, PINK
+from course_utils.tables import Table
 from course_utils.widgets.explorer import Explorer, with_fallback
 
 DT_MS = 0.1

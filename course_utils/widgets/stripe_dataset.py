@@ -23,7 +23,7 @@ def draw_stripes(
     rows, columns = image.mean(axis=1), image.mean(axis=0)
     right.plot(rows, "o-", color=BLUE, label=f"row means, variance {rows.var():.1f}")
     right.plot(columns, "s--", color=ORANGE, label=f"column means, variance {columns.var():.1f}")
-    right.set(xlabel="row or column", ylabel="mean grey level", ylim=(0, 90))
+    right.set(xlabel="row or column", ylabel="mean grey level", ylim=(0, 140))
     right.legend(loc="upper right")
     wins = "rows" if rows.var() > columns.var() else "columns"
     return figure, (
@@ -65,7 +65,10 @@ def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
     ax.plot(pixels * (size - 1), wave(size, peaks), "ko", label=f"{size} pixels")
     ax.set(xlabel="pixel", ylabel="wave", ylim=(-1.15, 1.75))
     ax.legend(loc="upper center", ncols=3)
-    seen = "the pixels follow it" if alias == peaks else f"the pixels show {alias} peaks instead"
+    if 2 * alias in (0, size - 1):
+        seen = "every pixel meets a zero"
+    else:
+        seen = "the pixels follow it" if alias == peaks else f"the pixels show {alias} peaks instead"
     return figure, f"A wave of {peaks} peaks sampled at {size} pixels: {seen}."
 
 
