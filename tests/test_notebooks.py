@@ -67,6 +67,8 @@ def test_tags_are_known_and_fit(path) -> None:
         if "solution" in mine:
             assert cell.metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}, "a solution is folded"
             assert "assert checks.check_" in cell.source
+        if "predict" in mine:
+            assert cell.metadata.jupyter.source_hidden, "its code knows the answer"
         if "instructor" in mine:
             assert cell.cell_type == "markdown" and cell.source.startswith("<details>\n<summary>For the instructor")
     counted = {tag: sum(tag in mine for _, mine in kinds) for tag in TAGS}

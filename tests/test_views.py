@@ -57,7 +57,10 @@ def test_instructor_view(path) -> None:
 def test_slides_view(path) -> None:
     view = views.slides(lessons.read(path.stem))
     kinds = [cell.metadata.slideshow.slide_type for cell in view.cells]
-    assert kinds[0] == "slide" and set(kinds) <= {"slide", "subslide", "fragment", "skip"}
+    assert kinds[0] == "slide" and set(kinds) <= {"slide", "subslide", "fragment", "-", "skip"}
+    for cell in view.cells:
+        if views.tags(cell) & {"exercise", "predict", "widget"}:
+            assert cell.metadata.slideshow.slide_type != "skip"
 
 
 def test_one_command_writes_each_view_and_overwrites_nothing(tmp_path, capsys) -> None:
