@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from course_utils import ledger
 from course_utils.checks import mnist_cnn as checks
 from course_utils.widgets import mnist_cnn as widgets
 from tests import lessons
@@ -67,3 +68,10 @@ def test_explorer_computes_what_pytorch_computes(kernel, stride, padding) -> Non
         torch.from_numpy(image)[None, None], torch.from_numpy(weights)[None, None], stride=stride, padding=padding
     )
     assert np.allclose(widgets.feature_map(image, weights, stride, padding), expected[0, 0].numpy())
+
+
+def test_the_committed_results_are_those_of_the_real_sets() -> None:
+    told = "".join(output.get("text", "") for cell in lessons.cells(LESSON, "setup") for output in cell.outputs)
+    assert "60,000 training and 10,000 test images" in told
+    recorded = {(record.task, record.data["source"]) for record in ledger.read(LESSON, ledger.SHIPPED)}
+    assert recorded == {("MNIST", "MNIST"), ("Fashion-MNIST", "FashionMNIST")}
