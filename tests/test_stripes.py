@@ -162,7 +162,7 @@ def test_seeds_and_numbers_make_different_images():
     assert len(np.unique(images, axis=0)) == 1000
 
 
-@given(sizes.filter(lambda size: size >= 5), st.sets(st.sampled_from([1, 2]), min_size=1), st.sets(noises, min_size=1))
+@given(sizes.filter(lambda size: size >= 6), st.sets(st.sampled_from([1, 2]), min_size=1), st.sets(noises, min_size=1))
 def test_a_set_has_the_form_that_is_promised(size, peaks, noise):
     drawn = make_stripes(7, 0, settings=StripeSettings(size, tuple(peaks), tuple(noise)))
     assert (drawn.images.shape, drawn.images.dtype) == ((7, size, size), np.uint8)

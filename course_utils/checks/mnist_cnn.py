@@ -34,21 +34,25 @@ def check_map_size(map_size: Callable[[int, int, int, int], int]) -> str:
         raise NotYet(f"28 pixels, kernel 5, stride 1, no padding: you get {found[0]}, the lesson's map has 24.")
     if found[1] == 26:
         raise NotYet("Padding is added on both sides. You count it once.")
-    if any(isinstance(value, float) for value in found):
-        raise NotYet(
-            "A map has a whole number of pixels. When the last step does not fit, it is not taken: round down."
-        )
+    if found[1] == 24:
+        raise NotYet("You leave out the padding: with padding 2, 28 pixels become 32 before the kernel slides.")
     if found[1] != expected[1]:
         raise NotYet(f"With padding 2, 28 pixels become 32 before the kernel slides. You get {found[1]} places.")
-    if found[:5] == expected[:5]:
+    if found[2] == 28:
+        raise NotYet("You leave out the stride: with stride 2 the kernel takes every second place only.")
+    if found[2] in (14.5, 15):
         raise NotYet(
-            f"9 pixels, kernel 3, stride 2: you get {found[5]}. The left edge can stand at 0, 2, 4, 6. The first place "
-            "is there before any step: divide first, then count it."
+            "28 pixels, kernel 3, stride 2, padding 1: 27 pixels are left to move through: 13 steps of 2, and a "
+            "half one. A step that does not fit is not taken: round down."
         )
-    raise NotYet(
-        f"With stride 2 the kernel takes every second place. For 28 pixels, kernel 3, stride 2, padding 1 you get "
-        f"{found[2]}."
-    )
+    if found[5] == 3:
+        raise NotYet(
+            "9 pixels, kernel 3, stride 2: you get 3. The left edge can stand at 0, 2, 4, 6. The first place is there "
+            "before any step: divide first, then count it."
+        )
+    wrong = next(i for i in range(len(cases)) if found[i] != expected[i])
+    size, kernel, stride, padding = cases[wrong]
+    raise NotYet(f"{size} pixels, kernel {kernel}, stride {stride}, padding {padding}: you get {found[wrong]}.")
 
 
 @check
@@ -80,10 +84,11 @@ def check_parameters(parameters: Callable[[int, int, int], int]) -> str:
 def check_convolve(convolve: Callable[[Tensor, Tensor], Tensor]) -> str:
     """A convolution written with loops, stride 1, no padding."""
     generator = torch.Generator().manual_seed(0)
-    image, kernel = torch.rand(7, 5, generator=generator), torch.rand(3, 2, generator=generator)
-    found = attempt(convolve, image, kernel)
+    image, kernel = torch.randn(7, 5, generator=generator), torch.randn(3, 2, generator=generator)
+    found = attempt(convolve, image.clone(), kernel.clone())
     if not isinstance(found, Tensor):
         raise NotYet(f"You return a {type(found).__name__}; return a tensor.")
+    found = found.to(image.dtype)
     slide = nn.functional.conv2d
     expected = slide(image[None, None], kernel[None, None])[0, 0]
     if tuple(found.shape) == tuple(image.shape):
@@ -95,7 +100,7 @@ def check_convolve(convolve: Callable[[Tensor, Tensor], Tensor]) -> str:
     if found.shape != expected.shape:
         raise NotYet(f"A 7×5 image and a 3×2 kernel give a map of 5×4; yours has the shape {tuple(found.shape)}.")
     if torch.allclose(found, expected, atol=1e-5):
-        return "Your loops agree with torch.nn.functional.conv2d."
+        return "Your map agrees with torch.nn.functional.conv2d."
     if torch.allclose(found, slide(image[None, None], kernel.flip(0, 1)[None, None])[0, 0], atol=1e-5):
         raise NotYet(
             "You flip the kernel. That is what mathematics calls convolution; deep learning's layer does not flip. "
