@@ -75,8 +75,8 @@ _BROKEN = {  # part of PyTorch's message: what it means
     "Take the step inside `with torch.no_grad():`.",
     "does not require grad": "Nobody watches how f(x) is computed from x. Was x made with `requires_grad=True`? Is "
     "f(x) computed outside `no_grad()`? And is x changed in place (`x -= …`)? `x = x - …` makes a new tensor.",
-    "'NoneType'": "x.grad is None when you use it: `backward()` has not run yet, or the gradient was cleared too early, "
-    "or x was replaced by a computed tensor. The order is: backward, step in place, clear.",
+    "'NoneType'": "x.grad is None when you use it: `backward()` has not run yet, or the gradient was cleared too "
+    "early, or x was replaced by a computed tensor. The order is: backward, step in place, clear.",
     "a second time": "Two calls of `backward()` share one graph. Compute f(x) anew in each step.",
 }
 
