@@ -63,7 +63,8 @@ def set_up(session: nox.Session) -> None:
 def lab(session: nox.Session) -> None:
     """Set up, then open the course."""
     set_up(session)
-    session.run(PYTHON, "-m", "jupyterlab", "notebooks/00_start_here.ipynb", *session.posargs)
+    begin = "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"
+    session.run(PYTHON, "-m", "jupyterlab", f"--ServerApp.root_dir={HERE}", begin, *session.posargs)
 
 
 @nox.session

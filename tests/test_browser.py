@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ import pytest
 from nbformat import NotebookNode
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from course_utils.data.locate import COURSE_ROOT
 from course_utils.views import slides, tags
 from tests import lessons
 
@@ -56,42 +58,62 @@ def browser() -> Iterator[Browser]:
             yield chromium
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """Address and folder of a running JupyterLab."""
-    folder = tmp_path_factory.mktemp("lab")
-    (folder / "settings").mkdir()
-    (folder / "notebooks").mkdir()
-    (folder / "settings" / "overrides.json").write_text(
-        '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},'
-        ' "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}'
-    )
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"),
-            *("--IdentityProvider.token=course", f"--ServerApp.root_dir={folder / 'notebooks'}"),
-            f"--LabApp.app_settings_dir={folder / 'settings'}",
-        ],
-        env=os.environ | {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")},  # not the reader's own
-        stdout=(log := (folder / "log").open("w")),
-        stderr=subprocess.STDOUT,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
+        return free.getsockname()[1]
+
+
+@contextmanager
+def running(folder: Path, *command: str) -> Iterator[str]:
+    """The address of a JupyterLab that this command starts, with workspaces and settings of its own in `folder`."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root", "--IdentityProvider.token=course"]
+    own = {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen([*command, *options], stdout=log, stderr=log, env=os.environ | own)
+        while True:
             try:
                 urllib.request.urlopen(f"{address}/api?token=course", timeout=5).close()
                 break
             except OSError:
+                assert server.poll() is None, (folder / "log").read_text()
                 time.sleep(0.25)
+        try:
+            yield address
+        finally:
+            stop = urllib.request.Request(f"{address}/api/shutdown?token=course", method="POST")
+            urllib.request.urlopen(stop, timeout=10).close()
+            server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Address and folder of a running JupyterLab."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "notebooks").mkdir()
+    (folder / "app").mkdir()
+    (folder / "app" / "overrides.json").write_text(
+        '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false},'
+        ' "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}'
+    )
+    places = (f"--ServerApp.root_dir={folder / 'notebooks'}", f"--LabApp.app_settings_dir={folder / 'app'}")
+    with running(folder, sys.executable, "-m", "jupyterlab", *places) as address:
         yield address, folder / "notebooks"
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
+
+
+def test_command_one_opens_the_course(browser: Browser, tmp_path: Path) -> None:
+    """`python noxfile.py -s lab` ends on lesson 00, ready to run, and asks nothing."""
+    python = sys._base_executable  # as on a fresh machine: the Python that knows nothing of this environment
+    with running(tmp_path, python, str(COURSE_ROOT / "noxfile.py"), "-s", "lab", "--") as address:
+        page = browser.new_page()
+        page.goto(f"{address}/?token=course")
+        page.get_by_role("heading", name="00 · Start here").wait_for(timeout=60_000)
+        page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
+        page.wait_for_timeout(3000)  # JupyterLab asks about its news a little later
+        assert page.locator(".jp-Dialog").count() == 0
+        assert page.locator(".Toastify__toast").count() == 0
+        page.close()
 
 
 def open_and_run(page: Page, address: str, name: str) -> None:
