@@ -139,6 +139,7 @@ def all_checks() -> dict[str, dict[str, Check]]:
 
 
 def python() -> str:
+    """Python is the version that the lock was made for."""
     if sys.version_info[:2] != PYTHON:
         wanted = ".".join(map(str, PYTHON))
         raise NotReady(
@@ -148,6 +149,7 @@ def python() -> str:
 
 
 def cores() -> str:
+    """How many cores this notebook may use."""
     return f"{_cores()} for this notebook"
 
 
@@ -166,6 +168,7 @@ def memory() -> str | None:
 
 
 def free_disk(folder: Path = locate.COURSE_ROOT, least_gb: float = FREE_DISK_GB) -> str:
+    """There is room for the downloads."""
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < least_gb:
         raise NotReady(f"{free_gb:.1f} GB, where downloads may need {least_gb} GB", "delete what you no longer need")
@@ -200,6 +203,7 @@ def package(name: str, module: str | None = None, lock: Path = LOCK) -> str:
 
 
 def threads() -> str:
+    """PyTorch uses no more threads than there are cores."""
     import torch
 
     count = torch.get_num_threads()
@@ -212,6 +216,7 @@ def threads() -> str:
 
 
 def gpu() -> str:
+    """The graphics card, if there is one. None is needed."""
     import torch
 
     if torch.cuda.is_available():
@@ -220,6 +225,7 @@ def gpu() -> str:
 
 
 def course_data() -> str:
+    """`$COURSE_DATA` names a folder, or is not set."""
     try:
         folders = locate.data_folders()
     except ValueError as error:

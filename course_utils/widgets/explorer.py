@@ -42,6 +42,7 @@ class Explorer(ipywidgets.VBox):
 
     @property
     def values(self) -> dict[str, Any]:
+        """What the controls say now, by name."""
         return {name: control.value for name, control in self.controls.items()}
 
     def _redraw(self, _: object = None) -> None:

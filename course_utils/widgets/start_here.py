@@ -111,6 +111,7 @@ class Lesson:
 
     @property
     def number(self) -> str:
+        """The two digits that the name of its file begins with."""
         return self.name[:2]
 
 
