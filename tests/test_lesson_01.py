@@ -1,9 +1,7 @@
 """Lesson 01: what it derives is what the package does; its checks; its pictures."""
 
 import math
-from itertools import product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -11,9 +9,9 @@ from torch import nn
 
 from course_utils import training
 from course_utils.checks import pytorch_basics as checks
-from course_utils.plots import STYLE, to_png
 from course_utils.widgets import pytorch_basics as widgets
 from tests import lessons
+from tests.corners import check_corners
 
 LESSON = "01_pytorch_basics"
 EXERCISES = ["nearest_mean", "descend", "best_rate", "relu_scale"]
@@ -169,35 +167,10 @@ def test_a_replaced_tensor_without_guard_is_told_why_it_has_no_gradient():
 # --- the pictures -------------------------------------------------------------------------------------------------
 
 
-def corners(make) -> list[dict]:
-    """Every combination of the extremes of an explorer's controls."""
-    controls = make().controls
-    extremes = [getattr(one, "options", None) or (one.min, one.max) for one in controls.values()]
-    return [dict(zip(controls, values, strict=True)) for values in product(*extremes)]
-
-
-DRAWN = [
-    (draw, values)
-    for draw, make in (
-        (widgets.draw_descent, widgets.descent_explorer),
-        (widgets.draw_graph, widgets.graph_explorer),
-        (widgets.draw_gradient_flow, widgets.gradient_flow_explorer),
-    )
-    for values in corners(make)
-]
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(("draw", "values"), DRAWN)
-def test_a_corner_can_be_drawn(draw, values: dict):
-    before, state = values.copy(), torch.get_rng_state()
-    with plt.style.context(STYLE):
-        figure, alt = draw(**values)
-        picture = to_png(figure)
-        plt.close(figure)
-    assert picture.startswith(b"\x89PNG")
-    assert len(alt.split()) > 5
-    assert values == before
+@pytest.mark.parametrize("explorer", [widgets.descent_explorer, widgets.graph_explorer, widgets.gradient_flow_explorer])
+def test_explorers_draw_at_every_corner(explorer):
+    state = torch.get_rng_state()
+    check_corners(explorer())
     assert torch.equal(torch.get_rng_state(), state), "a picture draws no number from the global generator"
 
 
