@@ -74,7 +74,8 @@ def draw_descent(landscape: str, start: float, learning_rate: float, momentum: f
     left.legend(loc="upper center", ncols=3, fontsize=9, columnspacing=1, handletextpad=0.3)
     right.plot(np.arange(len(shown)), height(shown), "o-", color=BLUE, ms=4, lw=1)
     right.set(xlabel="step", xlim=(-steps * 0.04, steps * 1.04), ylim=room)
-    right.xaxis.get_major_locator().set_params(integer=True)
+    for axis in (left.yaxis, right.yaxis, right.xaxis):  # labels of equal width on every landscape
+        axis.get_major_locator().set_params(integer=True)
     outcome = f"ends at x = {x[-1]:.3g}" if gone is None else f"leaves the picture at step {gone}"
     right.set_title(outcome)
     return figure, (

@@ -53,14 +53,14 @@ def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
     turns = peaks % (size - 1)  # waves that differ by size − 1 peaks meet at every pixel
     alias, sign = (turns, 1) if turns <= (size - 1) / 2 else (size - 1 - turns, -1)
     drawn = np.sin(2 * np.pi * peaks * fine)
-    ax.plot(fine * (size - 1), drawn, color=BLUE, lw=1, ls="-", label=f"wave of {peaks} peaks")
+    ax.plot(fine * (size - 1), drawn, color=BLUE, lw=1, ls="-", label=f"wave of {_peaks(peaks)}")
     if alias != peaks:
         ax.plot(
             fine * (size - 1),
             sign * np.sin(2 * np.pi * alias * fine),
             color=ORANGE,
             ls="--",
-            label=f"{'minus ' if sign < 0 else ''}wave of {alias} peaks",
+            label=f"{'minus ' if sign < 0 else ''}wave of {_peaks(alias)}",
         )
     ax.plot(pixels * (size - 1), wave(size, peaks), "ko", label=f"{size} pixels")
     ax.set(xlabel="pixel", ylabel="wave", ylim=(-1.15, 1.75))
@@ -68,8 +68,12 @@ def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
     if 2 * alias in (0, size - 1):
         seen = "every pixel meets a zero"
     else:
-        seen = "the pixels follow it" if alias == peaks else f"the pixels show {alias} peaks instead"
-    return figure, f"A wave of {peaks} peaks sampled at {size} pixels: {seen}."
+        seen = "the pixels follow it" if alias == peaks else f"the pixels show {_peaks(alias)} instead"
+    return figure, f"A wave of {_peaks(peaks)} sampled at {size} pixels: {seen}."
+
+
+def _peaks(number: int) -> str:
+    return "1 peak" if number == 1 else f"{number} peaks"
 
 
 def sampling_explorer() -> Explorer:
