@@ -1,0 +1,231 @@
+"""Leaky neurons, one time step at a time. Lesson 03 derives them; tests hold them equal to Norse and snnTorch.
+
+Potentials are measured from rest, so rest is 0. The membrane resistance is taken into the current: where the text
+writes R·I, the code has `current`, in units of the potential. A state is handed in and out; nothing is remembered
+behind your back.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+def heaviside(x: Tensor) -> Tensor:
+    """1 where x is above 0, else 0, in the type of x. Its gradient is 0 almost everywhere (see lesson 10)."""
+    return (x > 0).to(x.dtype)
+
+
+def leak(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exact") -> float:
+    """The part λ of a potential that is left after one time step without input.
+
+    The solution of τ dv/dt = −v gives λ = exp(−dt/τ); Euler's step gives λ = 1 − dt/τ.
+
+    Args:
+        tau_ms: time constant, above 0.
+        dt_ms: time step, above 0.
+        update: "exact", or "euler", which needs dt < 2τ: beyond it every step ends further from rest than it began.
+
+    Returns:
+        λ, between 0 and 1 (exact) or between −1 and 1 (Euler).
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    for name, value in (("tau_ms", tau_ms), ("dt_ms", dt_ms)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value}; it must be a time above 0")
+    if update == "exact":
+        return math.exp(-dt_ms / tau_ms)
+    if update != "euler":
+        raise ValueError(f'update is {update!r}; it must be "exact" or "euler"')
+    if dt_ms >= 2 * tau_ms:
+        raise ValueError(f"dt_ms is {dt_ms}; Euler's step is unstable unless it is below 2·tau_ms = {2 * tau_ms}")
+    return 1 - dt_ms / tau_ms
+
+
+class State(NamedTuple):
+    """What neurons carry from one step to the next; every entry has the shape of the input.
+
+    Attributes:
+        v: membrane potential.
+        i: synaptic current.
+        rest_steps: time steps until the neuron may integrate again.
+    """
+
+    v: Tensor
+    i: Tensor
+    rest_steps: Tensor
+
+
+@dataclass(frozen=True)
+class LI:
+    """A leaky integrator: τ dv/dt = −v + current, no threshold, no spikes (lesson 03, section 1).
+
+    Attributes:
+        tau_mem_ms: membrane time constant.
+        tau_syn_ms: time constant of the synaptic current. None: the input is the current itself. Otherwise the input
+            jumps onto a current that acts in the same step and then decays.
+        dt_ms: time step.
+        update: "exact" or "euler", see `leak`.
+
+    Raises:
+        ValueError: a time is out of range.
+    """
+
+    tau_mem_ms: float = 10.0
+    tau_syn_ms: float | None = None
+    dt_ms: float = 1.0
+    update: Literal["exact", "euler"] = "exact"
+
+    def __post_init__(self):
+        _ = self.leak_mem, self.leak_syn
+
+    @property
+    def leak_mem(self) -> float:
+        """λ of the membrane."""
+        return leak(self.tau_mem_ms, self.dt_ms, self.update)
+
+    @property
+    def leak_syn(self) -> float:
+        """λ of the synaptic current; 0 without a synapse: no current is left for the next step."""
+        return 0.0 if self.tau_syn_ms is None else leak(self.tau_syn_ms, self.dt_ms, self.update)
+
+    def start(self, inputs: Tensor) -> State:
+        """The state at rest for inputs of this shape."""
+        zeros = torch.zeros_like(inputs)
+        return State(zeros, zeros, zeros)
+
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """One time step: v ← λ v + (1 − λ) i.
+
+        Args:
+            inputs: floating-point, any shape, in units of the potential.
+            state: what the step before returned; None begins at rest.
+
+        Returns:
+            The membrane potential after the step, and the new state.
+
+        Raises:
+            ValueError: the state belongs to inputs of another shape.
+        """
+        state = self._check(inputs, state)
+        i = state.i + inputs
+        v = self.leak_mem * state.v + (1 - self.leak_mem) * i
+        return v, state._replace(v=v, i=self.leak_syn * i)
+
+    def run(self, inputs: Tensor, state: State | None = None) -> Tensor:
+        """The membrane potential after every step, for inputs [time, …]; the same shape."""
+        potentials = []
+        for now in inputs:
+            v, state = self.step(now, state)
+            potentials.append(v)
+        return torch.stack(potentials)
+
+    def _check(self, inputs: Tensor, state: State | None) -> State:
+        if state is None:
+            return self.start(inputs)
+        if state.v.shape != inputs.shape:
+            raise ValueError(
+                f"the state has shape {tuple(state.v.shape)}, the inputs {tuple(inputs.shape)}: it was left by another "
+                "batch. Begin each batch with state=None"
+            )
+        return state
+
+
+class Trace(NamedTuple):
+    """What LIF neurons did, [time, …] each.
+
+    Attributes:
+        spikes: 0 or 1.
+        v: membrane potential after the step, that is after a reset.
+    """
+
+    spikes: Tensor
+    v: Tensor
+
+
+@dataclass(frozen=True)
+class LIF(LI):
+    """A leaky integrate-and-fire neuron: an LI that spikes above a threshold and is reset (lesson 03, section 3).
+
+    Attributes:
+        threshold: above it the neuron spikes; above 0.
+        reset: "zero" sets the potential to 0; "subtract" takes the threshold away and keeps the rest.
+        refractory_ms: how long the neuron stays where the reset left it, 0 or more; rounded to whole time steps.
+        spike: maps v − threshold to spikes. `heaviside`, or a function with the same values and a gradient.
+
+    Raises:
+        ValueError: an attribute is out of range.
+    """
+
+    threshold: float = 1.0
+    reset: Literal["zero", "subtract"] = "zero"
+    refractory_ms: float = 0.0
+    spike: Callable[[Tensor], Tensor] = field(default=heaviside, repr=False)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.threshold < math.inf:
+            raise ValueError(f"threshold is {self.threshold}; it must be above 0")
+        if self.reset not in ("zero", "subtract"):
+            raise ValueError(f'reset is {self.reset!r}; it must be "zero" or "subtract"')
+        if not 0 <= self.refractory_ms < math.inf:
+            raise ValueError(f"refractory_ms is {self.refractory_ms}; it must be a time, 0 or more")
+
+    def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """One time step: integrate as an LI does, spike above the threshold, reset what has spiked.
+
+        Args and errors as in `LI.step`.
+
+        Returns:
+            The spikes of this step, 0 or 1, and the new state.
+        """
+        state = self._check(inputs, state)
+        integrated, new = super().step(inputs, state)
+        if self.refractory_ms == 0:
+            v, resting = integrated, state.rest_steps
+        else:
+            resting = (state.rest_steps - 1).clamp(min=0)
+            v = torch.where(state.rest_steps > 0, state.v, integrated)
+        spikes = self.spike(v - self.threshold)
+        after = (1 - spikes) * v if self.reset == "zero" else v - spikes * self.threshold
+        if self.refractory_ms > 0:
+            resting = torch.where(spikes > 0, round(self.refractory_ms / self.dt_ms), resting)
+        return spikes, new._replace(v=after, rest_steps=resting)
+
+    def run(self, inputs: Tensor, state: State | None = None) -> Trace:
+        """Spikes and membrane potentials for inputs [time, …]."""
+        spikes, potentials = [], []
+        for now in inputs:
+            z, state = self.step(now, state)
+            spikes.append(z)
+            potentials.append(state.v)
+        return Trace(torch.stack(spikes), torch.stack(potentials))
+
+
+def firing_rate(
+    current: Tensor, *, tau_mem_ms: float = 10.0, threshold: float = 1.0, refractory_ms: float = 0.0
+) -> Tensor:
+    """Firing rate of a LIF neuron, reset to zero, under a constant current: the f–I curve.
+
+    f = 1 / (t_ref − τ ln(1 − threshold/current)) above the rheobase (current = threshold), 0 up to it.
+    Source: W. Gerstner et al., "Neuronal Dynamics" (2014), eq. 5.4, here with reset to rest.
+
+    Args:
+        current: floating-point, any shape, in units of the potential (R·I).
+
+    Returns:
+        Spikes a second (Hz), the shape of `current`.
+
+    Raises:
+        ValueError: a parameter is out of range.
+    """
+    neuron = LIF(tau_mem_ms=tau_mem_ms, threshold=threshold, refractory_ms=refractory_ms)
+    above = current > neuron.threshold
+    safe = torch.where(above, current, 2 * neuron.threshold)
+    period_ms = neuron.refractory_ms - neuron.tau_mem_ms * torch.log1p(-neuron.threshold / safe)
+    return torch.where(above, 1000 / period_ms, 0.0)
