@@ -6,7 +6,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,8 @@ class Record:
     time_steps: int = 1
     bits: int = 32
     versions: Mapping[str, str] = field(default_factory=lambda: versions("torch"))
+    experiment: str = ""
+    curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
@@ -82,7 +84,8 @@ class Record:
     @property
     def identity(self) -> tuple[str, str, str, str, int]:
         """What makes this run another one than the rest. A repeated run replaces its own record."""
-        return self.lesson, self.task, self.model, self.data["source"], self.seed
+        origin = f"experiment {self.experiment}" if self.experiment else self.lesson
+        return origin, self.task, self.model, self.data["source"], self.seed
 
     @property
     def file_name(self) -> str:
@@ -120,8 +123,8 @@ def write(record: Record, folder: Path | None = None) -> Path:
     return path
 
 
-def read(lesson: str | None = None, *folders: Path) -> list[Record]:
-    """All records, or those of one lesson, in the order of their file names.
+def read(lesson: str | None = None, *folders: Path, experiment: str = "") -> list[Record]:
+    """The records of all lessons or of one, or those of an experiment, in the order of their file names.
 
     Where both a shipped record and one of your own tell of the same run, yours is taken. `folders` replaces the two
     places; a later folder goes before an earlier one.
@@ -131,7 +134,7 @@ def read(lesson: str | None = None, *folders: Path) -> list[Record]:
     """
     paths = {path.name: path for folder in folders or (SHIPPED, MINE) for path in folder.glob("*.json")}
     records = [_read(paths[name]) for name in sorted(paths)]
-    return [record for record in records if lesson in (None, record.lesson)]
+    return [record for record in records if lesson in (None, record.lesson) and record.experiment == experiment]
 
 
 def table(records: Iterable[Record]) -> Table:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,8 @@ def fit(
     seed: int,
     batch_size: int = 128,
     loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy,
+    score: Callable[[nn.Module, Tensor, Tensor], float] = accuracy,
+    checkpoint: Path | None = None,
 ) -> History:
     """Train a model in place with Adam and a one-cycle learning rate.
 
@@ -67,9 +70,13 @@ def fit(
         seed: of the order of the batches. The weights' own seed is set before the model is built.
         batch_size: images a step.
         loss: of outputs and labels; a mean over the batch.
+        score: of a model, inputs and labels: what is watched, 0 to 1.
+        checkpoint: a file that keeps everything after each epoch. If it is there, training goes on from it, and ends
+            with the same numbers as without the interruption.
 
     Raises:
-        ValueError: `epochs` or `batch_size` is below 1, or inputs and labels differ in number.
+        ValueError: `epochs` or `batch_size` is below 1, inputs and labels differ in number, or the checkpoint belongs
+            to another training.
     """
     inputs, labels = train
     if epochs < 1 or batch_size < 1:
@@ -81,10 +88,13 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * steps_an_epoch)
     history = History()
+    memory = _Memory(checkpoint, model, optimizer, schedule, generator, history)
+    memory.recall({"epochs": epochs, "learning_rate": learning_rate, "seed": seed, "batch_size": batch_size})
+    done = len(history.loss)
     model.train()
-    with tqdm(total=epochs * steps_an_epoch, leave=False) as bar:
+    with tqdm(total=epochs * steps_an_epoch, initial=done * steps_an_epoch, leave=False) as bar:
         try:
-            for epoch in range(epochs):
+            for epoch in range(done, epochs):
                 total = 0.0
                 for batch in batches(len(inputs), batch_size, generator):
                     batch_loss = loss(model(inputs[batch]), labels[batch])
@@ -94,12 +104,47 @@ def fit(
                     schedule.step()
                     total += batch_loss.item() * len(batch)
                     bar.update()
-                right = accuracy(model, *validation)  # may be interrupted, so the history grows only afterwards
+                right = score(model, *validation)  # may be interrupted, so the history grows only afterwards
                 history.loss.append(total / len(inputs))
                 history.accuracy.append(right)
+                memory.keep()
                 bar.set_description(
                     f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}, accuracy {history.accuracy[-1]:.2%}"
                 )
         except KeyboardInterrupt:
             print(f"Interrupted in epoch {len(history.loss) + 1}. The model keeps what it has learned so far.")
     return history
+
+
+class _Memory:
+    """All that a training needs to go on after an interruption, in one file; without a file it does nothing."""
+
+    def __init__(self, file: Path | None, model, optimizer, schedule, generator: torch.Generator, history: History):
+        self.file = file
+        self.parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+        self.generator = generator
+        self.history = history
+        self.settings: dict[str, float] = {}
+
+    def recall(self, settings: dict[str, float]) -> None:
+        self.settings = settings
+        if self.file is None or not self.file.exists():
+            return
+        kept = torch.load(self.file, weights_only=True)
+        if kept["settings"] != settings:
+            raise ValueError(f"{self.file} was left by a training with {kept['settings']}, not {settings}; remove it")
+        for name, part in self.parts.items():
+            part.load_state_dict(kept[name])
+        self.generator.set_state(kept["generator"])
+        self.history.loss[:], self.history.accuracy[:] = kept["loss"], kept["accuracy"]
+
+    def keep(self) -> None:
+        if self.file is None:
+            return
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.file.with_suffix(".part")
+        content = {name: part.state_dict() for name, part in self.parts.items()}
+        content |= {"generator": self.generator.get_state(), "settings": self.settings}
+        content |= {"loss": self.history.loss, "accuracy": self.history.accuracy}
+        torch.save(content, unfinished)
+        unfinished.replace(self.file)  # all of it or nothing

@@ -159,3 +159,35 @@ def test_predict_restores_the_mode_when_the_model_fails():
 def test_accuracy_is_the_share_of_right_answers(outputs: list[int], expected: float):
     logits = 5 * torch.eye(4)[outputs] - 9  # the largest counts, not the positive
     assert accuracy(nn.Identity(), logits, torch.arange(4)) == expected
+
+
+def stop_after(epochs: int):
+    """A score that interrupts, as Ctrl-C does, once that many epochs are done."""
+    scored = []
+
+    def score(model: nn.Module, inputs: Tensor, labels: Tensor) -> float:
+        if len(scored) == epochs:
+            raise KeyboardInterrupt
+        scored.append(accuracy(model, inputs, labels))
+        return scored[-1]
+
+    return score
+
+
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(digits, tmp_path):
+    settings = {"epochs": 3, "learning_rate": 0.01, "seed": 4}
+    whole = mlp()
+    expected = fit(whole, *digits, **settings)
+    interrupted = fit(mlp(), *digits, **settings, checkpoint=tmp_path / "new" / "run.pt", score=stop_after(2))
+    assert len(interrupted.loss) == 2
+    resumed = mlp()
+    history = fit(resumed, *digits, **settings, checkpoint=tmp_path / "new" / "run.pt")
+    assert history == expected
+    assert torch.equal(weights(resumed), weights(whole))
+    assert fit(mlp(), *digits, **settings, checkpoint=tmp_path / "new" / "run.pt") == expected, "nothing is left to do"
+
+
+def test_a_checkpoint_of_another_training_is_refused(digits, tmp_path):
+    fit(mlp(), *digits, epochs=1, learning_rate=0.01, seed=0, checkpoint=tmp_path / "run.pt")
+    with pytest.raises(ValueError, match=r"run\.pt was left by a training with .*'seed': 0.* not .*'seed': 1"):
+        fit(mlp(), *digits, epochs=1, learning_rate=0.01, seed=1, checkpoint=tmp_path / "run.pt")

@@ -1,0 +1,86 @@
+"""An experiment: models, each trained from several seeds, every run ending in a record that tables read."""
+
+import os
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from course_utils import ledger
+from course_utils.ledger import Record
+from course_utils.tables import Table
+
+Run = Callable[[int, Path], Record]  # (seed, checkpoint) to what was measured
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Models to train and seeds to train them from.
+
+    Attributes:
+        name: what the command line calls it.
+        about: one line for the list.
+        runs: how each model, by its name in tables, is trained and tested from a seed. The checkpoint is a file in
+            which the run may keep what it needs to go on after an interruption.
+        seeds: the seeds of every model.
+    """
+
+    name: str
+    about: str
+    runs: Mapping[str, Run]
+    seeds: Sequence[int] = (0, 1, 2, 3, 4)
+
+    def records(self, *folders: Path) -> dict[tuple[str, int], Record]:
+        """What has been measured so far, by model and seed. `folders` as in `ledger.read`."""
+        return {(record.model, record.seed): record for record in ledger.read(None, *folders, experiment=self.name)}
+
+    def run(self, folder: Path | None = None, *, seeds: Sequence[int] | None = None) -> Iterator[Record]:
+        """Run what has no record in the folder yet, one model and seed after the other, and write each record.
+
+        An interrupted run goes on from its checkpoint at the next call.
+
+        Args:
+            folder: where records and, while a run is under way, checkpoints are kept; as in `ledger.write` if None.
+            seeds: only these.
+
+        Yields:
+            Each record as soon as it is written.
+
+        Raises:
+            ValueError: a seed is none of the experiment's.
+        """
+        folder = folder or Path(os.environ.get("COURSE_RESULTS", ledger.MINE))
+        if unknown := set(seeds or ()) - set(self.seeds):
+            raise ValueError(f"seeds hold {sorted(unknown)}; {self.name} has {list(self.seeds)}")
+        done = self.records(folder)
+        for number, (model, run) in enumerate(self.runs.items(), start=1):
+            for seed in seeds or self.seeds:
+                if (model, seed) in done:
+                    continue
+                checkpoint = folder / "unfinished" / f"{self.name}-{number}-seed{seed}.pt"
+                record = replace(run(seed, checkpoint), experiment=self.name, model=model, seed=seed)
+                ledger.write(record, folder)
+                checkpoint.unlink(missing_ok=True)
+                yield record
+
+    def table(self, *folders: Path, models: Sequence[str] | None = None) -> Table:
+        """Accuracies of the test sets: a row a model, a column a seed, the worst of them beside the baseline's best.
+
+        A run without a record says "not run". `folders` as in `ledger.read`; `models` picks rows.
+        """
+        records = self.records(*folders)
+        rows = []
+        for model in models or self.runs:
+            row = [records.get((model, seed)) for seed in self.seeds]
+            found = [record for record in row if record is not None]
+            cells = ["not run" if record is None else f"{record.accuracy:.2%}" for record in row]
+            if found:
+                cells += [
+                    f"{min(record.accuracy for record in found):.2%}",
+                    f"{statistics.mean(record.accuracy for record in found):.2%}",
+                    f"{statistics.mean(r.baseline['accuracy'] for r in found):.2%} ({found[0].baseline['name']})",
+                ]
+            else:
+                cells += ["", "", ""]
+            rows.append((model, *cells))
+        return Table(["model", *(f"seed {seed}" for seed in self.seeds), "lowest", "mean", "baseline, mean"], rows)
