@@ -222,3 +222,46 @@ def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
     nn.init.zeros_(model.linear.weight)
     nn.init.zeros_(model.linear.bias)
     return model
+
+
+class PatchNet(nn.Module):
+    """Model 6, for a striped patch anywhere in the picture: model 5 with one pool over all places.
+
+    A convolution and LIF neurons look for pieces of stripes everywhere. At each step a feature map says 1 if it spikes
+    anywhere (the maximum over its places), and leaky integrators weigh the maps, one weight each. What is learned of a
+    patch at one place therefore holds at all of them.
+
+    Kernels begin without a mean, so that plain grey drives no neuron, and enlarged by `gain`, so that stripes do.
+
+    Args:
+        encode: how pictures become spikes.
+        filters: of the convolution.
+        gain: above 0; 1 leaves the size that PyTorch gives.
+
+    Raises:
+        ValueError: `gain` is not above 0.
+    """
+
+    def __init__(
+        self, encode: Encoder = partial(constant_current, steps=20), *, filters: int = 8, gain: float = 5.0
+    ):
+        super().__init__()
+        if not gain > 0:
+            raise ValueError(f"gain is {gain}; it must be above 0")
+        self.encode = encode
+        self.conv = nn.Conv2d(1, filters, 4)
+        self.lif = norse.LIFCell()
+        self.linear = nn.Linear(filters, 2)
+        self.li = norse.LICell()
+        with torch.no_grad():
+            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(gain)
+            nn.init.zeros_(self.conv.bias)
+
+    def activity(self, images: Tensor) -> Activity:
+        """Inputs, hidden spikes and output potentials at every step."""
+        inputs = self.encode(images)
+        hidden = over_time(self.lif, each_step(self.conv, inputs))
+        return Activity(inputs, hidden, over_time(self.li, each_step(self.linear, hidden.amax((3, 4)))))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.activity(images).readout.mean(0)

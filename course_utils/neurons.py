@@ -176,6 +176,11 @@ class LIF(LI):
         if not 0 <= self.refractory_ms < math.inf:
             raise ValueError(f"refractory_ms is {self.refractory_ms}; it must be a time, 0 or more")
 
+    @property
+    def refractory_steps(self) -> int:
+        """The refractory period in whole time steps."""
+        return round(self.refractory_ms / self.dt_ms)
+
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step: integrate as an LI does, spike above the threshold, reset what has spiked.
 
@@ -187,14 +192,14 @@ class LIF(LI):
         state = self._check(inputs, state)
         integrated, new = super().step(inputs, state)
         if self.refractory_ms == 0:
-            v, resting = integrated, state.rest_steps
+            v, spikes, resting = integrated, self.spike(integrated - self.threshold), state.rest_steps
         else:
-            resting = (state.rest_steps - 1).clamp(min=0)
-            v = torch.where(state.rest_steps > 0, state.v, integrated)
-        spikes = self.spike(v - self.threshold)
+            rests = state.rest_steps > 0
+            v = torch.where(rests, state.v, integrated)
+            # subtraction may leave v above the threshold; a neuron that rests does not spike all the same
+            spikes = self.spike(v - self.threshold).masked_fill(rests, 0)
+            resting = (state.rest_steps - 1).clamp(min=0).masked_fill(spikes > 0, self.refractory_steps)
         after = (1 - spikes) * v if self.reset == "zero" else v - spikes * self.threshold
-        if self.refractory_ms > 0:
-            resting = torch.where(spikes > 0, round(self.refractory_ms / self.dt_ms), resting)
         return spikes, new._replace(v=after, rest_steps=resting)
 
     def run(self, inputs: Tensor, state: State | None = None) -> Trace:
@@ -213,7 +218,7 @@ def firing_rate(
     """Firing rate of a LIF neuron, reset to zero, under a constant current: the f–I curve.
 
     f = 1 / (t_ref − τ ln(1 − threshold/current)) above the rheobase (current = threshold), 0 up to it.
-    Source: W. Gerstner et al., "Neuronal Dynamics" (2014), eq. 5.4, here with reset to rest.
+    Lesson 03, section 5, derives it. Source: W. Gerstner et al., "Neuronal Dynamics" (2014), section 1.3.
 
     Args:
         current: floating-point, any shape, in units of the potential (R·I).
@@ -222,8 +227,10 @@ def firing_rate(
         Spikes a second (Hz), the shape of `current`.
 
     Raises:
-        ValueError: a parameter is out of range.
+        ValueError: a parameter is out of range, or a current is not a number.
     """
+    if current.isnan().any():
+        raise ValueError("current holds NaN; it must hold numbers")
     neuron = LIF(tau_mem_ms=tau_mem_ms, threshold=threshold, refractory_ms=refractory_ms)
     above = current > neuron.threshold
     safe = torch.where(above, current, 2 * neuron.threshold)

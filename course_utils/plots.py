@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image, display
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
@@ -101,3 +102,74 @@ def learning_curves(histories: dict[str, object], axes: Sequence[Axes] | None = 
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0].legend()
     return axes[0].figure
+
+
+def membrane_trace(
+    time_ms: np.ndarray, v: np.ndarray, spikes: np.ndarray, ax: Axes, *, threshold: float | None = None
+) -> None:
+    """A membrane potential, its threshold, and a mark above it for every spike.
+
+    Args:
+        time_ms: when each step ends, [time].
+        v: membrane potential after each step, [time].
+        spikes: 0 or 1, [time].
+        ax: where to draw.
+        threshold: drawn as a dashed line if given.
+    """
+    ax.plot(time_ms, v, color=BLUE, lw=1.5)
+    top = np.max(v) if threshold is None else threshold
+    if threshold is not None:
+        ax.axhline(threshold, color="gray", ls="--", lw=1)
+    ax.vlines(np.asarray(time_ms)[np.asarray(spikes) > 0], 1.08 * top, 1.3 * top, color=ORANGE, lw=2)
+    ax.set(xlabel="time (ms)", ylabel="membrane potential $v$")
+
+
+def spike_rows(trains: dict[str, np.ndarray], ax: Axes) -> None:
+    """Spike times (ms) as short vertical lines, one row for each name, the first on top."""
+    colors = [f"C{row % 6}" for row in range(len(trains))]
+    ax.eventplot(list(trains.values()), lineoffsets=range(len(trains)), linelengths=0.7, linewidths=2, colors=colors)
+    ax.set(xlabel="time (ms)", ylim=(len(trains) - 0.5, -0.5), yticks=range(len(trains)), yticklabels=list(trains))
+
+
+def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel") -> AxesImage:
+    """Who spikes when: a column for each time step, a row for each neuron, the first on top.
+
+    Args:
+        spikes: −1 (orange), 0 (white) or 1 (blue), [time, neurons].
+        ax: where to draw.
+        ylabel: what the rows are.
+    """
+    steps, neurons = spikes.shape
+    image = ax.imshow(
+        spikes.T,
+        cmap=ListedColormap([ORANGE, "white", BLUE]),
+        vmin=-1,
+        vmax=1,
+        aspect="auto",
+        extent=(0.5, steps + 0.5, neurons - 0.5, -0.5),
+    )
+    ax.set(xlabel="time step", ylabel=ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    return image
+
+
+def receptive_fields(weights: np.ndarray, ax: Axes, *, columns: int = 10, names: Sequence[str] | None = None) -> AxesImage:
+    """The weights into every neuron as small square pictures, in one image; black is 0, white the largest weight.
+
+    Args:
+        weights: [inputs, neurons]; the number of inputs is a square.
+        ax: where to draw.
+        columns: pictures in a row.
+        names: a letter or two for each neuron, written under its picture.
+    """
+    inputs, neurons = weights.shape
+    side, rows = round(inputs**0.5), -(-neurons // columns)
+    step = side + (6 if names else 2)
+    wall = np.full((rows * step, columns * (side + 2)), np.nan)
+    for neuron, field in enumerate(weights.T):
+        top, left = neuron // columns * step, neuron % columns * (side + 2)
+        wall[top : top + side, left : left + side] = field.reshape(side, side)
+        if names:
+            ax.text(left + side / 2, top + side + 2.2, names[neuron], ha="center", va="center", fontsize=9)
+    ax.set_axis_off()
+    return ax.imshow(wall, vmin=0, vmax=np.nanmax(wall))

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from course_utils import ledger
+from course_utils import ledger, training
 from course_utils.experiments import command
 from course_utils.experiments.experiment import Experiment
 from course_utils.experiments.stripes import RECIPES, Recipe, Splits
@@ -63,13 +64,9 @@ SMALL = Recipe("06_stripe_snn", lambda images, seed: FlatLIF(scale=5, steps=10),
 
 
 def test_an_interrupted_experiment_goes_on_and_ends_with_the_same_record(tmp_path: Path, monkeypatch):
-    def experiment() -> Experiment:
-        return Experiment("small", "for a test", {"flat": lambda seed, file: SMALL.record("stripes", "flat", seed, file)})
-
-    (expected,) = experiment().run(tmp_path / "whole", seeds=[3])
+    experiment = Experiment("small", "for a test", {"flat": partial(SMALL.record, "stripes", "flat")})
+    (expected,) = experiment.run(tmp_path / "whole", seeds=[3])
     assert len(expected.curve["loss"]) == 3
-    from course_utils import training
-
     measure, calls = training.predict, []
 
     def interrupted(*arguments):
@@ -80,11 +77,11 @@ def test_an_interrupted_experiment_goes_on_and_ends_with_the_same_record(tmp_pat
 
     monkeypatch.setattr(training, "predict", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        list(experiment().run(tmp_path / "parts", seeds=[3]))
+        list(experiment.run(tmp_path / "parts", seeds=[3]))
     assert ledger.read(None, tmp_path / "parts", experiment="small") == []
     assert list((tmp_path / "parts" / "unfinished").glob("*.pt"))
     monkeypatch.undo()
-    (record,) = experiment().run(tmp_path / "parts", seeds=[3])
+    (record,) = experiment.run(tmp_path / "parts", seeds=[3])
     assert record == expected
     assert not list((tmp_path / "parts" / "unfinished").iterdir())
 
@@ -120,7 +117,8 @@ def test_the_command_lists_and_refuses(capsys):
 
 
 def test_the_command_is_installed():
-    answer = subprocess.run([Path(sys.executable).with_name("course-experiment"), "--list"], capture_output=True, text=True)
+    installed = Path(sys.executable).with_name("course-experiment")
+    answer = subprocess.run([installed, "--list"], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert "stripes-plain" in answer.stdout
 

@@ -94,8 +94,26 @@ def stripe_image(
     Raises:
         ValueError: an argument is outside these ranges.
     """
-    _check(size, peaks, orientation, noise, contrast)
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"orientation is {orientation!r}; it must be one of {', '.join(ORIENTATIONS)}")
+    check_stripes(size, peaks, noise, contrast)
     return _draw(size, peaks, orientation, noise, rng, contrast)
+
+
+def photograph(clean: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """Add noise to a clean picture and store it as 8-bit grey: floor(clip(clean + ε, 0, 10) · 255/10).
+
+    Args:
+        clean: real numbers of any shape; grey is 1, the stripes reach from 0 to 2.
+        noise: standard deviation of ε, whose mean is 0.5.
+        rng: where the noise comes from.
+
+    Returns:
+        uint8, the shape of `clean`.
+    """
+    noisy = np.clip(clean + rng.normal(NOISE_MEAN, noise, clean.shape), 0, CEILING)
+    # rounded to nine digits first: where the sine should give a whole number, no machine falls just below it
+    return np.floor(np.round(noisy / CEILING * 255, 9)).astype(np.uint8)
 
 
 def wave(size: int, peaks: int) -> np.ndarray:
@@ -109,15 +127,11 @@ def make_stripes(count: int, seed: int, *, first: int = 0, settings: StripeSetti
     Raises:
         ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
     """
-    for name, value, least in (("count", count, 1), ("first", first, 0), ("seed", seed, 0)):
-        if not isinstance(value, numbers.Integral) or value < least:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number, {least} or more")
-    for name, choices in (("peaks", settings.peaks), ("noise", settings.noise)):
-        if np.ndim(choices) != 1 or len(choices) == 0:
-            raise ValueError(f"{name} is {choices!r}; it must list one or more values to choose from")
+    check_numbers(count=(count, 1), first=(first, 0), seed=(seed, 0))
+    check_choices(peaks=settings.peaks, noise=settings.noise)
     for peaks in settings.peaks:
         for noise in settings.noise:
-            _check(settings.size, peaks, ORIENTATIONS[0], noise, settings.contrast)
+            check_stripes(settings.size, peaks, noise, settings.contrast)
     drawn = [_numbered(seed, number, settings) for number in range(first, first + count)]
     images, labels, peaks, noise = zip(*drawn, strict=True)
     return StripeSet(np.stack(images), np.array(labels), np.array(peaks), np.array(noise, dtype=float))
@@ -197,20 +211,46 @@ def _numbered(seed: int, number: int, settings: StripeSettings) -> tuple[np.ndar
 def _draw(size, peaks, orientation, noise, rng, contrast) -> np.ndarray:
     line = 1 + contrast * wave(size, peaks)
     clean = np.broadcast_to(line[:, None] if orientation == "horizontal" else line[None, :], (size, size))
-    noisy = np.clip(clean + rng.normal(NOISE_MEAN, noise, (size, size)), 0, CEILING)
-    # rounded to nine digits first: where the sine should give a whole number, no machine falls just below it
-    return np.floor(np.round(noisy / CEILING * 255, 9)).astype(np.uint8)
+    return photograph(clean, noise, rng)
 
 
-def _check(size, peaks, orientation, noise, contrast) -> None:
+def check_numbers(**limits: tuple[int, int]) -> None:
+    """Refuse a value below its least; each keyword is an argument's name with (value, least).
+
+    Raises:
+        ValueError: a value is no whole number or too small.
+    """
+    for name, (value, least) in limits.items():
+        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+
+
+def check_choices(**settings: Sequence) -> None:
+    """Refuse a setting that lists nothing to choose from.
+
+    Raises:
+        ValueError: a setting is no list, or empty.
+    """
+    for name, choices in settings.items():
+        if np.ndim(choices) != 1 or len(choices) == 0:
+            raise ValueError(f"{name} is {choices!r}; it must list one or more values to choose from")
+
+
+def check_stripes(size: int, peaks: int, noise: float, contrast: float = 1.0, *, size_name: str = "size") -> None:
+    """Refuse stripes that cannot be drawn; see `stripe_image` for the ranges.
+
+    Args:
+        size_name: what the caller's user knows `size` as.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
     if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 4:
-        raise ValueError(f"size is {size!r}; it must be a whole number of pixels, 4 or more")
+        raise ValueError(f"{size_name} is {size!r}; it must be a whole number of pixels, 4 or more")
     if not isinstance(peaks, numbers.Integral) or isinstance(peaks, bool) or not 1 <= peaks <= most_peaks(size):
         raise ValueError(
             f"peaks is {peaks!r}; {size} pixels can show 1 to {most_peaks(size)} peaks, fewer than (size − 1)/2"
         )
-    if orientation not in ORIENTATIONS:
-        raise ValueError(f"orientation is {orientation!r}; it must be one of {', '.join(ORIENTATIONS)}")
     if not isinstance(noise, numbers.Real) or not 0 <= noise < math.inf:
         raise ValueError(f"noise is {noise!r}; it must be a standard deviation, 0 or more")
     if not isinstance(contrast, numbers.Real) or not 0 <= contrast <= 1:

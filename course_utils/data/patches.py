@@ -1,0 +1,145 @@
+"""Striped patches at random places on a noisy grid, and the best that anyone can do with them.
+
+After A. Kalogirou, "7 weeks in EINC" (2025), who shows such images in an easier and a harder version. Sizes and noise
+are this course's: one patch an image, the rest as in `stripes`, around a background of plain grey under the same noise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.special import logsumexp
+
+from course_utils.data.stripes import (
+    CEILING,
+    NOISE_MEAN,
+    ORIENTATIONS,
+    check_choices,
+    check_numbers,
+    check_stripes,
+    most_peaks,
+    photograph,
+    wave,
+)
+
+
+@dataclass(frozen=True)
+class PatchSettings:
+    """What a patch set is drawn from; place, orientation, `peaks` and `noise` are equally likely.
+
+    Attributes:
+        size: pixels a side of the image.
+        patch: pixels a side of the patch, 4 to `size`.
+        peaks: the possible numbers of bright stripes. The patch must be able to show them, see `most_peaks`: eight
+            pixels show 1 to 3 peaks, five pixels only 1. Two peaks on five pixels meet nothing but zeros of the wave,
+            so the patch would be blank; three would be one peak again, turned over.
+        noise: the possible standard deviations of the noise.
+        contrast: amplitude of the sine wave; 1 is the original's.
+    """
+
+    size: int = 16
+    patch: int = 8
+    peaks: Sequence[int] = (1, 2, 3)
+    noise: Sequence[float] = (0.1,)
+    contrast: float = 1.0
+
+
+EASY = PatchSettings(patch=8, peaks=tuple(range(1, most_peaks(8) + 1)), noise=(0.1,))
+HARD = PatchSettings(patch=5, peaks=tuple(range(1, most_peaks(5) + 1)), noise=(0.3,))
+
+
+@dataclass(frozen=True)
+class PatchSet:
+    """Images with one striped patch each, and how each was drawn.
+
+    Attributes:
+        images: uint8 [count, size, size].
+        labels: int64 [count], 0 horizontal, 1 vertical stripes.
+        rows: int64 [count], the patch's first row.
+        columns: int64 [count], the patch's first column.
+        peaks: int64 [count].
+        noise: float64 [count].
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    peaks: np.ndarray
+    noise: np.ndarray
+
+
+def make_patches(count: int, seed: int, *, first: int = 0, settings: PatchSettings = EASY) -> PatchSet:
+    """Draw the images number `first` to `first + count − 1` of a seed. Disjoint ranges make disjoint splits.
+
+    A clean image is 1 everywhere, and 1 + contrast · wave inside the patch. Noise, clipping and 8 bits follow as for
+    every stripe image, see `photograph`.
+
+    Raises:
+        ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
+    """
+    check_numbers(count=(count, 1), first=(first, 0), seed=(seed, 0))
+    _check(settings)
+    drawn = [_numbered(seed, number, settings) for number in range(first, first + count)]
+    images, *places_and_labels, noise = zip(*drawn, strict=True)
+    return PatchSet(np.stack(images), *map(np.array, places_and_labels), np.array(noise, dtype=float))
+
+
+def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
+    """Guess labels with full knowledge of how the images were made, except for the label, by Bayes's rule.
+
+    For a patch s at one place, with one number of peaks and noise σ, the logarithm of the likelihood is, up to a
+    constant, (x·s − s·s/2)/σ², where x is the image without its mean grey. x·s is the matched filter. The likelihoods
+    are summed over all places, peaks and noises of each orientation, and the larger sum wins. No method can be right
+    more often on average, save for what clipping and rounding to 8 bits add.
+
+    Args:
+        images: uint8 [count, size, size].
+        settings: what they were drawn from; every noise above 0.
+
+    Returns:
+        int64 [count], 0 horizontal, 1 vertical.
+
+    Raises:
+        ValueError: the settings are out of range, or the images have another size than they say.
+    """
+    _check(settings)
+    if min(settings.noise) == 0:
+        raise ValueError("noise is 0; the filter divides by the noise, so it must be above 0")
+    size, patch = settings.size, settings.patch
+    if np.ndim(images) != 3 or np.shape(images)[1:] != (size, size):
+        raise ValueError(f"images have shape {np.shape(images)}; the settings say [count, {size}, {size}]")
+    grey = (np.asarray(images, dtype=float) + 0.5) * CEILING / 255  # + 0.5: the middle of what was rounded down
+    x = grey - (1 + NOISE_MEAN)
+    waves = settings.contrast * np.stack([wave(patch, peaks) for peaks in settings.peaks])
+    half_energy = patch * (waves**2).sum(axis=1) / 2
+    blank = np.stack([-(x**2).sum(axis=(1, 2)) / (2 * noise**2) - size**2 * np.log(noise) for noise in settings.noise])
+    log_likelihoods = []
+    for axis in (1, 2):  # the waves run down the rows: horizontal stripes; along the columns: vertical ones
+        lines = sliding_window_view(x, patch, axis=3 - axis).sum(axis=-1)  # sums along each stripe
+        fit = sliding_window_view(lines, patch, axis=axis) @ waves.T - half_energy  # [count, place, place, peaks]
+        gain = np.stack([logsumexp(fit / noise**2, axis=(1, 2, 3)) for noise in settings.noise])
+        log_likelihoods.append(logsumexp(blank + gain, axis=0))
+    return np.argmax(log_likelihoods, axis=0)
+
+
+def _numbered(seed: int, number: int, settings: PatchSettings) -> tuple[np.ndarray, int, int, int, int, float]:
+    rng = np.random.default_rng([seed, number])
+    peaks = settings.peaks[rng.integers(len(settings.peaks))]
+    label = int(rng.integers(2))
+    noise = settings.noise[rng.integers(len(settings.noise))]
+    row, column = (int(place) for place in rng.integers(settings.size - settings.patch + 1, size=2))
+    stripes = settings.contrast * wave(settings.patch, peaks)
+    clean = np.ones((settings.size, settings.size))
+    inside = clean[row : row + settings.patch, column : column + settings.patch]
+    inside += stripes[:, None] if ORIENTATIONS[label] == "horizontal" else stripes
+    return photograph(clean, noise, rng), label, row, column, peaks, noise
+
+
+def _check(settings: PatchSettings) -> None:
+    check_choices(peaks=settings.peaks, noise=settings.noise)
+    for peaks in settings.peaks:
+        for noise in settings.noise:
+            check_stripes(settings.patch, peaks, noise, settings.contrast, size_name="patch")
+    check_numbers(size=(settings.size, settings.patch))

@@ -1,0 +1,136 @@
+"""A stripe pattern that turns, clockwise or counter-clockwise: a task that no single picture can solve.
+
+The idea is an outlook of A. Kalogirou, "7 weeks in EINC" (2025). How it is made is this course's: the angle at the
+start is uniform over the full circle, and how far the pattern turns is drawn without regard to the direction. A trial
+played backwards is therefore a trial of the other class, and exactly as likely. So a single frame, the frames' mean,
+and the frames in random order have the same distribution in both classes and say nothing about the label.
+"""
+
+import math
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from course_utils.data.stripes import check_choices, check_numbers, check_stripes, photograph
+
+TURNS = ("clockwise", "counter-clockwise")  # a turn's place is its label: 0 and 1
+
+
+@dataclass(frozen=True)
+class RotationSettings:
+    """What turning stripes are drawn from; every choice is equally likely.
+
+    Attributes:
+        size: pixels a side.
+        frames: pictures a trial, 2 or more.
+        peaks: the possible numbers of bright stripes.
+        noise: the possible standard deviations of the noise, which is drawn anew for each frame.
+        sweep_deg: least and greatest angle between the first and the last frame; above 0 and below 180 degrees.
+            Stripes look turned by nothing (apart from bright and dark) after 180 degrees.
+    """
+
+    size: int = 16
+    frames: int = 20
+    peaks: Sequence[int] = (2, 3)
+    noise: Sequence[float] = (0.1, 0.2, 0.3)
+    sweep_deg: tuple[float, float] = (90.0, 170.0)
+
+
+TURNING = RotationSettings()
+
+
+@dataclass(frozen=True)
+class RotationSet:
+    """Trials of turning stripes and how each was drawn.
+
+    Attributes:
+        frames: uint8 [count, frames, size, size]; the second axis is time.
+        labels: int64 [count], 0 clockwise, 1 counter-clockwise, as seen on the screen, row 0 on top.
+        start_deg: float64 [count], angle of the first frame, 0 to 360, measured clockwise.
+        sweep_deg: float64 [count], how far the pattern turns, without its sign.
+        peaks: int64 [count].
+        noise: float64 [count].
+    """
+
+    frames: np.ndarray
+    labels: np.ndarray
+    start_deg: np.ndarray
+    sweep_deg: np.ndarray
+    peaks: np.ndarray
+    noise: np.ndarray
+
+
+def turned_stripes(size: int, peaks: int, angle_deg: float | np.ndarray) -> np.ndarray:
+    """Clean stripes 1 + sin(2π · peaks · u/(size − 1)), turned about the middle of the image.
+
+    u = (row − m) cos α − (column − m) sin α + m with m = (size − 1)/2 is the row number after turning back by α.
+    At 0° these are the horizontal stripes of `stripe_image`, and 180° exchange bright and dark.
+
+    Args:
+        size: pixels a side, 4 or more.
+        peaks: bright stripes, 1 or more, and fewer than (size − 1)/2.
+        angle_deg: angles of any shape […], clockwise as seen on the screen.
+
+    Returns:
+        float64 […, size, size].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    check_stripes(size, peaks, noise=0)
+    if not np.isfinite(angle_deg).all():
+        raise ValueError(f"angle_deg is {angle_deg!r}; it must be finite")
+    angle = np.deg2rad(angle_deg)[..., None, None]
+    middle = (size - 1) / 2
+    row, column = np.mgrid[:size, :size] - middle
+    u = row * np.cos(angle) - column * np.sin(angle) + middle
+    return 1 + np.sin(2 * math.pi * peaks * u / (size - 1))
+
+
+def make_rotations(count: int, seed: int, *, first: int = 0, settings: RotationSettings = TURNING) -> RotationSet:
+    """Draw the trials number `first` to `first + count − 1` of a seed. Disjoint ranges make disjoint splits.
+
+    Raises:
+        ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
+    """
+    check_numbers(count=(count, 1), first=(first, 0), seed=(seed, 0), frames=(settings.frames, 2))
+    check_choices(peaks=settings.peaks, noise=settings.noise)
+    for peaks in settings.peaks:
+        for noise in settings.noise:
+            check_stripes(settings.size, peaks, noise)
+    _check_sweep(settings.sweep_deg)
+    drawn = [_numbered(seed, number, settings) for number in range(first, first + count)]
+    frames, labels, start_deg, sweep_deg, peaks, noise = zip(*drawn, strict=True)
+    return RotationSet(
+        np.stack(frames),
+        np.array(labels),
+        np.array(start_deg),
+        np.array(sweep_deg),
+        np.array(peaks),
+        np.array(noise, dtype=float),
+    )
+
+
+def _numbered(seed: int, number: int, settings: RotationSettings) -> tuple[np.ndarray, int, float, float, int, float]:
+    rng = np.random.default_rng([seed, number])
+    peaks = settings.peaks[rng.integers(len(settings.peaks))]
+    label = int(rng.integers(2))
+    noise = settings.noise[rng.integers(len(settings.noise))]
+    start_deg = rng.uniform(0, 360)
+    sweep_deg = rng.uniform(*settings.sweep_deg)
+    direction = 1 if TURNS[label] == "clockwise" else -1
+    angles_deg = start_deg + direction * np.linspace(0, sweep_deg, settings.frames)
+    frames = photograph(turned_stripes(settings.size, peaks, angles_deg), noise, rng)
+    return frames, label, start_deg, sweep_deg, peaks, noise
+
+
+def _check_sweep(sweep_deg: tuple[float, float]) -> None:
+    if (
+        np.ndim(sweep_deg) != 1
+        or len(sweep_deg) != 2
+        or not all(isinstance(angle, numbers.Real) for angle in sweep_deg)
+        or not 0 < sweep_deg[0] <= sweep_deg[1] < 180
+    ):
+        raise ValueError(f"sweep_deg is {sweep_deg!r}; it must be (least, greatest) with 0 < least ≤ greatest < 180")

@@ -1,0 +1,198 @@
+"""Striped patches: what is drawn, its reproducibility, its limits, and how good the matched filter is."""
+
+import hashlib
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.data.patches import EASY, HARD, PatchSet, PatchSettings, make_patches, matched_filter
+from course_utils.data.stripes import most_peaks, row_column_baseline, wave
+
+seeds = st.integers(0, 2**32 - 1)
+SOME_NOISE = st.floats(0, 5)
+
+
+@st.composite
+def any_settings(draw, noises=SOME_NOISE) -> PatchSettings:
+    patch = draw(st.integers(4, 12))
+    return PatchSettings(
+        size=draw(st.integers(patch, 20)),
+        patch=patch,
+        peaks=tuple(draw(st.sets(st.integers(1, most_peaks(patch)), min_size=1))),
+        noise=tuple(draw(st.sets(noises, min_size=1, max_size=3))),
+        contrast=draw(st.floats(0, 1)),
+    )
+
+
+def equal(one: PatchSet, other: PatchSet) -> bool:
+    return all(np.array_equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(PatchSet))
+
+
+# --- what is drawn ------------------------------------------------------------------------------------------------
+
+
+@given(any_settings(), seeds)
+def test_a_set_has_the_form_that_is_promised(settings, seed):
+    drawn = make_patches(5, seed, settings=settings)
+    assert (drawn.images.shape, drawn.images.dtype) == ((5, settings.size, settings.size), np.uint8)
+    for name in ("labels", "rows", "columns", "peaks"):
+        assert (getattr(drawn, name).shape, getattr(drawn, name).dtype) == ((5,), np.int64)
+    assert (drawn.noise.shape, drawn.noise.dtype) == ((5,), np.float64)
+    assert set(drawn.labels) <= {0, 1}
+    assert set(drawn.peaks) <= set(settings.peaks)
+    assert set(drawn.noise) <= set(settings.noise)
+    for places in (drawn.rows, drawn.columns):
+        assert (places >= 0).all()
+        assert (places + settings.patch <= settings.size).all()
+
+
+@given(any_settings(noises=st.just(0.0)), seeds)
+def test_without_noise_there_is_grey_around_one_striped_patch(settings, seed):
+    drawn = make_patches(4, seed, settings=settings)
+    for image, label, row, column, peaks in zip(
+        drawn.images, drawn.labels, drawn.rows, drawn.columns, drawn.peaks, strict=True
+    ):
+        expected = np.full((settings.size, settings.size), math.floor(1.5 * 25.5))
+        for down in range(settings.patch):
+            for right in range(settings.patch):
+                k = down if label == 0 else right
+                value = 1.5 + settings.contrast * math.sin(2 * math.pi * peaks * k / (settings.patch - 1))
+                expected[row + down, column + right] = math.floor(round(value * 25.5, 9))
+        assert np.array_equal(image, expected)
+
+
+def test_the_noise_is_everywhere():
+    drawn = make_patches(2000, 0, settings=replace(HARD, contrast=0))
+    assert drawn.images.mean(axis=0) + 0.5 == pytest.approx(1.5 * 25.5, abs=1)
+    assert drawn.images.std(axis=0) == pytest.approx(0.3 * 25.5, abs=0.7)
+
+
+def test_places_orientations_and_peaks_are_equally_likely():
+    drawn = make_patches(4050, 0, settings=EASY)
+    places = np.bincount(9 * drawn.rows + drawn.columns, minlength=81)
+    assert places.min() > 50 - 5 * math.sqrt(50)
+    assert places.max() < 50 + 5 * math.sqrt(50)
+    assert drawn.labels.mean() == pytest.approx(1 / 2, abs=0.035)
+    assert [np.mean(drawn.peaks == peaks) for peaks in (1, 2, 3)] == pytest.approx([1 / 3] * 3, abs=0.035)
+
+
+def test_a_patch_takes_only_the_peaks_that_it_can_show():
+    assert tuple(EASY.peaks) == (1, 2, 3)
+    assert tuple(HARD.peaks) == (1,)
+    np.testing.assert_allclose(wave(5, 2), 0, atol=1e-9)
+    np.testing.assert_allclose(wave(5, 3), -wave(5, 1), atol=1e-9)
+
+
+# --- reproducible -------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 10), st.integers(0, 10**6), seeds, st.sampled_from([EASY, HARD]), st.randoms())
+def test_image_k_of_a_seed_is_the_same_however_it_is_drawn(count, first, seed, settings, random):
+    whole = make_patches(count, seed, first=first, settings=settings)
+    for place in random.sample(range(count), count):
+        alone = make_patches(1, seed, first=first + place, settings=settings)
+        assert equal(alone, PatchSet(*(getattr(whole, field.name)[place : place + 1] for field in fields(PatchSet))))
+
+
+def test_seeds_and_numbers_make_different_images():
+    images = np.concatenate([make_patches(200, seed).images for seed in range(5)])
+    assert len(np.unique(images, axis=0)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("settings", "digest"),
+    [
+        (EASY, "ed582afefc66efede5894ed74c2bbd3ff5bd470e0e851baa49a0d8decb9f9f48"),
+        (HARD, "100aa10f03d001d4f2c40f3288ada8e66734c6c1a6be26e891f7316324871981"),
+    ],
+    ids=["easy", "hard"],
+)
+def test_the_set_is_the_same_on_every_machine(settings, digest):
+    drawn = make_patches(100, seed=0, settings=settings)
+    assert hashlib.sha256(drawn.images.tobytes() + drawn.labels.astype("<i8").tobytes()).hexdigest() == digest
+
+
+# --- refused ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("count", 0), ("count", 1.5), ("count", True), ("seed", -1), ("seed", None), ("first", -1)]
+)
+def test_a_bad_count_seed_or_first_is_named_with_its_value(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}"):
+        make_patches(**{"count": 1, "seed": 0} | {name: value})
+
+
+BAD_SETTINGS = [
+    ("size", 7, "size is 7"), ("size", 16.0, "size is 16.0"), ("size", None, "size is None"),
+    ("patch", 3, "patch is 3"), ("patch", 17, "size is 16"), ("patch", True, "patch is True"),
+    ("patch", 5, "peaks is 2; 5 pixels can show 1 to 1 peaks"),
+    ("peaks", (4,), "peaks is 4; 8 pixels"), ("peaks", (0,), "peaks is 0"), ("peaks", (), r"peaks is \(\)"),
+    ("noise", (-0.1,), "noise is -0.1"), ("noise", (math.nan,), "noise is nan"), ("noise", 0.1, "noise is 0.1"),
+    ("contrast", 1.5, "contrast is 1.5"), ("contrast", math.nan, "contrast is nan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "message"), BAD_SETTINGS)
+def test_bad_settings_are_refused(name, value, message):
+    bad = replace(EASY, **{name: value})
+    with pytest.raises(ValueError, match=message):
+        make_patches(1, 0, settings=bad)
+    with pytest.raises(ValueError, match=message):
+        matched_filter(np.zeros((1, 16, 16), dtype=np.uint8), bad)
+
+
+# --- the matched filter -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [EASY, HARD], ids=["easy", "hard"])
+def test_the_matched_filter_solves_both_sets(settings):
+    drawn = make_patches(2000, 0, settings=settings)
+    assert np.mean(matched_filter(drawn.images, settings) == drawn.labels) == 1
+
+
+def test_two_variances_come_close_on_the_hard_set():
+    drawn = make_patches(2000, 0, settings=HARD)
+    assert 0.99 < np.mean(row_column_baseline(drawn.images) == drawn.labels) < 1
+
+
+def test_where_it_is_difficult_the_matched_filter_is_better_than_two_variances():
+    faint = replace(EASY, noise=(0.3, 0.5), contrast=0.3)
+    drawn = make_patches(2000, 0, settings=faint)
+    filtered = np.mean(matched_filter(drawn.images, faint) == drawn.labels)
+    assert filtered < 0.99
+    assert filtered > np.mean(row_column_baseline(drawn.images) == drawn.labels) + 0.05
+
+
+def test_the_filter_is_bayes_rule_written_out():
+    """Against a loop over all that could have been drawn: normal densities, added up."""
+    settings = PatchSettings(size=7, patch=6, peaks=(1, 2), noise=(0.4, 0.8), contrast=0.5)
+    drawn = make_patches(60, 0, settings=settings)
+    for image, guess in zip(drawn.images, matched_filter(drawn.images, settings), strict=True):
+        likelihood = [0.0, 0.0]
+        for label in (0, 1):
+            for row, column, peaks, noise in np.ndindex(2, 2, 2, 2):
+                clean = np.full((7, 7), 1.5)
+                stripes = 0.5 * wave(6, settings.peaks[peaks])
+                clean[row : row + 6, column : column + 6] += stripes if label else stripes[:, None]
+                z = ((image + 0.5) / 25.5 - clean) / settings.noise[noise]
+                likelihood[label] += math.exp(-(z**2).sum() / 2) / settings.noise[noise] ** 49
+        assert guess == (likelihood[1] > likelihood[0])
+
+
+@given(any_settings(noises=st.floats(0.05, 1)).filter(lambda settings: settings.contrast > 0.01), seeds)
+def test_the_transposed_image_has_the_other_label(settings, seed):
+    images = make_patches(4, seed, settings=settings).images
+    one, other = matched_filter(images, settings), matched_filter(images.transpose(0, 2, 1), settings)
+    assert np.array_equal(one, 1 - other)
+
+
+def test_the_filter_refuses_noise_it_cannot_divide_by_and_images_of_another_size():
+    with pytest.raises(ValueError, match="noise is 0"):
+        matched_filter(np.zeros((1, 16, 16), dtype=np.uint8), replace(EASY, noise=(0.1, 0)))
+    with pytest.raises(ValueError, match=r"images have shape \(1, 8, 8\)"):
+        matched_filter(np.zeros((1, 8, 8), dtype=np.uint8), EASY)

@@ -1,0 +1,167 @@
+"""Turning stripes: the formula, the symmetry under time reversal that the task rests on, reproducibility, limits."""
+
+import hashlib
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.data import rotation
+from course_utils.data.rotation import TURNING, TURNS, RotationSet, RotationSettings, make_rotations, turned_stripes
+from course_utils.data.stripes import most_peaks, stripe_image, wave
+
+seeds = st.integers(0, 2**32 - 1)
+angles = st.floats(-720, 720)
+size_and_peaks = st.integers(4, 20).flatmap(lambda size: st.tuples(st.just(size), st.integers(1, most_peaks(size))))
+CLEAN = RotationSettings(frames=5, noise=(0.0,))
+
+
+def equal(one: RotationSet, other: RotationSet) -> bool:
+    return all(np.array_equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(RotationSet))
+
+
+# --- one picture --------------------------------------------------------------------------------------------------
+
+
+@given(size_and_peaks)
+def test_at_the_start_of_the_circle_it_is_a_stripe_image(size_peaks):
+    size, peaks = size_peaks
+    still = turned_stripes(size, peaks, 0.0)
+    np.testing.assert_allclose(still, np.broadcast_to(1 + wave(size, peaks)[:, None], (size, size)), atol=1e-9)
+    image = stripe_image(size, peaks, "horizontal", 0, np.random.default_rng(0))
+    assert (abs(((still + 0.5) * 25.5) - image - 0.5) <= 0.5 + 1e-6).all()
+
+
+@given(size_and_peaks, angles)
+def test_a_quarter_turn_of_the_angle_is_a_clockwise_quarter_turn_of_the_picture(size_peaks, angle):
+    before, after = turned_stripes(*size_peaks, np.array([angle, angle + 90]))
+    np.testing.assert_allclose(after, np.rot90(before, -1), atol=1e-9)  # NumPy counts counter-clockwise
+
+
+@given(size_and_peaks, angles)
+def test_half_a_turn_exchanges_bright_and_dark(size_peaks, angle):
+    one, other = turned_stripes(*size_peaks, np.array([angle, angle + 180]))
+    np.testing.assert_allclose(one - 1, 1 - other, atol=1e-9)
+
+
+@given(size_and_peaks, angles)
+def test_the_mirror_image_turns_the_other_way(size_peaks, angle):
+    one, other = turned_stripes(*size_peaks, np.array([angle, -90 - angle]))
+    np.testing.assert_allclose(one, other.T, atol=1e-9)
+
+
+# --- the symmetry -------------------------------------------------------------------------------------------------
+
+
+@given(size_and_peaks, st.floats(0, 360), st.floats(1, 179), st.integers(2, 30))
+def test_a_trial_played_backwards_is_a_trial_of_the_other_class(size_peaks, start, sweep, frames):
+    """From `start` clockwise by `sweep`, reversed, is from start + sweep counter-clockwise by `sweep`."""
+    clockwise = turned_stripes(*size_peaks, start + np.linspace(0, sweep, frames))
+    back = turned_stripes(*size_peaks, (start + sweep) % 360 - np.linspace(0, sweep, frames))
+    np.testing.assert_allclose(clockwise[::-1], back, atol=1e-9)
+
+
+def test_what_is_drawn_follows_the_angles(monkeypatch):
+    asked = []
+    monkeypatch.setattr(rotation, "turned_stripes", lambda *args: asked.append(args[2]) or turned_stripes(*args))
+    drawn = make_rotations(200, 0)
+    for angles_deg, label, start, sweep in zip(asked, drawn.labels, drawn.start_deg, drawn.sweep_deg, strict=True):
+        steps = np.diff(angles_deg)
+        assert angles_deg[0] == start
+        assert abs(angles_deg[-1] - angles_deg[0]) == pytest.approx(sweep)
+        np.testing.assert_allclose(steps, steps[0], atol=1e-9)
+        assert (steps > 0).all() == (TURNS[label] == "clockwise")
+
+
+def test_start_and_sweep_have_the_same_distribution_in_both_classes():
+    """The draws before a picture's noise do not depend on the label, so pairing trials by rank finds equal ranges."""
+    drawn = make_rotations(3000, 0, settings=replace(CLEAN, size=4, peaks=(1,), frames=2))
+    for values, low, high in ((drawn.start_deg, 0, 360), (drawn.sweep_deg, *TURNING.sweep_deg)):
+        for label in (0, 1):
+            mine = np.sort((values[drawn.labels == label] - low) / (high - low))
+            gap = np.abs(mine - np.linspace(0, 1, len(mine))).max()
+            assert gap < 1.95 / math.sqrt(len(mine)), "Kolmogorov–Smirnov, 1 in 1000"
+    last = (drawn.start_deg + np.where(drawn.labels == 0, 1, -1) * drawn.sweep_deg) % 360 / 360
+    assert np.abs(np.sort(last) - np.linspace(0, 1, 3000)).max() < 1.95 / math.sqrt(3000)
+
+
+def test_the_noise_is_new_in_each_frame():
+    drawn = make_rotations(400, 0, settings=replace(TURNING, noise=(0.2,), peaks=(1,)))
+    clean = np.stack(
+        [
+            turned_stripes(16, 1, start + (1 - 2 * label) * np.linspace(0, sweep, 20))
+            for start, label, sweep in zip(drawn.start_deg, drawn.labels, drawn.sweep_deg, strict=True)
+        ]
+    )
+    noise = (drawn.frames + 0.5) / 25.5 - 0.5 - clean
+    inside = (clean > 0.3) & (clean < 1.7)
+    assert noise[inside].mean() == pytest.approx(0, abs=0.01)
+    assert noise[inside].std() == pytest.approx(0.2, abs=0.01)
+    both = inside[:, 1:] & inside[:, :-1]
+    assert np.corrcoef(noise[:, 1:][both], noise[:, :-1][both])[0, 1] == pytest.approx(0, abs=0.01)
+
+
+# --- a set --------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(2, 6), st.integers(6, 12), seeds)
+def test_a_set_has_the_form_that_is_promised(frames, size, seed):
+    settings = RotationSettings(size=size, frames=frames, peaks=(1, 2), noise=(0.1, 0.2), sweep_deg=(10, 20))
+    drawn = make_rotations(4, seed, settings=settings)
+    assert (drawn.frames.shape, drawn.frames.dtype) == ((4, frames, size, size), np.uint8)
+    assert (drawn.labels.dtype, drawn.peaks.dtype) == (np.int64, np.int64)
+    assert {values.dtype for values in (drawn.start_deg, drawn.sweep_deg, drawn.noise)} == {np.dtype(float)}
+    assert set(drawn.labels) <= {0, 1}
+    assert set(drawn.peaks) <= {1, 2}
+    assert set(drawn.noise) <= {0.1, 0.2}
+    assert ((drawn.sweep_deg >= 10) & (drawn.sweep_deg <= 20)).all()
+
+
+@given(st.integers(1, 6), st.integers(0, 10**6), seeds, st.randoms())
+def test_trial_k_of_a_seed_is_the_same_however_it_is_drawn(count, first, seed, random):
+    whole = make_rotations(count, seed, first=first)
+    for place in random.sample(range(count), count):
+        alone = make_rotations(1, seed, first=first + place)
+        parts = (getattr(whole, field.name)[place : place + 1] for field in fields(RotationSet))
+        assert equal(alone, RotationSet(*parts))
+
+
+def test_the_set_is_the_same_on_every_machine():
+    drawn = make_rotations(50, seed=0)
+    digest = hashlib.sha256(drawn.frames.tobytes() + drawn.labels.astype("<i8").tobytes()).hexdigest()
+    assert digest == "e14884ccba3675ac9f9925ac6894da74feac17cf9caa8229f4332ca4981edaf5"
+
+
+# --- refused ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("count", 0), ("count", 1.5), ("count", True), ("seed", -1), ("seed", None), ("first", -1)]
+)
+def test_a_bad_count_seed_or_first_is_named_with_its_value(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}"):
+        make_rotations(**{"count": 1, "seed": 0} | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("size", 3, "size is 3"), ("frames", 1, "frames is 1"), ("frames", 2.0, "frames is 2.0"),
+        ("peaks", (8,), "peaks is 8"), ("peaks", (), r"peaks is \(\)"), ("noise", (-1,), "noise is -1"),
+        ("noise", 0.1, "noise is 0.1"),
+        *(("sweep_deg", bad, "sweep_deg is") for bad in
+          [(0, 90), (90, 180), (100, 90), (-10, 10), (math.nan, 90), (90, math.nan), (90,), 90, ("a", "b"), None]),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused(name, value, message):
+    with pytest.raises(ValueError, match=message):
+        make_rotations(1, 0, settings=replace(TURNING, **{name: value}))
+
+
+@pytest.mark.parametrize("angle", [math.nan, math.inf, np.array([0, math.nan])])
+def test_an_angle_that_is_not_finite_is_refused(angle):
+    with pytest.raises(ValueError, match="angle_deg is"):
+        turned_stripes(16, 1, angle)
