@@ -90,6 +90,13 @@ def render(session: nox.Session) -> None:
 
 
 @nox.session
+def experiment(session: nox.Session) -> None:
+    """Run what takes longer than a lesson: python noxfile.py -s experiment -- --list"""
+    set_up(session)
+    session.run(PYTHON, "-m", "course_utils.experiments.command", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Resolve pyproject.toml anew into requirements.lock and environment.yml: python noxfile.py -s lock -- --upgrade"""
     session.run(

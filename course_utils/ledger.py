@@ -74,6 +74,7 @@ class Record:
     bits: int = 32
     versions: Mapping[str, str] = field(default_factory=lambda: versions("torch"))
     experiment: str = ""
+    beside: Mapping[str, float] = field(default_factory=dict)
     curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property

@@ -4,15 +4,18 @@ The five stripe models follow A. Kalogirou, "7 weeks in EINC" (2025); lessons 06
 neurons are Norse's, with Norse's default time constants (membrane 10 ms, synapse 5 ms, a step of 1 ms).
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import norse.torch as norse
 import torch
+from norse.torch.functional.threshold import threshold
 from torch import Tensor, nn
 
 from course_utils import encoders
+from course_utils.neurons import LI
 
 Encoder = Callable[[Tensor], Tensor]  # images [batch, …] to the network's input [time, batch, …]
 STEPS = 50
@@ -234,7 +237,7 @@ class PatchNet(nn.Module):
     Kernels begin without a mean, so that plain grey drives no neuron, and enlarged by `gain`, so that stripes do.
 
     Args:
-        encode: how pictures become spikes.
+        steps: number of time steps.
         filters: of the convolution.
         gain: above 0; 1 leaves the size that PyTorch gives.
 
@@ -242,13 +245,11 @@ class PatchNet(nn.Module):
         ValueError: `gain` is not above 0.
     """
 
-    def __init__(
-        self, encode: Encoder = partial(constant_current, steps=20), *, filters: int = 8, gain: float = 5.0
-    ):
+    def __init__(self, steps: int = 20, filters: int = 8, gain: float = 5.0):
         super().__init__()
         if not gain > 0:
             raise ValueError(f"gain is {gain}; it must be above 0")
-        self.encode = encode
+        self.encode = partial(constant_current, steps=steps)
         self.conv = nn.Conv2d(1, filters, 4)
         self.lif = norse.LIFCell()
         self.linear = nn.Linear(filters, 2)
@@ -265,3 +266,103 @@ class PatchNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.activity(images).readout.mean(0)
+
+
+def spike(v: Tensor) -> Tensor:
+    """1 where v is above 0, else 0; backwards the SuperSpike surrogate 1/(1 + 2|v|)² (lesson 11)."""
+    return threshold(v, "super", 2.0)
+
+
+class RecurrentLIF(nn.Module):
+    """LIF neurons with synapses among each other, and time constants that are trained (lesson 08 derives them).
+
+    i_t = λ_syn i_(t−1) + input_t + W_rec s_(t−1), and v_t = λ_mem v_(t−1) (1 − s_(t−1)) + (1 − λ_mem) i_t. A neuron
+    spikes above 1 and is reset to 0. λ = exp(−Δt/τ) with Δt = 1 ms; ln τ is what is trained, so τ stays above 0.
+
+    Args:
+        neurons: how many.
+        recurrent: without it there is no W_rec.
+        learnable: without it all time constants stay as they are given.
+        tau_mem_ms: of the membranes, to begin with.
+        tau_syn_ms: of the synaptic currents, to begin with.
+    """
+
+    def __init__(
+        self,
+        neurons: int,
+        *,
+        recurrent: bool = True,
+        learnable: bool = True,
+        tau_mem_ms: float = 10.0,
+        tau_syn_ms: float = 5.0,
+    ):
+        super().__init__()
+        self.recurrent = nn.Linear(neurons, neurons, bias=False) if recurrent else None
+        for name, tau_ms in {"log_tau_mem": tau_mem_ms, "log_tau_syn": tau_syn_ms}.items():
+            value = torch.full((neurons,), math.log(tau_ms))
+            if learnable:
+                self.register_parameter(name, nn.Parameter(value))
+            else:
+                self.register_buffer(name, value)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Spikes [time, batch, neurons] for inputs of that shape, from rest."""
+        leak_mem, leak_syn = (torch.exp(-1 / log_tau.exp()) for log_tau in (self.log_tau_mem, self.log_tau_syn))
+        i = v = s = torch.zeros_like(inputs[0])
+        spikes = []
+        for now in inputs:
+            i = leak_syn * i + now
+            if self.recurrent is not None:
+                i = i + self.recurrent(s)
+            v = leak_mem * v * (1 - s) + (1 - leak_mem) * i
+            s = spike(v - 1)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+
+class RotationNet(nn.Module):
+    """Which way do the stripes turn? Features of each frame, neurons that remember, one leaky integrator.
+
+    A convolution and LIF neurons look for pieces of stripes. How many spike in a feature map says how the stripes lie
+    in this frame. Recurrent LIF neurons see this change, and a leaky integrator answers: its mean potential is above 0
+    for counter-clockwise. The potential of that one neuron is the score of class 1; class 0 has the score 0.
+
+    Args:
+        recurrent: see `RecurrentLIF`.
+        learnable: see `RecurrentLIF`.
+        filters: of the convolution.
+        neurons: in the layer that remembers.
+    """
+
+    GREY = 1.5  # brightness of plain grey, with the noise's mean
+    DRIVE = 20.0  # current of a feature map in which every neuron spikes
+    READOUT = LI(tau_mem_ms=20.0)
+    GAIN = 10.0  # score of a mean potential of 1
+
+    def __init__(self, *, recurrent: bool = True, learnable: bool = True, filters: int = 12, neurons: int = 64):
+        super().__init__()
+        self.conv = nn.Conv2d(1, filters, 5, stride=2)
+        self.lif = norse.LIFCell()
+        self.linear = nn.Linear(filters, neurons)
+        self.memory = RecurrentLIF(neurons, recurrent=recurrent, learnable=learnable)
+        self.out = nn.Linear(neurons, 1)
+        with torch.no_grad():
+            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(3)
+            nn.init.zeros_(self.conv.bias)
+            if recurrent:
+                self.memory.recurrent.weight.mul_(0.5)
+
+    def activity(self, images: Tensor) -> Activity:
+        """Inputs, spikes of the neurons that remember, and the output potential at every step.
+
+        Args:
+            images: trials [batch, 1, time, size, size], 0 to 1; a time step a frame.
+        """
+        inputs = 10 * images.movedim(2, 0) - self.GREY  # brightness around grey is the input current
+        features = over_time(self.lif, each_step(self.conv, inputs)).mean((3, 4))
+        hidden = self.memory(each_step(self.linear, self.DRIVE * features))
+        return Activity(inputs, hidden, self.READOUT.run(each_step(self.out, hidden)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        score = self.GAIN * self.activity(images).readout.mean(0)
+        return torch.cat((torch.zeros_like(score), score), dim=1)

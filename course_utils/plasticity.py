@@ -128,7 +128,7 @@ class WinnerTakeAll:
     rule: PairSTDP = field(default_factory=PairSTDP)
     membrane: LI = field(default_factory=lambda: LI(tau_mem_ms=20.0))
     threshold: float = 1.0
-    theta_plus: float = 0.02
+    theta_plus: float = 0.005
     tau_theta_ms: float = 10_000.0
     total_weight: float | None = 16.0
     inhibition: bool = True
@@ -148,13 +148,16 @@ class WinnerTakeAll:
         """Random weights with the right sum (16 if they are not normalised later), and no threshold raised.
 
         Raises:
-            ValueError: a count is below 1.
+            ValueError: a count is below 1, or there are too few inputs for weights up to 1 with this sum.
         """
         for name, count in (("inputs", inputs), ("neurons", neurons)):
             if isinstance(count, bool) or not isinstance(count, int) or count < 1:
                 raise ValueError(f"{name} is {count!r}; it must be a whole number, 1 or more")
+        total = self.total_weight or 16.0
+        if total > inputs / 2:
+            raise ValueError(f"inputs is {inputs}; weights from 0 to 1 that sum to {total} need {2 * total:g} or more")
         weights = 0.5 + torch.rand(inputs, neurons, generator=generator)
-        return Learned(weights * ((self.total_weight or 16.0) / weights.sum(0)), torch.zeros(neurons))
+        return Learned(weights * (total / weights.sum(0)), torch.zeros(neurons))
 
     def learn(self, spikes: Tensor, learned: Learned) -> tuple[Tensor, Learned]:
         """Show one image and learn from it at every step; then normalise.
@@ -184,7 +187,14 @@ class WinnerTakeAll:
         return torch.stack(fired), Learned(weights, theta)
 
     def respond(self, spikes: Tensor, learned: Learned) -> Tensor:
-        """The layer's spikes, [time, batch, neurons], for those of many images, [time, batch, inputs]. Nothing is learned.
+        """Show many images, and learn nothing.
+
+        Args:
+            spikes: 0 or 1, [time, batch, inputs].
+            learned: what was learned before.
+
+        Returns:
+            The layer's spikes, [time, batch, neurons].
 
         Raises:
             ValueError: the spikes do not fit the weights.

@@ -153,7 +153,9 @@ def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel") -> AxesImage:
     return image
 
 
-def receptive_fields(weights: np.ndarray, ax: Axes, *, columns: int = 10, names: Sequence[str] | None = None) -> AxesImage:
+def receptive_fields(
+    weights: np.ndarray, ax: Axes, *, columns: int = 10, names: Sequence[str] | None = None
+) -> AxesImage:
     """The weights into every neuron as small square pictures, in one image; black is 0, white the largest weight.
 
     Args:
@@ -173,3 +175,20 @@ def receptive_fields(weights: np.ndarray, ax: Axes, *, columns: int = 10, names:
             ax.text(left + side / 2, top + side + 2.2, names[neuron], ha="center", va="center", fontsize=9)
     ax.set_axis_off()
     return ax.imshow(wall, vmin=0, vmax=np.nanmax(wall))
+
+
+def output_traces(potentials: np.ndarray, ax: Axes, *, reach: float, steps: int | None = None) -> None:
+    """Membrane potentials of two output neurons over time, each with its name at the top.
+
+    Args:
+        potentials: [time, 2].
+        ax: where to draw.
+        reach: the axis shows potentials from −reach to reach.
+        steps: the axis shows so many time steps; as many as there are if None.
+    """
+    ax.axhline(0, color="gray", lw=0.8)
+    for v, style, color, name in zip(potentials.T, ("-", "--"), (BLUE, ORANGE), ("0", "1"), strict=True):
+        ax.plot(np.arange(len(v)), v, style, color=color, label=f"$v_{name}$")
+    last = (len(potentials) if steps is None else steps) - 1
+    ax.set(xlabel="time step", ylabel="membrane potential", xlim=(-0.02 * last, 1.02 * last), ylim=(-reach, 1.35 * reach))
+    ax.legend(loc="upper right", ncols=2)

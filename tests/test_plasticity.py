@@ -75,7 +75,7 @@ def layer() -> WinnerTakeAll:
 
 @pytest.fixture
 def start(layer) -> Learned:
-    return layer.start(20, 4, torch.Generator().manual_seed(0))
+    return layer.start(40, 4, torch.Generator().manual_seed(0))
 
 
 def bright(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -85,11 +85,11 @@ def bright(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_start_is_normalised_random_and_repeatable(layer, start) -> None:
     assert torch.allclose(start.weights.sum(0), torch.tensor(16.0)) and start.weights.std() > 0
     assert (start.theta == 0).all()
-    assert torch.equal(start.weights, layer.start(20, 4, torch.Generator().manual_seed(0)).weights)
+    assert torch.equal(start.weights, layer.start(40, 4, torch.Generator().manual_seed(0)).weights)
 
 
 def test_one_winner_a_step_and_a_sum_that_stays(layer, start) -> None:
-    fired, learned = layer.learn(bright(100, 20), start)
+    fired, learned = layer.learn(bright(100, 40), start)
     assert fired.shape == (100, 4) and set(fired.sum(1).tolist()) == {0, 1}
     assert torch.allclose(learned.weights.sum(0), torch.tensor(16.0), rtol=1e-5)
     assert (learned.theta > 0).sum() == (fired.sum(0) > 0).sum()
@@ -98,14 +98,14 @@ def test_one_winner_a_step_and_a_sum_that_stays(layer, start) -> None:
 
 def test_without_a_rule_learning_fires_as_responding_does(start) -> None:
     still = WinnerTakeAll(rule=PairSTDP(a_plus=0, a_minus=0), theta_plus=0)
-    shown = bright(60, 3, 20)
+    shown = bright(60, 3, 40)
     answers = still.respond(shown, start)
     for image in range(3):
         assert torch.equal(still.learn(shown[:, image], start)[0], answers[:, image])
 
 
 def test_switches(layer, start) -> None:
-    shown = bright(100, 20)
+    shown = bright(100, 40)
     free, _ = replace(layer, inhibition=False).learn(shown, start)
     assert free.sum(1).max() > 1
     _, flat = replace(layer, theta_plus=0.0).learn(shown, start)
@@ -115,11 +115,11 @@ def test_switches(layer, start) -> None:
 
 
 def test_a_winner_moves_towards_what_it_saw(layer) -> None:
-    learned = Learned(torch.full((20, 1), 0.8), torch.zeros(1))
-    shown = torch.zeros(100, 20)
-    shown[:, :10] = bright(100, 10)
+    learned = Learned(torch.full((40, 1), 0.4), torch.zeros(1))
+    shown = torch.zeros(100, 40)
+    shown[:, :20] = bright(100, 20)
     fired, learned = layer.learn(shown, learned)
-    assert fired.sum() > 1 and learned.weights[:10].min() > learned.weights[10:].max()
+    assert fired.sum() > 1 and learned.weights[:20].min() > learned.weights[20:].max()
 
 
 def test_labels_and_votes() -> None:
@@ -145,10 +145,11 @@ def test_labels_and_votes() -> None:
         (lambda: WinnerTakeAll(total_weight=0), "total_weight is 0; it must be a sum of weights above 0"),
         (lambda: WinnerTakeAll(rule=PairSTDP(dt_ms=0.5)), "one time step"),
         (lambda: WinnerTakeAll().start(0, 4), "inputs is 0"),
-        (lambda: WinnerTakeAll().start(4, True), "neurons is True"),
-        (lambda: WinnerTakeAll().learn(torch.zeros(5, 3), WinnerTakeAll().start(4, 2)), r"\[time, inputs\] with 4"),
-        (lambda: WinnerTakeAll().learn(torch.zeros(0, 4), WinnerTakeAll().start(4, 2)), "spikes have shape"),
-        (lambda: WinnerTakeAll().respond(torch.zeros(5, 4), WinnerTakeAll().start(4, 2)), r"\[time, batch, inputs\]"),
+        (lambda: WinnerTakeAll().start(31, 4), "inputs is 31; weights from 0 to 1 that sum to 16.0 need 32 or more"),
+        (lambda: WinnerTakeAll().start(40, True), "neurons is True"),
+        (lambda: WinnerTakeAll().learn(torch.zeros(5, 3), WinnerTakeAll().start(40, 2)), r"\[time, inputs\] with 40"),
+        (lambda: WinnerTakeAll().learn(torch.zeros(0, 40), WinnerTakeAll().start(40, 2)), "spikes have shape"),
+        (lambda: WinnerTakeAll().respond(torch.zeros(5, 40), WinnerTakeAll().start(40, 2)), r"\[time, batch, inputs\]"),
         (lambda: assign_labels(torch.zeros(3, 2), torch.zeros(2, dtype=int)), "one label an image"),
         (lambda: assign_labels(torch.zeros(3, 2), torch.zeros(3, dtype=int)), "no image of class 1"),
         (lambda: vote(torch.zeros(3, 2), torch.zeros(3, dtype=int)), "neuron_labels have shape"),

@@ -166,7 +166,7 @@ def check_leaky_arguments(leaky_arguments: Callable[[float, float], tuple[float,
         exact, euler = math.exp(-dt / tau), 1 - dt / tau
         if _near(beta, exact) and _near(factor, 1 - exact):
             continue
-        if _near(factor, exact):
+        if _near(beta, 1 - exact) and _near(factor, exact):
             raise NotYet("beta comes first, the factor second. You return them the other way round.")
         if _near(beta, euler) and _near(factor, 1 - euler):
             raise NotYet("This is Euler's step, and Norse's default neuron. Asked is the exact step: what is its λ?")
@@ -179,6 +179,8 @@ def check_leaky_arguments(leaky_arguments: Callable[[float, float], tuple[float,
                 "With the factor 1 the potential climbs to current / (1 − beta), many times too high. In our step the "
                 "current has a factor too; Leaky leaves it to you."
             )
+        if _near(beta, exact) and _near(factor, exact):
+            raise NotYet("Both numbers are λ. In v ← λ v + (1 − λ) RI the current has another factor.")
         if _near(beta, exact) and _near(factor, dt / tau):
             raise NotYet(
                 "beta is exact, but the factor is Euler's. Under a constant current the potential then ends at "

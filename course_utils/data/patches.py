@@ -86,13 +86,42 @@ def make_patches(count: int, seed: int, *, first: int = 0, settings: PatchSettin
     return PatchSet(np.stack(images), *map(np.array, places_and_labels), np.array(noise, dtype=float))
 
 
+def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast: float = 1.0) -> np.ndarray:
+    """How much better a patch at each place explains an image than plain grey does: a matched filter.
+
+    The logarithm of the ratio of the two likelihoods is (x·s − s·s/2)/σ², where x is the image without its mean grey
+    and s the clean patch.
+
+    Args:
+        images: uint8 [count, size, size].
+        patch: pixels a side of the patch.
+        peaks: its number of bright stripes.
+        noise: standard deviation σ, above 0.
+        contrast: amplitude of the patch's wave.
+
+    Returns:
+        float64 [2, count, place, place]: for horizontal and for vertical stripes, each row and column where the patch
+        may begin.
+
+    Raises:
+        ValueError: the noise is not above 0.
+    """
+    if not noise > 0:
+        raise ValueError(f"noise is {noise}; the filter divides by the noise, so it must be above 0")
+    s = contrast * wave(patch, peaks)
+    x = _without_grey(images)
+    fits = []
+    for axis in (1, 2):  # the waves run down the rows: horizontal stripes; along the columns: vertical ones
+        lines = sliding_window_view(x, patch, axis=3 - axis).sum(axis=-1)  # sums along each stripe
+        fits.append(sliding_window_view(lines, patch, axis=axis) @ s)
+    return (np.stack(fits) - patch * (s @ s) / 2) / noise**2
+
+
 def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
     """Guess labels with full knowledge of how the images were made, except for the label, by Bayes's rule.
 
-    For a patch s at one place, with one number of peaks and noise σ, the logarithm of the likelihood is, up to a
-    constant, (x·s − s·s/2)/σ², where x is the image without its mean grey. x·s is the matched filter. The likelihoods
-    are summed over all places, peaks and noises of each orientation, and the larger sum wins. No method can be right
-    more often on average, save for what clipping and rounding to 8 bits add.
+    The likelihoods of all places, peaks and noises of an orientation, see `evidence`, are summed, and the larger sum
+    wins. No method can be right more often on average, save for what clipping and rounding to 8 bits add.
 
     Args:
         images: uint8 [count, size, size].
@@ -105,23 +134,22 @@ def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
         ValueError: the settings are out of range, or the images have another size than they say.
     """
     _check(settings)
-    if min(settings.noise) == 0:
-        raise ValueError("noise is 0; the filter divides by the noise, so it must be above 0")
-    size, patch = settings.size, settings.patch
+    size = settings.size
     if np.ndim(images) != 3 or np.shape(images)[1:] != (size, size):
         raise ValueError(f"images have shape {np.shape(images)}; the settings say [count, {size}, {size}]")
-    grey = (np.asarray(images, dtype=float) + 0.5) * CEILING / 255  # + 0.5: the middle of what was rounded down
-    x = grey - (1 + NOISE_MEAN)
-    waves = settings.contrast * np.stack([wave(patch, peaks) for peaks in settings.peaks])
-    half_energy = patch * (waves**2).sum(axis=1) / 2
-    blank = np.stack([-(x**2).sum(axis=(1, 2)) / (2 * noise**2) - size**2 * np.log(noise) for noise in settings.noise])
+    energy = (_without_grey(images) ** 2).sum(axis=(1, 2))
     log_likelihoods = []
-    for axis in (1, 2):  # the waves run down the rows: horizontal stripes; along the columns: vertical ones
-        lines = sliding_window_view(x, patch, axis=3 - axis).sum(axis=-1)  # sums along each stripe
-        fit = sliding_window_view(lines, patch, axis=axis) @ waves.T - half_energy  # [count, place, place, peaks]
-        gain = np.stack([logsumexp(fit / noise**2, axis=(1, 2, 3)) for noise in settings.noise])
-        log_likelihoods.append(logsumexp(blank + gain, axis=0))
-    return np.argmax(log_likelihoods, axis=0)
+    for noise in settings.noise:
+        for peaks in settings.peaks:
+            found = logsumexp(evidence(images, settings.patch, peaks, noise, settings.contrast), axis=(2, 3))
+            blank = -energy / (2 * noise**2) - size**2 * np.log(noise)  # of plain grey
+            log_likelihoods.append(blank + found)
+    return logsumexp(log_likelihoods, axis=0).argmax(axis=0)
+
+
+def _without_grey(images: np.ndarray) -> np.ndarray:
+    """Brightness around its mean; + 0.5: the middle of what was rounded down."""
+    return (np.asarray(images, dtype=float) + 0.5) * CEILING / 255 - (1 + NOISE_MEAN)
 
 
 def _numbered(seed: int, number: int, settings: PatchSettings) -> tuple[np.ndarray, int, int, int, int, float]:

@@ -113,6 +113,46 @@ def make_rotations(count: int, seed: int, *, first: int = 0, settings: RotationS
     )
 
 
+def tracking_baseline(frames: np.ndarray) -> np.ndarray:
+    """Guess the direction without any network: find the stripes' angle in every frame, and add up how it changes.
+
+    The angle is the main direction of the brightness gradient, ½·atan2(2⟨g_x g_y⟩, ⟨g_x²⟩ − ⟨g_y²⟩), with means over
+    the frame (the structure tensor: J. Bigün and G. Granlund, ICCV 1987). It is known up to 180°, so each change is
+    taken between −90° and 90°.
+
+    Args:
+        frames: [count, time, size, size], any real type.
+
+    Returns:
+        int64 [count], 0 clockwise, 1 counter-clockwise.
+    """
+    down, right = np.gradient(np.asarray(frames, dtype=float), axis=(-2, -1))
+    angle_deg = np.rad2deg(np.arctan2(2 * (right * down).mean((-2, -1)), (right**2 - down**2).mean((-2, -1)))) / 2
+    changes = (np.diff(angle_deg, axis=1) + 90) % 180 - 90
+    return (changes.sum(axis=1) < 0).astype(np.int64)
+
+
+def controls(frames: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """The same trials with less than their order in time, and with it reversed. Their labels stay as they are.
+
+    Args:
+        frames: [count, time, size, size], any real type.
+        seed: of the shuffling.
+
+    Returns:
+        Floats of the shape of `frames`, by name: "single frame" (the middle one all the time), "bag of frames" (their
+        mean all the time), "shuffled" (an order of its own for each trial) and "reversed".
+    """
+    middle = frames.shape[1] // 2
+    order = np.random.default_rng(seed).permuted(np.tile(np.arange(frames.shape[1]), (len(frames), 1)), axis=1)
+    return {
+        "single frame": np.repeat(frames[:, middle : middle + 1], frames.shape[1], axis=1),
+        "bag of frames": np.repeat(frames.mean(axis=1, keepdims=True), frames.shape[1], axis=1),
+        "shuffled": np.take_along_axis(frames, order[:, :, None, None], axis=1),
+        "reversed": frames[:, ::-1].copy(),
+    }
+
+
 def _numbered(seed: int, number: int, settings: RotationSettings) -> tuple[np.ndarray, int, float, float, int, float]:
     rng = np.random.default_rng([seed, number])
     peaks = settings.peaks[rng.integers(len(settings.peaks))]

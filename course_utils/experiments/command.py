@@ -3,10 +3,12 @@
 import argparse
 from pathlib import Path
 
-from course_utils.experiments import stripes
+from course_utils.experiments import harder, stripes
 from course_utils.experiments.experiment import Experiment
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (*stripes.EXPERIMENTS,)}
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment for experiment in (*stripes.EXPERIMENTS, *harder.EXPERIMENTS)
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

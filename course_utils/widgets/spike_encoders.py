@@ -93,7 +93,7 @@ def draw_code(encoder: str, steps: int, scale: float) -> tuple[Figure, str]:
     figure, axes = plt.subplot_mosaic("ABC;DDD", figsize=(7.6, 5.8), width_ratios=(1, 1, 1.1), height_ratios=(1, 1.1))
     for key, picture, title in (("A", values, "image"), ("B", decoded, "decoded")):
         axes[key].imshow(255 * picture.numpy(), vmin=0, vmax=GREYS)
-        axes[key].set(title=title, xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+        axes[key].set(title=title, xticks=[], yticks=[])
     top = 1.2 * GREYS
     axes["C"].plot([0, GREYS], [0, GREYS], color="gray", lw=1, ls="-")
     axes["C"].plot(255 * values.flatten(), (255 * decoded.flatten()).clip(0, top), "o", color=BLUE, ms=3, alpha=0.5)
@@ -150,7 +150,7 @@ def draw_scale(scale: float, steps: int) -> tuple[Figure, str]:
     left.legend(loc="lower left", bbox_to_anchor=(-0.12, 1.1), ncols=3, columnspacing=1, handlelength=1.5, fontsize=10)
     left.yaxis.get_major_locator().set_params(integer=True)
     right.imshow(255 * decoded.numpy(), vmin=0, vmax=GREYS)
-    right.set(title="decoded", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    right.set(title="decoded", xticks=[], yticks=[])
     return figure, (
         f"With scale {scale:g} and {steps} steps {silent:.0%} of the stripe pixels stay silent, and the counts of the "
         f"grey levels shown reach {int(counts[: GREYS + 1].max())}; {int(spikes.sum()):,} spikes in the image decoded."

@@ -54,8 +54,10 @@ def draw_steps(dt_ms: float, tau_mem_ms: float) -> tuple[Figure, str]:
     left = 1 - dt_ms / tau_mem_ms
     if dt_ms >= 2 * tau_mem_ms:
         fate = "never settles"
+    elif dt_ms > tau_mem_ms:
+        fate = "overshoots, then settles"
     else:
-        fate = "overshoots, then settles" if dt_ms > tau_mem_ms else "comes from below"
+        fate = "jumps there in one step" if dt_ms == tau_mem_ms else "comes from below"
     ax.set_title(f"Euler: $\\lambda = {left:.2f}$, it {fate}")
     return figure, f"Time step {dt_ms} ms, time constant {tau_mem_ms} ms: the exact step is right, Euler's {fate}."
 
@@ -84,14 +86,15 @@ def draw_neuron(
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.2), width_ratios=(1.5, 1))
     plots.membrane_trace(dt_ms * np.arange(1, steps + 1), v, spikes, left, threshold=threshold)
     count = int(spikes.sum())
-    left.set(xlim=(0, 100), ylim=(-0.1, 2.7), title=f"{count} {'spike' if count == 1 else 'spikes'} in 100 ms")
+    heard = f"{count} {'spike' if count == 1 else 'spikes'} in 100 ms"
+    left.set(xlim=(0, 100), ylim=(-0.1, 2.7), title=heard)
     right.plot(currents, curve, color=plots.BLUE)
     marker = "^" if rate > TOP_HZ else "o"
     right.plot(current, min(rate, TOP_HZ), marker, color=plots.ORANGE, ms=10, clip_on=False, zorder=3)
     right.set(xlabel="current $RI$", ylabel="firing rate (Hz)", xlim=(0, 4), ylim=(0, TOP_HZ))
     right.set_title(f"formula: {rate:.0f} Hz" + (" ↑" if rate > TOP_HZ else ""))
     return figure, (
-        f"Left: {count} spikes in 100 ms at a current of {current}, time constant {tau_mem_ms} ms, threshold "
+        f"Left: {heard} at a current of {current}, time constant {tau_mem_ms} ms, threshold "
         f"{threshold}, refractory period {refractory_ms} ms, reset: {reset}. Right: this current on the f–I curve, at "
         f"{rate:.0f} Hz."
     )

@@ -1,0 +1,123 @@
+"""Lesson 08 over five seeds: patches with model 5 as built, model 5 awake and model 6; stripes that turn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_utils import models
+from course_utils.data import patches, rotation, stripes
+from course_utils.data.patches import PatchSettings
+from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.stripes import TEST, TRAIN, VALIDATION, Recipe, Splits, awake, pixels_of, runs
+from course_utils.training import accuracy
+
+FIRST_TEST = 200_000  # the test images begin at this number; nothing was ever chosen with them
+VARIANCES = "row and column variance"
+
+
+def draw_splits(draw: Callable[..., tuple[np.ndarray, np.ndarray]], train: int = TRAIN) -> Splits:
+    """A set in three from `draw(count, first=…)`, which gives pixels uint8 [count, …] and labels [count]."""
+
+    def part(count: int, first: int) -> tuple[Tensor, Tensor]:
+        pixels, labels = draw(count, first=first)
+        return torch.tensor(pixels)[:, None] / 255, torch.tensor(labels)
+
+    return Splits(part(train, 0), part(VALIDATION, train), part(TEST, FIRST_TEST))
+
+
+@dataclass(frozen=True)
+class PatchRecipe(Recipe):
+    """How a model is trained on patches. The matched filter, which knows how the images are made, stands beside it."""
+
+    settings: PatchSettings = patches.HARD
+
+    rule: ClassVar[str] = "matched filter"
+
+    def draw(self, seed: int) -> Splits:
+        """The images of this seed."""
+
+        def drawn(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+            made = patches.make_patches(count, seed, first=first, settings=self.settings)
+            return made.images, made.labels
+
+        return draw_splits(drawn)
+
+    def guess(self, pixels: np.ndarray) -> np.ndarray:
+        """Labels by the matched filter."""
+        return patches.matched_filter(pixels, self.settings)
+
+    def beside(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """What comparing two variances reaches, and what the model reaches on its own training images."""
+        images, labels = splits.test
+        guesses = stripes.row_column_baseline(pixels_of(images))
+        return {
+            VARIANCES: float((guesses == labels.numpy()).mean()),
+            "training images": accuracy(model, *splits.train),
+        }
+
+
+@dataclass(frozen=True)
+class RotationRecipe(Recipe):
+    """How a model is trained on stripes that turn. A rule that tracks their angle stands beside it."""
+
+    settings: rotation.RotationSettings = rotation.TURNING
+    trials: int = 4000
+
+    rule: ClassVar[str] = "tracking the angle"
+
+    def draw(self, seed: int) -> Splits:
+        """The trials of this seed."""
+
+        def drawn(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+            made = rotation.make_rotations(count, seed, first=first, settings=self.settings)
+            return made.frames, made.labels
+
+        return draw_splits(drawn, self.trials)
+
+    def guess(self, pixels: np.ndarray) -> np.ndarray:
+        """Labels by the angles in successive frames."""
+        return rotation.tracking_baseline(pixels)
+
+    def beside(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """The model on the same trials without their order, and backwards."""
+        trials, labels = splits.test
+        played = rotation.controls(trials[:, 0].numpy(), seed=0)
+        return {name: accuracy(model, torch.tensor(frames)[:, None], labels) for name, frames in played.items()}
+
+
+LESSON = "08_harder_stripes"
+
+
+def _patch_recipes(settings: PatchSettings) -> dict[str, PatchRecipe]:
+    return {
+        "5: as built, maximum": PatchRecipe(
+            LESSON, lambda images, seed: models.LIReadout(readout="maximum"), 12, 1e-2, settings=settings
+        ),
+        "5: awake": PatchRecipe(LESSON, awake, 12, 5e-3, settings=settings),
+        "6: one pool over all places": PatchRecipe(
+            LESSON, lambda images, seed: models.PatchNet(), 12, 1e-2, steps=20, settings=settings
+        ),
+    }
+
+
+ROTATION = {
+    f"{'recurrent' if recurrent else 'feed-forward'}, τ {'learnable' if learnable else 'fixed'}": RotationRecipe(
+        LESSON,
+        lambda images, seed, options=dict(recurrent=recurrent, learnable=learnable): models.RotationNet(**options),
+        8,
+        4e-3,
+        steps=rotation.TURNING.frames,
+    )
+    for recurrent in (True, False)
+    for learnable in (True, False)
+}
+
+EXPERIMENTS = (
+    Experiment("patches-easy", "patches of 8×8, little noise", runs("patches, easy", _patch_recipes(patches.EASY))),
+    Experiment("patches-hard", "patches of 5×5, more noise", runs("patches, hard", _patch_recipes(patches.HARD))),
+    Experiment("rotation", "stripes that turn, with and without recurrence", runs("rotation", ROTATION)),
+)
