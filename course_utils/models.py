@@ -38,6 +38,13 @@ def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
     return torch.stack(outputs)
 
 
+def _check_drive(scale: float, steps: int) -> None:
+    if not 0 <= scale < math.inf:
+        raise ValueError(f"scale is {scale}; it must be a finite current, 0 or more")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps is {steps!r}; it must be a whole number of time steps, 1 or more")
+
+
 class PoissonInput(nn.Module):
     """Poisson spikes with a random generator of its own, which is saved and restored with the network.
 
@@ -84,10 +91,14 @@ class FlatLIF(nn.Module):
         scale: current of a white pixel; 1 is what the picture gives by itself.
         steps: number of time steps.
         size: pixels a side.
+
+    Raises:
+        ValueError: `scale` or `steps` is out of range.
     """
 
     def __init__(self, scale: float = 1.0, steps: int = STEPS, size: int = 16):
         super().__init__()
+        _check_drive(scale, steps)
         self.scale = scale
         self.steps = steps
         self.linear = nn.Linear(size * size, 2)
@@ -105,10 +116,14 @@ class BroadConv(nn.Module):
         hidden: feature maps of the second convolution; the report does not say how many it had.
         scale: current of a white pixel.
         steps: number of time steps.
+
+    Raises:
+        ValueError: `scale` or `steps` is out of range.
     """
 
     def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
         super().__init__()
+        _check_drive(scale, steps)
         self.scale = scale
         self.steps = steps
         self.conv1 = nn.Conv2d(1, 13, 4)
@@ -227,6 +242,14 @@ def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
     return model
 
 
+# What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].
+POOLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "maximum": lambda hidden: hidden.amax((3, 4)),
+    "sum": lambda hidden: hidden.sum((3, 4)),
+    "none": lambda hidden: each_step(nn.MaxPool2d(2, stride=1), hidden).flatten(2),
+}
+
+
 class PatchNet(nn.Module):
     """Model 6, for a striped patch anywhere in the picture: model 5 with one pool over all places.
 
@@ -240,19 +263,23 @@ class PatchNet(nn.Module):
         steps: number of time steps.
         filters: of the convolution.
         gain: above 0; 1 leaves the size that PyTorch gives.
+        pool: a name of `POOLS`. "none" is the pool of model 5, which keeps a weight for every place.
 
     Raises:
-        ValueError: `gain` is not above 0.
+        ValueError: `gain` is not above 0, or the pool is none of those named.
     """
 
-    def __init__(self, steps: int = 20, filters: int = 8, gain: float = 5.0):
+    def __init__(self, steps: int = 20, filters: int = 8, gain: float = 5.0, pool: str = "maximum"):
         super().__init__()
         if not gain > 0:
             raise ValueError(f"gain is {gain}; it must be above 0")
+        if pool not in POOLS:
+            raise ValueError(f"pool is {pool!r}; it must be one of {', '.join(POOLS)}")
         self.encode = partial(constant_current, steps=steps)
+        self.pool = pool
         self.conv = nn.Conv2d(1, filters, 4)
         self.lif = norse.LIFCell()
-        self.linear = nn.Linear(filters, 2)
+        self.linear = nn.Linear(filters * (12 * 12 if pool == "none" else 1), 2)
         self.li = norse.LICell()
         with torch.no_grad():
             self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(gain)
@@ -262,15 +289,15 @@ class PatchNet(nn.Module):
         """Inputs, hidden spikes and output potentials at every step."""
         inputs = self.encode(images)
         hidden = over_time(self.lif, each_step(self.conv, inputs))
-        return Activity(inputs, hidden, over_time(self.li, each_step(self.linear, hidden.amax((3, 4)))))
+        return Activity(inputs, hidden, over_time(self.li, each_step(self.linear, POOLS[self.pool](hidden))))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.activity(images).readout.mean(0)
 
 
 def spike(v: Tensor) -> Tensor:
-    """1 where v is above 0, else 0; backwards the SuperSpike surrogate 1/(1 + 2|v|)² (lesson 11)."""
-    return threshold(v, "super", 2.0)
+    """1 where v is above 0, else 0; backwards Norse's SuperSpike surrogate 1/(1 + |v|)² (lesson 11)."""
+    return threshold(v, "super", 1.0)  # Norse 1.1 does not use the last argument
 
 
 class RecurrentLIF(nn.Module):

@@ -131,13 +131,14 @@ def spike_rows(trains: dict[str, np.ndarray], ax: Axes) -> None:
     ax.set(xlabel="time (ms)", ylim=(len(trains) - 0.5, -0.5), yticks=range(len(trains)), yticklabels=list(trains))
 
 
-def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel") -> AxesImage:
+def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel", first: int = 1) -> AxesImage:
     """Who spikes when: a column for each time step, a row for each neuron, the first on top.
 
     Args:
         spikes: −1 (orange), 0 (white) or 1 (blue), [time, neurons].
         ax: where to draw.
         ylabel: what the rows are.
+        first: number of the first time step.
     """
     steps, neurons = spikes.shape
     image = ax.imshow(
@@ -146,7 +147,7 @@ def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel") -> AxesImage:
         vmin=-1,
         vmax=1,
         aspect="auto",
-        extent=(0.5, steps + 0.5, neurons - 0.5, -0.5),
+        extent=(first - 0.5, first + steps - 0.5, neurons - 0.5, -0.5),
     )
     ax.set(xlabel="time step", ylabel=ylabel)
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
@@ -174,7 +175,8 @@ def receptive_fields(
         if names:
             ax.text(left + side / 2, top + side + 2.2, names[neuron], ha="center", va="center", fontsize=9)
     ax.set_axis_off()
-    return ax.imshow(wall, vmin=0, vmax=np.nanmax(wall))
+    between = plt.get_cmap("gray").with_extremes(bad="lightsteelblue")  # a white field has an edge, too
+    return ax.imshow(np.ma.masked_invalid(wall), vmin=0, vmax=np.nanmax(wall), cmap=between)
 
 
 def output_traces(potentials: np.ndarray, ax: Axes, *, reach: float, steps: int | None = None) -> None:
@@ -190,5 +192,6 @@ def output_traces(potentials: np.ndarray, ax: Axes, *, reach: float, steps: int 
     for v, style, color, name in zip(potentials.T, ("-", "--"), (BLUE, ORANGE), ("0", "1"), strict=True):
         ax.plot(np.arange(len(v)), v, style, color=color, label=f"$v_{name}$")
     last = (len(potentials) if steps is None else steps) - 1
-    ax.set(xlabel="time step", ylabel="membrane potential", xlim=(-0.02 * last, 1.02 * last), ylim=(-reach, 1.35 * reach))
+    ax.set(xlabel="time step", xlim=(-0.02 * last, 1.02 * last))
+    ax.set(ylabel="membrane potential", ylim=(-reach, 1.35 * reach))  # room for the legend
     ax.legend(loc="upper right", ncols=2)

@@ -107,7 +107,11 @@ def peek(neuron):
             lambda tau, dt: (1 - math.exp(-dt / tau), math.exp(-dt / tau)),
             "other way round",
         ),
-        (checks.check_leaky_arguments, lambda tau, dt: (math.exp(-dt / tau), math.exp(-dt / tau)), "Both numbers are λ"),
+        (
+            checks.check_leaky_arguments,
+            lambda tau, dt: (math.exp(-dt / tau), math.exp(-dt / tau)),
+            "Both numbers are λ",
+        ),
         (checks.check_leaky_arguments, lambda tau, dt: (math.exp(-tau / dt), 0.5), "upside down"),
         (checks.check_leaky_arguments, lambda tau, dt: (math.exp(dt / tau), 0.5), "between 0 and 1"),
         (checks.check_leaky_arguments, lambda tau, dt: (0.5, 0.3), "Compare"),

@@ -75,7 +75,7 @@ def three_only(counts, labels):
         (checks.check_trace, trace_with(lambda x, s, leak: torch.where(s > 0, 1.0, leak * x)), "only the latest spike"),
         (checks.check_trace, trace_with(lambda x, s, leak: leak * x + (1 - leak) * s), "adds only 1 − λ"),
         (checks.check_trace, late, "one step late"),
-        (checks.check_trace, trace_with(lambda x, s, leak: 0.5 * x + s), "λ = 0.9"),
+        (checks.check_trace, trace_with(lambda x, s, leak: 0.75 * x + s), "λ = 0.9"),
         (checks.check_trace, lambda spikes, leak: 3 * spikes, "you return"),
         (checks.check_trace, lambda spikes, leak: spikes.sum(), "one number for each of the 7 steps"),
         (checks.check_trace, lambda spikes, leak: None, "returned None"),

@@ -53,9 +53,7 @@ def test_shapes_follow_the_arithmetic(images) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(
-    ("name", "expected"), {"maximum": 3.0, "last": -2.0, "mean": 0.5, "integral": 0.2}.items()
-)
+@pytest.mark.parametrize(("name", "expected"), {"maximum": 3.0, "last": -2.0, "mean": 0.5, "integral": 0.2}.items())
 def test_a_readout_is_what_its_name_says(name, expected) -> None:
     trace = torch.tensor([0.0, 3.0, 1.0, -2.0])
     torch.testing.assert_close(READOUTS[name](trace, 0.1), torch.tensor(expected))
@@ -99,7 +97,7 @@ def test_awaken_puts_the_mean_current_of_every_map_at_the_rheobase(images, gain,
     assert awaken(model, images, gain) is model
     torch.testing.assert_close(model.conv.weight, gain * kernels)
     drive = model.conv(model.encode(images).mean(0)).mean((0, 2, 3))
-    piled_up = drive * 5  # the synaptic current decays to 1 − Δt/τ_syn = 4/5 a step, so a constant input sums to 5 times
+    piled_up = drive * 5  # 4/5 of the synaptic current is left after a step, so a constant input sums to 5 times itself
     torch.testing.assert_close(piled_up, torch.ones(filters), atol=1e-5, rtol=1e-5)
     assert (model.linear.weight == 0).all() and (model.linear.bias == 0).all()
 
@@ -129,6 +127,6 @@ def test_bad_arguments_are_named(build, says) -> None:
 def test_a_gain_that_is_not_above_zero_is_refused(images, gain) -> None:
     model = LIReadout()
     before = model.conv.weight.clone()
-    with pytest.raises(ValueError, match="gain is .*; it must be above 0"):
+    with pytest.raises(ValueError, match=r"gain is .*; it must be above 0"):
         awaken(model, images, gain)
     assert (model.conv.weight == before).all(), "nothing was changed"

@@ -20,7 +20,7 @@ def check_label_of(label_of: Callable[[np.ndarray], np.ndarray]) -> str:
         labels = np.asarray(attempt(label_of, maps))
         if labels.shape != (200,):
             raise NotYet(
-                f"For maps of the shape {maps.shape} you return the shape {labels.shape}; one label an image is (200,). "
+                f"For maps {maps.shape} you return the shape {labels.shape}; one label an image: (200,). "
                 "Add up over the places, then compare the two orientations."
             )
         right = (labels == drawn.labels).mean()

@@ -15,32 +15,32 @@ MISSING = {"A": "inhibition", "B": "normalisation", "C": "homeostasis"}
 def check_trace(trace: Callable[[Tensor, float], Tensor]) -> str:
     """A trace after every step."""
     spikes = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0])
-    found = attempt(trace, spikes, 0.5)
+    found = attempt(trace, spikes, 0.75)
     if not isinstance(found, Tensor) or found.shape != spikes.shape:
         raise NotYet(f"Return a tensor with one number for each of the {len(spikes)} steps; `torch.stack` makes one.")
     found = found.to(spikes.dtype)
-    if torch.allclose(found, _trace(spikes, lambda x, s: 0.5 * x + s)):
+    if torch.allclose(found, _trace(spikes, lambda x, s: 0.75 * x + s)):
         both = torch.stack([spikes, 1 - spikes], dim=1)
         if not torch.allclose(attempt(trace, both, 0.9), _trace(both, lambda x, s: 0.9 * x + s)):
-            raise NotYet("Right for one input with λ = ½, but not for two inputs, [time, 2], with λ = 0.9.")
+            raise NotYet("Right for one input with λ = ¾, but not for two inputs, [time, 2], with λ = 0.9.")
         return "Every spike adds 1, and every step keeps the part λ."
     mistakes = {
         "The trace counts spikes and never forgets. Multiply by λ at every step.": lambda x, s: x + s,
         "A new spike adds only λ in your trace: it fades before it is one step old. Let the old trace fade, then add "
-        "the spike.": lambda x, s: 0.5 * (x + s),
+        "the spike.": lambda x, s: 0.75 * (x + s),
         "A new spike sets your trace to 1. Then only the latest spike is remembered, and the sum over all pairs "
-        "becomes a sum over nearest pairs. Add 1 instead.": lambda x, s: torch.where(s > 0, 1.0, 0.5 * x),
+        "becomes a sum over nearest pairs. Add 1 instead.": lambda x, s: torch.where(s > 0, 1.0, 0.75 * x),
         "This is the leaky integrator of lesson 03: a spike adds only 1 − λ. A trace jumps by 1.": lambda x, s: (
-            0.5 * x + 0.5 * s
+            0.75 * x + 0.25 * s
         ),
     }
     for message, wrong in mistakes.items():
         if torch.allclose(found, _trace(spikes, wrong)):
             raise NotYet(message)
-    if torch.allclose(found[1:], _trace(spikes, lambda x, s: 0.5 * x + s)[:-1]):
+    if torch.allclose(found[1:], _trace(spikes, lambda x, s: 0.75 * x + s)[:-1]):
         raise NotYet("Your trace comes one step late: the spike of a step belongs to the trace after this step.")
     raise NotYet(
-        f"For the spikes {_numbers(spikes)} and λ = ½ you return {_numbers(found)}. At each step: let the trace fade, "
+        f"For the spikes {_numbers(spikes)} and λ = ¾ you return {_numbers(found)}. At each step: let the trace fade, "
         "then add the spike."
     )
 

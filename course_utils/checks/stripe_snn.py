@@ -111,7 +111,7 @@ def check_size(size: Callable[[int], tuple[int, int]]) -> str:
         if parameters == sum(weights):
             raise NotYet(f"{asked}Your parameters are the weights. Every map and every output also has a bias.")
         if parameters == 13 * 17 + 17 * hidden + (9 * hidden + 1) * 2:
-            raise NotYet(f"{asked}A kernel of the second convolution looks at all 13 maps: it has 13·16 weights, not 16.")
+            raise NotYet(f"{asked}A kernel of the second convolution sees all 13 maps: 13·16 weights, not 16.")
         if parameters != expected[0]:
             raise NotYet(f"{asked}Count the parameters of the three layers one by one, each with its biases.")
         if neurons == 13 * 36 + 9 * hidden + 2:

@@ -92,18 +92,26 @@ class RotationRecipe(Recipe):
 LESSON = "08_harder_stripes"
 
 
+def _model_6(settings: PatchSettings, **options: object) -> PatchRecipe:
+    return PatchRecipe(LESSON, lambda images, seed: models.PatchNet(**options), 12, 1e-2, steps=20, settings=settings)
+
+
 def _patch_recipes(settings: PatchSettings) -> dict[str, PatchRecipe]:
     return {
         "5: as built, maximum": PatchRecipe(
             LESSON, lambda images, seed: models.LIReadout(readout="maximum"), 12, 1e-2, settings=settings
         ),
         "5: awake": PatchRecipe(LESSON, awake, 12, 5e-3, settings=settings),
-        "6: one pool over all places": PatchRecipe(
-            LESSON, lambda images, seed: models.PatchNet(), 12, 1e-2, steps=20, settings=settings
-        ),
+        "6: one pool over all places": _model_6(settings),
     }
 
 
+HARD = _patch_recipes(patches.HARD) | {
+    "6, but a weight for every place": _model_6(patches.HARD, pool="none"),
+    "6, but a sum over all places": _model_6(patches.HARD, pool="sum"),
+    "6, but small kernels": _model_6(patches.HARD, gain=1.0),
+    "6, but two filters": _model_6(patches.HARD, filters=2),
+}
 ROTATION = {
     f"{'recurrent' if recurrent else 'feed-forward'}, τ {'learnable' if learnable else 'fixed'}": RotationRecipe(
         LESSON,
@@ -118,6 +126,6 @@ ROTATION = {
 
 EXPERIMENTS = (
     Experiment("patches-easy", "patches of 8×8, little noise", runs("patches, easy", _patch_recipes(patches.EASY))),
-    Experiment("patches-hard", "patches of 5×5, more noise", runs("patches, hard", _patch_recipes(patches.HARD))),
+    Experiment("patches-hard", "patches of 5×5, more noise", runs("patches, hard", HARD)),
     Experiment("rotation", "stripes that turn, with and without recurrence", runs("rotation", ROTATION)),
 )

@@ -186,7 +186,6 @@ _hard = partial(Recipe, "07_li_readout", settings=stripes.HARD, first_test=200_0
 HARD = {
     "5: as for plain stripes": _hard(awake, 20, 5e-3),
     "5: LI readout": _hard(_faint, 5, 1.5e-2, images=16_000),
-    "5: one output": _hard(partial(_faint, outputs=1), 5, 1.5e-2, images=16_000),
 }
 
 

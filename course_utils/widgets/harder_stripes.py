@@ -84,7 +84,7 @@ def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, noise: floa
     right.plot(np.arange(FRAMES), angles_deg, ".-", color=BLUE)
     right.plot(step, angles_deg[step], "o", mfc="none", mec=ORANGE, mew=2, ms=12)
     right.set(
-        xlabel="frame", ylabel="angle (°, clockwise)", ylim=(-190, 540), yticks=[-180, 0, 180, 360, 540],
+        xlabel="frame", ylabel="angle (°, clockwise)", ylim=(-210, 570), yticks=[-180, 0, 180, 360, 540],
         title=f"{turn}, {sweep_deg}°", xlim=(-1, FRAMES),
     )  # fmt: skip
     right.xaxis.get_major_locator().set_params(integer=True)

@@ -59,6 +59,9 @@ class Recording:
         inputs: spikes that entered the network, [time, count, size, size].
         hidden: spikes of the hidden layer, [time, count, maps, rows, columns].
         potentials: of the two output neurons, [time, count, 2].
+
+    Raises:
+        ValueError: the arrays differ in their number of images or of time steps.
     """
 
     images: np.ndarray
@@ -68,10 +71,11 @@ class Recording:
     potentials: np.ndarray
 
     def __post_init__(self):
-        counts = {len(self.images), len(self.labels), *(a.shape[1] for a in (self.inputs, self.hidden, self.potentials))}
+        in_time = (self.inputs, self.hidden, self.potentials)
+        counts = {len(self.images), len(self.labels), *(array.shape[1] for array in in_time)}
         if len(counts) > 1:
             raise ValueError(f"the recording's arrays hold {sorted(counts)} images; all must hold the same ones")
-        steps = {len(self.inputs), len(self.hidden), len(self.potentials)}
+        steps = {len(array) for array in in_time}
         if len(steps) > 1:
             raise ValueError(f"the recording's arrays have {sorted(steps)} time steps; all must have the same number")
 

@@ -82,7 +82,7 @@ def draw_weak_spot(spots: WeakSpots, peaks: int, noise: float, contrast: float) 
     vertical = (answers == 1).mean()
     return figure, (
         f"Map of right answers at contrast {contrast:g}. Of pictures with {peaks} peaks and noise {noise:g}, "
-        f"{accuracy[place[1:]]:.0%} are right, and {vertical:.0%} of the answers say vertical. Beside it, the first twelve."
+        f"{accuracy[place[1:]]:.0%} are right, and {vertical:.0%} of the answers say vertical. Twelve are shown."
     )
 
 
