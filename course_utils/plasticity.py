@@ -29,10 +29,11 @@ class Traces(NamedTuple):
 
 @dataclass(frozen=True)
 class PairSTDP:
-    """Spike-timing-dependent plasticity, summed over all pairs of spikes (Morrison et al. 2008, section 4.1).
+    """Spike-timing-dependent plasticity, summed over all pairs of spikes.
 
-    A pair whose output spike comes Δt after its input spike, or in the same step, changes the weight by
-    a_plus · exp(−Δt/τ+). A pair whose output spike comes first changes it by −a_minus · exp(−|Δt|/τ−).
+    A pair whose output spike comes d after its input spike, or in the same step, changes the weight by
+    a_plus · exp(−d/τ+). A pair whose output spike comes first changes it by −a_minus · exp(−|d|/τ−).
+    Source: A. Morrison et al., Biol. Cybern. 98 (2008), the additive rule with all-to-all pairing.
 
     Attributes:
         a_plus: potentiation, 0 or more, in units of the weight.

@@ -168,7 +168,7 @@ def receptive_fields(
     inputs, neurons = weights.shape
     side, rows = round(inputs**0.5), -(-neurons // columns)
     step = side + (6 if names else 2)
-    wall = np.full((rows * step, columns * (side + 2)), np.nan)
+    wall = np.full((rows * step - (0 if names else 2), columns * (side + 2) - 2), np.nan)
     for neuron, field in enumerate(weights.T):
         top, left = neuron // columns * step, neuron % columns * (side + 2)
         wall[top : top + side, left : left + side] = field.reshape(side, side)

@@ -76,6 +76,7 @@ def with_argmax(spikes: torch.Tensor, worth: torch.Tensor) -> torch.Tensor:
         (checks.check_input_scale, lambda low, high: 1 / high, "not even the brightest"),
         (checks.check_input_scale, lambda low, high: 1 / low, "the darkest pixel never fires"),
         (checks.check_input_scale, lambda low, high: 40, "brightest pixel fires at every step"),
+        (checks.check_input_scale, lambda low, high: 10 / high, "keep it below 10"),
         (checks.check_input_scale, lambda low, high: -20, "above 0"),
         (checks.check_decode, with_argmax, "`argmax` of nothing"),
         (checks.check_decode, lambda s, w: encoders.decode_times(s, w.flip(0)), "from its end"),
@@ -103,6 +104,9 @@ def test_the_encoders_of_the_lesson_are_those_of_the_package(lesson) -> None:
                 by_hand = lesson[name](values, steps, torch.Generator().manual_seed(seed))
                 packaged = getattr(encoders, name.removesuffix("_solution"))
                 assert torch.equal(by_hand, packaged(values, steps, torch.Generator().manual_seed(seed)))
+            assert torch.equal(lesson["regular"](values, steps), encoders.regular(values, steps))
+            image, worth = lesson["latency"](values[0], steps), torch.linspace(1, 0, steps)
+            assert torch.allclose(lesson["decode_solution"](image, worth), encoders.decode_times(image, worth))
             for name in ("latency", "rank_order"):
                 for threshold in (0, 0.01, 0.5):
                     by_hand = lesson[name](values, steps, threshold=threshold)

@@ -90,7 +90,7 @@ def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None
         (right_diagnosis(A="silent neurons"), "other counts the second time"),
         (right_diagnosis(B="silent neurons"), "Too much input"),
         (right_diagnosis(C="saturation"), "biases alone"),
-        (right_diagnosis(D="forgotten reset"), "change their sign"),
+        (right_diagnosis(D="forgotten reset"), "jump at every step"),
         (right_diagnosis(D="measles"), "none of the four"),
         (right_diagnosis(B=...), "No diagnosis yet for B"),
         ({"A": "forgotten reset"}, "No diagnosis yet for B, C, D"),

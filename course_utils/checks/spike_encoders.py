@@ -92,7 +92,7 @@ def check_input_scale(input_scale: Callable[[float, float], float]) -> str:
         if high == 50:
             raise NotYet(
                 f"{asked}the brightest pixel fires at every step, as any brighter one would. Its current is "
-                f"{scale * brightest:.3g}; keep it at 10 or below."
+                f"{scale * brightest:.3g}; keep it below 10."
             )
     return "The darkest pixel fires, the brightest is not saturated, for all three ranges."
 

@@ -33,7 +33,7 @@ SIGNS = {
     "A": "looks healthy, but the same picture gets other counts the second time. Something was left over.",
     "B": "spikes at nearly every pixel and step, so bright and dark look the same. Too much input, not too little.",
     "C": "gets no input spikes at all. What its output neurons do comes from their biases alone.",
-    "D": "has ordinary input, but its potentials change their sign at every step and grow. Which step does that?",
+    "D": "has ordinary input, but its potentials jump at every step, and further each time. Which step does that?",
 }
 
 

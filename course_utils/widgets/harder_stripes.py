@@ -19,6 +19,7 @@ from course_utils.widgets.explorer import Explorer
 
 SIZE = 16
 FRAMES = 20
+NOISE = 0.2  # of the stripes that turn
 GREYS = (0, 75)  # of a picture, from black to white; noise may go beyond
 
 
@@ -72,12 +73,12 @@ def evidence_explorer() -> Explorer:
     )
 
 
-def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, noise: float, step: int) -> tuple[Figure, str]:
+def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, step: int) -> tuple[Figure, str]:
     """One frame of turning stripes, and the angle of all frames with this one marked."""
     direction = 1 if turn == TURNS[0] else -1
     angles_deg = start_deg + direction * np.linspace(0, sweep_deg, FRAMES)
     clean = turned_stripes(SIZE, peaks, angles_deg[step])
-    frame = photograph(clean, noise, np.random.default_rng(step))
+    frame = photograph(clean, NOISE, np.random.default_rng(step))
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.2), width_ratios=(1, 1.6))
     left.imshow(frame, vmin=GREYS[0], vmax=GREYS[1])
     left.set(title=f"frame {step}", xticks=[], yticks=[])
@@ -102,7 +103,6 @@ def turn_explorer() -> Explorer:
         sweep_deg=ipywidgets.IntSlider(120, 10, 179),
         turn=ipywidgets.Dropdown(options=TURNS, value=TURNS[0]),
         peaks=ipywidgets.IntSlider(2, 1, 5),
-        noise=ipywidgets.FloatSlider(0.2, min=0, max=0.6, step=0.1),
         step=ipywidgets.IntSlider(0, 0, FRAMES - 1),
     )
 

@@ -12,42 +12,37 @@ from course_utils.plots import BLUE, ORANGE
 from course_utils.widgets.explorer import Explorer
 
 STEPS = 140
-REFERENCE_MS = 60  # when the input spikes
+INPUT_MS = 60  # when the input spikes
 
 
 def draw_pair(a_plus: float, a_minus: float, tau_plus_ms: int, tau_minus_ms: int, delay_ms: int) -> tuple[Figure, str]:
-    """The STDP window with one pair marked, and how the two traces make the change of this pair."""
-    input_ms, output_ms = REFERENCE_MS, REFERENCE_MS + delay_ms
+    """The STDP window with one pair marked, and the trace that the later of its two spikes reads."""
+    output_ms = INPUT_MS + delay_ms
     time = np.arange(STEPS)
-    x = np.where(time >= input_ms, np.exp(-(time - input_ms) / tau_plus_ms), 0)
+    x = np.where(time >= INPUT_MS, np.exp(-(time - INPUT_MS) / tau_plus_ms), 0)
     y = np.where(time >= output_ms, np.exp(-(time - output_ms) / tau_minus_ms), 0)
-    potentiation = a_plus * np.exp(-delay_ms / tau_plus_ms) if delay_ms >= 0 else 0
-    depression = a_minus * np.exp(delay_ms / tau_minus_ms) if delay_ms < 0 else 0
-    change = potentiation - depression
+    causal = delay_ms >= 0
+    read_ms = output_ms if causal else INPUT_MS
+    read = (x if causal else y)[read_ms]
+    change = a_plus * read if causal else -a_minus * read
 
-    figure, axes = plt.subplot_mosaic([["window", "traces"], ["window", "weight"]], figsize=(8, 3.8))
-    before, after = np.linspace(-60, -1e-9, 100), np.linspace(0, 60, 100)
-    axes["window"].axhline(0, color="gray", lw=0.8)
-    axes["window"].plot(after, a_plus * np.exp(-after / tau_plus_ms), "-", color=BLUE)
-    axes["window"].plot(before, -a_minus * np.exp(before / tau_minus_ms), "--", color=ORANGE)
-    axes["window"].plot(delay_ms, change, "ko", ms=9)
-    axes["window"].set(
-        xlim=(-63, 63),
-        ylim=(-2.2, 2.2),
-        xlabel="output − input time $\\Delta t$ (ms)",
-        ylabel="change of weight (%)",
-        title=f"this pair: {change:+.2f} %".replace("-", "−"),
-    )
-    traces = ((x, input_ms, BLUE, "-", 2, "$x$ of the input"), (y, output_ms, ORANGE, "--", 72, "$y$ of the output"))
-    for trace, spike_ms, color, style, left, name in traces:
-        axes["traces"].plot(time, trace, style, color=color)
-        axes["traces"].plot(spike_ms, 1.2, "v", color=color)
-        axes["traces"].text(left, 1.55, name, color=color, fontsize=11)
-    axes["traces"].set(xlim=(0, STEPS), ylim=(0, 1.9), yticks=[0, 1], ylabel="trace", xticklabels=[])
-    axes["weight"].axhline(0, color="gray", lw=0.8)
-    axes["weight"].plot(time, np.where(time >= max(input_ms, output_ms), change, 0), color="black", ls="-")
-    axes["weight"].set(xlim=(0, STEPS), ylim=(-2.2, 2.2), xlabel="time (ms)", ylabel="change (%)")
-    if delay_ms >= 0:
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4))
+    before, after = np.linspace(-60, 0, 100), np.linspace(0, 60, 100)
+    left.axhline(0, color="gray", lw=0.8)
+    left.plot(after, a_plus * np.exp(-after / tau_plus_ms), "-", color=BLUE)
+    left.plot(before, -a_minus * np.exp(before / tau_minus_ms), "--", color=ORANGE)
+    left.plot(delay_ms, change, "ko", ms=9)
+    left.set(xlim=(-63, 63), ylim=(-2.2, 2.2), xlabel="output − input time $d$ (ms)", ylabel="change of weight (%)")
+    left.set_title(f"this pair: {change:+.2f} %".replace("-", "−"))
+    traces = ((x, INPUT_MS, BLUE, "-", 2, "$x$ of the input"), (y, output_ms, ORANGE, "--", 72, "$y$ of the output"))
+    for trace, spike_ms, color, style, beside, name in traces:
+        right.plot(time, trace, style, color=color)
+        right.plot(spike_ms, 1.12, "v", color=color)
+        right.text(beside, 1.27, name, color=color, fontsize=11)
+    right.plot(read_ms, read, "ko", ms=9)
+    right.set(xlim=(0, STEPS), ylim=(-0.04, 1.4), yticks=[0, 0.5, 1], xlabel="time (ms)", ylabel="trace")
+    right.set_title(f"the {'output' if causal else 'input'} reads {'$x$' if causal else '$y$'} = {read:.2f}")
+    if causal:
         told = f"The output spikes {delay_ms} ms after the input: the weight grows by {change:.2f} percent."
     else:
         told = f"The output spikes {-delay_ms} ms before the input: the weight shrinks by {-change:.2f} percent."
@@ -58,7 +53,7 @@ def pair_explorer() -> Explorer:
     """One pair of spikes and the window that it reads."""
     return Explorer(
         draw_pair,
-        delay_ms=ipywidgets.IntSlider(10, -50, 50, description="Δt (ms)"),
+        delay_ms=ipywidgets.IntSlider(10, -50, 50, description="d (ms)"),
         a_plus=ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="A₊ (%)"),
         a_minus=ipywidgets.FloatSlider(0.6, min=0, max=2, step=0.1, description="A₋ (%)"),
         tau_plus_ms=ipywidgets.IntSlider(20, 5, 50, description="τ₊ (ms)"),
@@ -67,7 +62,7 @@ def pair_explorer() -> Explorer:
 
 
 def receptive_field_explorer(
-    snapshots: Mapping[int, np.ndarray], accuracies: Sequence[float], *, columns: int = 5
+    snapshots: Mapping[int, np.ndarray], accuracies: Sequence[float], *, columns: int = 6
 ) -> Explorer:
     """Receptive fields after so many images.
 

@@ -78,7 +78,7 @@ def draw_weak_spot(spots: WeakSpots, peaks: int, noise: float, contrast: float) 
 
     labels, answers = spots.labels[place], spots.answers[place]
     _answered(spots.images[place][:TILES], labels[:TILES], answers[:TILES], right)
-    right.set_title(f"{accuracy[place[1:]]:.0%} of {len(labels)}; answer, wrong ones framed")
+    right.set_title(f"{accuracy[place[1:]]:.0%} of {len(labels)} right; wrong ones framed")
     vertical = (answers == 1).mean()
     return figure, (
         f"Map of right answers at contrast {contrast:g}. Of pictures with {peaks} peaks and noise {noise:g}, "
