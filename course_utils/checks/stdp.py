@@ -93,8 +93,8 @@ def check_diagnosis(diagnosis: Mapping[str, str]) -> str:
     reasons = {
         "A": "In A all neurons fire, equally often, and all fields are the same. What keeps neurons from learning from "
         "the same spikes?",
-        "B": "In B one or more fields are white: their weights stand at the limit of 1. What keeps the sum of weights where "
-        "it is?",
+        "B": "In B one or more fields are white: their weights stand at the limit of 1. What keeps the sum of weights "
+        "where it is?",
         "C": "In C the fields that grew are clear, but more than a third of the neurons never fired. What gives a "
         "neuron that lost so far a better chance?",
     }
