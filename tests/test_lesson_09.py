@@ -7,7 +7,9 @@ import torch
 
 from course_utils import plasticity, plots
 from course_utils.checks import stdp as checks
+from course_utils.data import stripes
 from course_utils.encoders import poisson
+from course_utils.experiments.stdp import Recipe
 from course_utils.widgets import stdp as widgets
 from tests import lessons
 from tests.corners import check_corners
@@ -158,3 +160,21 @@ def test_the_lesson_changes_weights_as_the_package_does(lesson) -> None:
         assert torch.equal(change, packaged) and torch.equal(x, traces.pre) and torch.equal(y, traces.post)
     exercise = lesson["trace_solution"](pre, lesson["LEAK_PLUS"])
     assert torch.equal(exercise[-1], x)
+
+
+def test_the_experiment_records_what_it_measures() -> None:
+    recipe = Recipe(neurons=6, train=8, labelling=40, test=30)
+    record = recipe.record("stripes, plain", "small", seed=1)
+    assert record == recipe.record("stripes, plain", "small", seed=1), "the same seed, the same numbers"
+    assert record.baseline["accuracy"] == 1 and 0 <= record.beside["random weights, labelled"] <= 1
+    assert record.data == {"source": "drawn", "train": 8, "validation": 40, "test": 30}
+    assert record.dense == 50 * 256 * 6 > record.accumulates > 0
+    assert record.accumulates / 6 < record.spikes < record.accumulates / 6 + 50, "at most one winner a step"
+
+
+def test_the_experiment_starts_and_learns_as_the_lesson_does(lesson) -> None:
+    start, learned = Recipe(neurons=6, train=3).learn(seed=2)
+    generator, by_hand = torch.Generator().manual_seed(2), start
+    for image in torch.tensor(stripes.make_stripes(3, 2).images).flatten(1) / 255:
+        by_hand = lesson["learn_image"](poisson(image, 50, generator), *by_hand)
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(by_hand, learned, strict=True))

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from course_utils.experiments import harder, stripes
+from course_utils.experiments import harder, stdp, stripes
 from course_utils.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (*stripes.EXPERIMENTS, *harder.EXPERIMENTS)
+    experiment.name: experiment for experiment in (*stripes.EXPERIMENTS, *harder.EXPERIMENTS, *stdp.EXPERIMENTS)
 }
 
 

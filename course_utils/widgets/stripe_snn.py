@@ -74,11 +74,11 @@ def draw_weak_spot(spots: WeakSpots, peaks: int, noise: float, contrast: float) 
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 4.2), width_ratios=(1.25, 1))
     accuracy_map(accuracy, spots.noises, spots.peaks, left, trained=trained if contrast == 1 else None)
     left.add_patch(Rectangle((place[2] - 0.42, place[1] - 0.42), 0.84, 0.84, fill=False, ec=ORANGE, lw=3))
-    left.set_title("right answers (%)")
+    left.set_title("right answers (%)", y=1.01)  # a title that looks for its place takes a fifth of the time
 
     labels, answers = spots.labels[place], spots.answers[place]
     _answered(spots.images[place][:TILES], labels[:TILES], answers[:TILES], right)
-    right.set_title(f"{accuracy[place[1:]]:.0%} of {len(labels)} right; wrong ones framed")
+    right.set_title(f"{accuracy[place[1:]]:.0%} of {len(labels)} right; wrong ones framed", y=1.01)
     vertical = (answers == 1).mean()
     return figure, (
         f"Map of right answers at contrast {contrast:g}. Of pictures with {peaks} peaks and noise {noise:g}, "
