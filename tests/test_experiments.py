@@ -129,4 +129,4 @@ def test_shipped_records_belong_to_runs_that_exist():
         experiment = command.EXPERIMENTS[record.experiment]
         assert record.model in experiment.runs
         assert record.seed in experiment.seeds
-        assert len(record.curve["loss"]) == record.config["epochs"]
+        assert len(record.curve.get("loss", [])) == record.config.get("epochs", 0)
