@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.data.patches import EASY, HARD, PatchSet, PatchSettings, make_patches, matched_filter
+from course_utils.data.patches import EASY, HARD, PatchSet, PatchSettings, log_odds, make_patches, matched_filter
 from course_utils.data.stripes import most_peaks, row_column_baseline, wave
 
 seeds = st.integers(0, 2**32 - 1)
@@ -185,10 +185,11 @@ def test_the_filter_is_bayes_rule_written_out():
 
 
 @given(any_settings(noises=st.floats(0.05, 1)).filter(lambda settings: settings.contrast > 0.01), seeds)
-def test_the_transposed_image_has_the_other_label(settings, seed):
+def test_the_transposed_image_has_the_opposite_odds(settings, seed):
     images = make_patches(4, seed, settings=settings).images
-    one, other = matched_filter(images, settings), matched_filter(images.transpose(0, 2, 1), settings)
-    assert np.array_equal(one, 1 - other)
+    odds = log_odds(images, settings)
+    np.testing.assert_allclose(log_odds(images.transpose(0, 2, 1), settings), -odds, rtol=1e-6, atol=1e-6)
+    assert np.array_equal(matched_filter(images, settings), odds > 0)
 
 
 def test_the_filter_refuses_noise_it_cannot_divide_by_and_images_of_another_size():

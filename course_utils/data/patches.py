@@ -123,12 +123,23 @@ def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
     The likelihoods of all places, peaks and noises of an orientation, see `evidence`, are summed, and the larger sum
     wins. No method can be right more often on average, save for what clipping and rounding to 8 bits add.
 
+    Args and errors as in `log_odds`.
+
+    Returns:
+        int64 [count], 0 horizontal, 1 vertical.
+    """
+    return (log_odds(images, settings) > 0).astype(np.int64)
+
+
+def log_odds(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
+    """The logarithm of the odds of vertical against horizontal stripes, by Bayes's rule; see `matched_filter`.
+
     Args:
         images: uint8 [count, size, size].
         settings: what they were drawn from; every noise above 0.
 
     Returns:
-        int64 [count], 0 horizontal, 1 vertical.
+        float64 [count].
 
     Raises:
         ValueError: the settings are out of range, or the images have another size than they say.
@@ -144,7 +155,8 @@ def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
             found = logsumexp(evidence(images, settings.patch, peaks, noise, settings.contrast), axis=(2, 3))
             blank = -energy / (2 * noise**2) - size**2 * np.log(noise)  # of plain grey
             log_likelihoods.append(blank + found)
-    return logsumexp(log_likelihoods, axis=0).argmax(axis=0)
+    horizontal, vertical = logsumexp(log_likelihoods, axis=0)
+    return vertical - horizontal
 
 
 def _without_grey(images: np.ndarray) -> np.ndarray:
