@@ -1,6 +1,7 @@
 """Images to spikes: how a number between 0 and 1 becomes spikes in time. Lesson 05 derives each encoder.
 
 Every encoder takes values of any shape […] and returns [time, …] in the type of the values. The decoders go back.
+Poisson codes follow P. Tsoukas, "Training spiking neural networks" (diploma thesis, University of Thessaly, 2023).
 """
 
 import math
@@ -15,7 +16,7 @@ ENCODING_NEURON = LIF(tau_mem_ms=10.0, dt_ms=1.0, update="euler")
 
 
 def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
-    """A spike with the given probability at every step, independently (thesis 001, section 4.1.3).
+    """A spike with the given probability at every step, independently (P. Tsoukas, 2023, section 4.1.3).
 
     The count over all steps is binomial, which tends to a Poisson distribution for small probabilities: hence the name.
 
@@ -30,13 +31,13 @@ def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None
     Raises:
         ValueError: an argument is out of range.
     """
-    _check_steps(steps)
+    check_steps(steps)
     _check_range("probabilities", probabilities, 0)
     return (_uniform(probabilities, steps, generator) < probabilities).to(probabilities.dtype)
 
 
 def bipolar_poisson(values: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
-    """A spike with probability |value| at every step; its sign is that of the value (thesis 001, section 4.1.3).
+    """A spike with probability |value| at every step; its sign is that of the value (P. Tsoukas, 2023, section 4.1.3).
 
     Args:
         values: −1 to 1.
@@ -68,9 +69,8 @@ def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = 
     Raises:
         ValueError: an argument is out of range.
     """
-    _check_steps(steps)
-    if not 0 <= scale < math.inf:
-        raise ValueError(f"scale is {scale}; it must be a finite current, 0 or more")
+    check_steps(steps)
+    check_scale(scale)
     if not torch.isfinite(values).all():
         raise ValueError("values hold numbers that are not finite")
     return neuron.run((scale * values).expand(steps, *values.shape)).spikes
@@ -92,7 +92,7 @@ def regular(values: Tensor, steps: int) -> Tensor:
     Raises:
         ValueError: an argument is out of range.
     """
-    _check_steps(steps)
+    check_steps(steps)
     _check_range("values", values, 0)
     return (values * _times(steps + 1, values) + 0.5).floor().diff(dim=0)
 
@@ -114,7 +114,7 @@ def latency(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
     Raises:
         ValueError: an argument is out of range.
     """
-    _check_steps(steps)
+    check_steps(steps)
     _check_range("values", values, 0)
     _check_threshold(threshold)
     return _one_spike(values, ((1 - values) * (steps - 1)).round(), steps, threshold)
@@ -137,7 +137,7 @@ def rank_order(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor
     Raises:
         ValueError: an argument is out of range.
     """
-    _check_steps(steps)
+    check_steps(steps)
     _check_range("values", values, 0)
     _check_threshold(threshold)
     if values.dim() < 2:
@@ -231,7 +231,22 @@ def _uniform(values: Tensor, steps: int, generator: torch.Generator | None) -> T
     return torch.rand(steps, *values.shape, generator=generator, dtype=values.dtype, device=values.device)
 
 
-def _check_steps(steps: int) -> None:
+def check_scale(scale: float) -> None:
+    """Refuse what is no input scale.
+
+    Raises:
+        ValueError: the scale is negative or not finite.
+    """
+    if not 0 <= scale < math.inf:
+        raise ValueError(f"scale is {scale}; it must be a finite current, 0 or more")
+
+
+def check_steps(steps: int) -> None:
+    """Refuse what is no number of time steps.
+
+    Raises:
+        ValueError: `steps` is no whole number, or below 1.
+    """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps is {steps!r}; it must be a whole number of time steps, 1 or more")
 

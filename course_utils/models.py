@@ -38,13 +38,6 @@ def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
     return torch.stack(outputs)
 
 
-def _check_drive(scale: float, steps: int) -> None:
-    if not 0 <= scale < math.inf:
-        raise ValueError(f"scale is {scale}; it must be a finite current, 0 or more")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps is {steps!r}; it must be a whole number of time steps, 1 or more")
-
-
 class PoissonInput(nn.Module):
     """Poisson spikes with a random generator of its own, which is saved and restored with the network.
 
@@ -98,7 +91,8 @@ class FlatLIF(nn.Module):
 
     def __init__(self, scale: float = 1.0, steps: int = STEPS, size: int = 16):
         super().__init__()
-        _check_drive(scale, steps)
+        encoders.check_scale(scale)
+        encoders.check_steps(steps)
         self.scale = scale
         self.steps = steps
         self.linear = nn.Linear(size * size, 2)
@@ -123,7 +117,8 @@ class BroadConv(nn.Module):
 
     def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
         super().__init__()
-        _check_drive(scale, steps)
+        encoders.check_scale(scale)
+        encoders.check_steps(steps)
         self.scale = scale
         self.steps = steps
         self.conv1 = nn.Conv2d(1, 13, 4)
@@ -228,11 +223,14 @@ def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
         model: as its constructor left it.
         images: a few hundred training images [count, 1, size, size].
         gain: above 0.
+
+    Raises:
+        ValueError: `gain` is not above 0.
     """
     if not gain > 0:
         raise ValueError(f"gain is {gain}; it must be above 0")
     neuron = model.lif.p
-    amplification = model.lif.p.tau_syn_inv.reciprocal() / model.lif.dt  # a constant input piles up to this multiple
+    amplification = 1 / (neuron.tau_syn_inv * model.lif.dt)  # a constant input piles up to this multiple
     model.conv.weight.mul_(gain)
     rates = model.encode(images).mean(0)
     drive = nn.functional.conv2d(rates, model.conv.weight).mean((0, 2, 3))

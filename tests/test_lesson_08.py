@@ -11,7 +11,8 @@ from course_utils import models
 from course_utils.checks import harder_stripes as checks
 from course_utils.data import patches, rotation
 from course_utils.experiments.command import EXPERIMENTS
-from course_utils.experiments.harder import PatchRecipe, RotationRecipe, draw_splits
+from course_utils.experiments.harder import PatchRecipe, RotationRecipe
+from course_utils.experiments.stripes import draw_splits
 from course_utils.widgets import harder_stripes as widgets
 from tests import lessons
 from tests.corners import check_corners
@@ -205,9 +206,8 @@ def test_the_splits_share_no_image_and_the_test_set_is_far_away() -> None:
 
 
 def test_a_record_says_what_stands_beside_the_model(monkeypatch) -> None:
-    monkeypatch.setattr("course_utils.experiments.harder.TEST", 60)
-    monkeypatch.setattr("course_utils.experiments.harder.VALIDATION", 20)
-    monkeypatch.setattr("course_utils.experiments.harder.TRAIN", 64)
+    monkeypatch.setattr("course_utils.experiments.stripes.TEST", 60)
+    monkeypatch.setattr("course_utils.experiments.stripes.VALIDATION", 20)
     recipe = PatchRecipe(LESSON, lambda images, seed: models.PatchNet(steps=3), 1, 1e-2, steps=3)
     splits = draw_splits(lambda count, first: _patches(count, first), train=64)
     monkeypatch.setattr(PatchRecipe, "draw", lambda self, seed: splits)

@@ -64,7 +64,7 @@ class Experiment:
                 yield record
 
     def table(self, *folders: Path, models: Sequence[str] | None = None) -> Table:
-        """Accuracies of the test sets: a row a model, a column a seed, the worst of them beside the baseline's best.
+        """Accuracies of the test sets, a row a model, a column a seed; then the lowest, the mean, the baseline's mean.
 
         A run without a record says "not run". `folders` as in `ledger.read`; `models` picks rows.
         """

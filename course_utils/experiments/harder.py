@@ -1,32 +1,18 @@
 """Lesson 08 over five seeds: patches with model 5 as built, model 5 awake and model 6; stripes that turn."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from course_utils import models
 from course_utils.data import patches, rotation, stripes
 from course_utils.data.patches import PatchSettings
 from course_utils.experiments.experiment import Experiment
-from course_utils.experiments.stripes import TEST, TRAIN, VALIDATION, Recipe, Splits, awake, pixels_of, runs
+from course_utils.experiments.stripes import FIRST_TEST, Recipe, Splits, awake, draw_splits, pixels_of, runs
 from course_utils.training import accuracy
-
-FIRST_TEST = 200_000  # the test images begin at this number; nothing was ever chosen with them
-VARIANCES = "row and column variance"
-
-
-def draw_splits(draw: Callable[..., tuple[np.ndarray, np.ndarray]], train: int = TRAIN) -> Splits:
-    """A set in three from `draw(count, first=…)`, which gives pixels uint8 [count, …] and labels [count]."""
-
-    def part(count: int, first: int) -> tuple[Tensor, Tensor]:
-        pixels, labels = draw(count, first=first)
-        return torch.tensor(pixels)[:, None] / 255, torch.tensor(labels)
-
-    return Splits(part(train, 0), part(VALIDATION, train), part(TEST, FIRST_TEST))
 
 
 @dataclass(frozen=True)
@@ -34,6 +20,7 @@ class PatchRecipe(Recipe):
     """How a model is trained on patches. The matched filter, which knows how the images are made, stands beside it."""
 
     settings: PatchSettings = patches.HARD
+    first_test: int = FIRST_TEST
 
     rule: ClassVar[str] = "matched filter"
 
@@ -44,7 +31,7 @@ class PatchRecipe(Recipe):
             made = patches.make_patches(count, seed, first=first, settings=self.settings)
             return made.images, made.labels
 
-        return draw_splits(drawn)
+        return draw_splits(drawn, self.images, self.first_test)
 
     def guess(self, pixels: np.ndarray) -> np.ndarray:
         """Labels by the matched filter."""
@@ -55,7 +42,7 @@ class PatchRecipe(Recipe):
         images, labels = splits.test
         guesses = stripes.row_column_baseline(pixels_of(images))
         return {
-            VARIANCES: float((guesses == labels.numpy()).mean()),
+            Recipe.rule: float((guesses == labels.numpy()).mean()),
             "training images": accuracy(model, *splits.train),
         }
 
@@ -65,7 +52,8 @@ class RotationRecipe(Recipe):
     """How a model is trained on stripes that turn. A rule that tracks their angle stands beside it."""
 
     settings: rotation.RotationSettings = rotation.TURNING
-    trials: int = 4000
+    images: int = 4000
+    first_test: int = FIRST_TEST
 
     rule: ClassVar[str] = "tracking the angle"
 
@@ -76,7 +64,7 @@ class RotationRecipe(Recipe):
             made = rotation.make_rotations(count, seed, first=first, settings=self.settings)
             return made.frames, made.labels
 
-        return draw_splits(drawn, self.trials)
+        return draw_splits(drawn, self.images, self.first_test)
 
     def guess(self, pixels: np.ndarray) -> np.ndarray:
         """Labels by the angles in successive frames."""

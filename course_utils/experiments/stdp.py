@@ -10,13 +10,13 @@ from torch import Tensor
 from course_utils.data import stripes
 from course_utils.data.stripes import StripeSet, StripeSettings
 from course_utils.encoders import poisson
+from course_utils.experiments import stripes as supervised
 from course_utils.experiments.experiment import Experiment
 from course_utils.ledger import Record
 from course_utils.plasticity import Learned, WinnerTakeAll, assign_labels, vote
 
 STEPS = 50
-FIRST_LABELLING, FIRST_TEST = 2000, 200_000  # the test images were never used to choose anything
-VARIANCES = "row and column variance"
+FIRST_LABELLING = 2000
 
 
 def brightness(drawn: StripeSet) -> Tensor:
@@ -68,7 +68,7 @@ class Recipe:
         """Learn, label, read the test set once. A run takes seconds, so it keeps no checkpoint."""
         labelled, judged = (
             stripes.make_stripes(count, seed, first=first, settings=self.settings)
-            for count, first in ((self.labelling, FIRST_LABELLING), (self.test, FIRST_TEST))
+            for count, first in ((self.labelling, FIRST_LABELLING), (self.test, supervised.FIRST_TEST))
         )
         labels = torch.tensor(judged.labels)
         accuracies, counts = [], None
@@ -92,7 +92,7 @@ class Recipe:
             },
             accuracy=accuracies[1],
             baseline={
-                "name": VARIANCES,
+                "name": supervised.Recipe.rule,
                 "accuracy": float((stripes.row_column_baseline(judged.images) == judged.labels).mean()),
             },
             beside={"random weights, labelled": accuracies[0]},

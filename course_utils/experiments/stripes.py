@@ -19,6 +19,7 @@ from course_utils.ledger import Record, versions
 from course_utils.training import accuracy, fit
 
 TRAIN, VALIDATION, TEST = 2000, 500, 2000
+FIRST_TEST = 200_000  # where settings were chosen with the images before it, the test images begin at this number
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,36 @@ class Splits:
         train: int = TRAIN,
         first_test: int = TRAIN + VALIDATION,
     ) -> "Splits":
-        """Training, 500 validation and 2,000 test images, disjoint parts of one seed's images.
+        """A stripe set in three, see `draw_splits`."""
 
-        Raises:
-            ValueError: the test images would begin among the others.
-        """
-        if first_test < train + VALIDATION:
-            raise ValueError(
-                f"first_test is {first_test}; it must be {train + VALIDATION} or more, after the other images"
-            )
+        def drawn(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+            made = stripes.make_stripes(count, seed, first=first, settings=settings)
+            return made.images, made.labels
 
-        def part(count: int, first: int) -> tuple[Tensor, Tensor]:
-            drawn = stripes.make_stripes(count, seed, first=first, settings=settings)
-            return torch.tensor(drawn.images)[:, None] / 255, torch.tensor(drawn.labels)
+        return draw_splits(drawn, train, first_test)
 
-        return cls(part(train, 0), part(VALIDATION, train), part(TEST, first_test))
+
+def draw_splits(
+    draw: Callable[..., tuple[np.ndarray, np.ndarray]], train: int = TRAIN, first_test: int = FIRST_TEST
+) -> Splits:
+    """Training, 500 validation and 2,000 test images, disjoint parts of what one seed numbers.
+
+    Args:
+        draw: of `count` and `first=` to pixels uint8 [count, …] and labels [count].
+        train: how many images to train on.
+        first_test: number of the first test image.
+
+    Raises:
+        ValueError: the test images would begin among the others.
+    """
+    if first_test < train + VALIDATION:
+        raise ValueError(f"first_test is {first_test}; it must be {train + VALIDATION} or more, after the other images")
+
+    def part(count: int, first: int) -> tuple[Tensor, Tensor]:
+        pixels, labels = draw(count, first=first)
+        return torch.tensor(pixels)[:, None] / 255, torch.tensor(labels)
+
+    return Splits(part(train, 0), part(VALIDATION, train), part(TEST, first_test))
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,7 @@ class Recipe:
             checkpoint=checkpoint,
         )
         if len(history.loss) < self.epochs:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt  # `fit` keeps the half-trained model of an interrupted cell; a record must not
         return model, splits, asdict(history)
 
     def record(self, task: str, model_name: str, seed: int, checkpoint: Path | None = None) -> Record:
@@ -182,7 +198,7 @@ RECIPES = {
 # Faint stripes: half the current, because slower spike trains have more levels; larger kernels; many more images.
 # Earlier images of these seeds helped to choose this, so the test images begin beyond them.
 _faint = partial(awake, gain=12.0, encode=partial(models.constant_current, scale=10.0))
-_hard = partial(Recipe, "07_li_readout", settings=stripes.HARD, first_test=200_000)
+_hard = partial(Recipe, "07_li_readout", settings=stripes.HARD, first_test=FIRST_TEST)
 HARD = {
     "5: as for plain stripes": _hard(awake, 20, 5e-3),
     "5: LI readout": _hard(_faint, 5, 1.5e-2, images=16_000),
