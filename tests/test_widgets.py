@@ -75,6 +75,21 @@ def test_a_moved_control_makes_a_new_picture(name: str, value: object, word: str
     assert pixels(widget.png) == pixels(before)  # the picture depends on the values alone
 
 
+def test_coming_back_draws_nothing():
+    drawn = []
+
+    def count(slope: float) -> tuple[Figure, str]:
+        drawn.append(slope)
+        return line(slope)
+
+    widget = Explorer(count, slope=ipywidgets.FloatSlider(value=1, min=-5, max=5))
+    first = widget.png, widget.alt
+    for slope in (2.0, 1.0, 2.0, 1.0):
+        widget.controls["slope"].value = slope
+    assert drawn == [1.0, 2.0]
+    assert (widget.png, widget.alt) == first
+
+
 def test_the_alt_text_cannot_break_out_of_the_page():
     html = explorer().picture.value
     assert 'alt="A line of slope 1.0 &lt;&quot;solid&quot;&gt;"' in html

@@ -35,7 +35,6 @@ def draw_evidence(
     patch: int, orientation: str, noise: float, row: int, column: int, seed: int
 ) -> tuple[Figure, str]:
     """A patch in noise, and how well each place explains it as horizontal and as vertical stripes of one peak."""
-    row, column = min(row, SIZE - patch), min(column, SIZE - patch)  # the patch stays inside
     image = _patch_image(patch, orientation, noise, row, column, seed)
     maps = evidence(image[None], patch, 1, noise)[:, 0]
     odds = np.diff(logsumexp(maps, axis=(1, 2))).item()
@@ -64,11 +63,11 @@ def evidence_explorer() -> Explorer:
     """The matched filter's evidence for every place, under sliders for size, place and noise."""
     return Explorer(
         draw_evidence,
-        patch=ipywidgets.IntSlider(5, 4, 10),
+        patch=ipywidgets.IntSlider(5, 4, 8),
         orientation=ipywidgets.Dropdown(options=ORIENTATIONS, value="horizontal"),
         noise=ipywidgets.FloatSlider(0.3, min=0.1, max=2, step=0.1),
-        row=ipywidgets.IntSlider(3, 0, 12),
-        column=ipywidgets.IntSlider(8, 0, 12),
+        row=ipywidgets.IntSlider(3, 0, 8),  # where a patch of any of these sizes fits
+        column=ipywidgets.IntSlider(8, 0, 8),
         seed=ipywidgets.IntSlider(0, 0, 20),
     )
 
