@@ -1,5 +1,6 @@
 """The widgets of each lesson in a real browser: JupyterLab runs them, a slider moves, the picture changes, and fast."""
 
+import itertools
 import os
 import shutil
 import socket
@@ -23,8 +24,8 @@ from tests import lessons
 
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
 DONE = "all cells have run"
-REDRAW_MS = 150  # from the release of a slider to the new picture, at the median
-ROUNDS = 3  # tries, where it seems slower: whatever else the machine does only adds time
+REDRAW_MS = 150  # from the release of a slider to the new picture, at the median over the course
+ROUNDS = 3  # tries, where a lesson seems slower: whatever else the machine does only adds time
 EXPLORER = ".widget-vbox:has(.widget-html img):has(.noUi-handle)"
 WITH_WIDGETS = [path.stem for path in lessons.ALL if lessons.cells(path.stem, "widget")]
 
@@ -140,8 +141,14 @@ def to_run(cells: list[NotebookNode]) -> NotebookNode:
     )
 
 
-def redraw_ms(page: Page, lesson: str) -> float:
-    """Moves every slider of the page two steps on, or back from its end; the median of the times."""
+@pytest.fixture(scope="module")
+def redraws() -> dict[str, list[float]]:
+    """How long the pictures of each lesson took, in milliseconds."""
+    return {}
+
+
+def move_sliders(page: Page, lesson: str) -> list[float]:
+    """Moves every slider of the page two steps on, or back from its end; how long each picture took."""
     milliseconds = []
     for handle in page.locator(f"{EXPLORER} .noUi-handle").all():
         for _ in range(2):
@@ -151,11 +158,11 @@ def redraw_ms(page: Page, lesson: str) -> float:
     assert None not in milliseconds, f"a slider moved and the picture stayed: {milliseconds}"
     median = statistics.median(milliseconds)
     print(f"{lesson}: {len(milliseconds)} redraws, median {median:.0f} ms, slowest {max(milliseconds):.0f} ms")
-    return median
+    return milliseconds
 
 
 @pytest.mark.parametrize("lesson", WITH_WIDGETS)
-def test_widgets_work_and_are_fast(lesson: str, browser: Browser, lab: tuple[str, Path]) -> None:
+def test_widgets_work(lesson: str, browser: Browser, lab: tuple[str, Path], redraws: dict[str, list[float]]) -> None:
     address, folder = lab
     cells = [cell for cell in lessons.read(lesson).cells if tags(cell) & {"setup", "widget"}]
     nbformat.write(to_run(cells), folder / f"{lesson}.ipynb")
@@ -169,9 +176,10 @@ def test_widgets_work_and_are_fast(lesson: str, browser: Browser, lab: tuple[str
     open_and_run(page, address, f"{lesson}.ipynb")
 
     page.locator(EXPLORER).first.wait_for()
-    medians = [redraw_ms(page, lesson)]
-    while min(medians) >= REDRAW_MS and len(medians) < ROUNDS:
-        medians.append(redraw_ms(page, lesson))
+    rounds = [move_sliders(page, lesson)]
+    while statistics.median(rounds[-1]) >= REDRAW_MS and len(rounds) < ROUNDS:
+        rounds.append(move_sliders(page, lesson))
+    redraws[lesson] = min(rounds, key=statistics.median)
 
     for question in page.locator(".widget-vbox:has(.widget-radio)").all():
         assert question.locator("img").count() == 0, "the figure waits for the guess"
@@ -184,7 +192,15 @@ def test_widgets_work_and_are_fast(lesson: str, browser: Browser, lab: tuple[str
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     assert complaints == []
     page.close()
-    assert min(medians) < REDRAW_MS, f"medians of {medians} ms"
+    assert statistics.median(redraws[lesson]) < 2 * REDRAW_MS, "no lesson is far behind the others"
+
+
+def test_pictures_come_fast(redraws: dict[str, list[float]]) -> None:
+    if len(redraws) < len(WITH_WIDGETS):
+        pytest.skip("speaks of all lessons; run the whole file")
+    median = statistics.median(itertools.chain.from_iterable(redraws.values()))
+    print(f"all lessons: median {median:.0f} ms")
+    assert median < REDRAW_MS
 
 
 def test_slides_are_live(browser: Browser, lab: tuple[str, Path]) -> None:

@@ -6,16 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
-import matplotlib.pyplot as plt
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoLocator
-from matplotlib.transforms import Bbox
 
-from course_utils.plots import to_png
+from course_utils.widgets.painter import Painter
 
 Draw = Callable[..., tuple[Figure, str]]  # the figure and its alt text
-Place = tuple[float, float]
 
 
 class Explorer(ipywidgets.VBox):
@@ -32,7 +27,7 @@ class Explorer(ipywidgets.VBox):
         self._draw = draw
         self.controls = controls
         self.picture = ipywidgets.HTML()
-        self._places: list[tuple[Bbox, Place, Place]] = []
+        self._painter = Painter()
         self._seen: dict[tuple, tuple[bytes, str]] = {}
         for name, control in controls.items():
             control.description = control.description or name.replace("_", " ")
@@ -52,41 +47,14 @@ class Explorer(ipywidgets.VBox):
     def _redraw(self, _: object = None) -> None:
         values = tuple(self.values.values())
         if values not in self._seen:  # coming back to a picture costs nothing: `draw` depends on its arguments alone
-            self._seen[values] = self._picture()
+            self._seen[values] = self._painter.paint(lambda: self._draw(**self.values))
         self.png, self.alt = self._seen[values]
         self.picture.value = image_html(self.png, self.alt)
-
-    def _picture(self) -> tuple[bytes, str]:
-        # Finding a layout takes as long as drawing. It is found once; later pictures keep the places of axes and labels.
-        with plt.rc_context({"figure.constrained_layout.use": not self._places}):
-            figure, alt = self._draw(**self.values)
-        for ax in figure.axes:  # a tick costs as much as a curve; a scale of five is read as well as one of nine
-            for axis in (ax.xaxis, ax.yaxis):
-                if isinstance(axis.get_major_locator(), AutoLocator):
-                    axis.get_major_locator().set_params(nbins=4)
-        if len(self._places) == len(figure.axes):
-            for ax, (place, below, beside) in zip(figure.axes, self._places, strict=True):
-                ax.set_position(place)
-                ax.xaxis.set_label_coords(*below)
-                ax.yaxis.set_label_coords(*beside)
-        # the first picture goes into the file of the notebook, the later ones keep somebody waiting
-        png = to_png(figure, compress_level=1 if self._places else 9)
-        self._places = [
-            (ax.get_position(original=True), label_place(ax.xaxis), label_place(ax.yaxis)) for ax in figure.axes
-        ]
-        plt.close(figure)
-        return png, alt
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | dict:
         return with_fallback(
             super()._repr_mimebundle_(**kwargs), {"image/png": self.png}, {"image/png": {"alt": self.alt}}
         )
-
-
-def label_place(axis: Axis) -> Place:
-    """Where a drawn axis put its label, as a share of the axes' width and height."""
-    label = axis.label
-    return tuple(axis.axes.transAxes.inverted().transform(label.get_transform().transform(label.get_position())))
 
 
 def image_html(png: bytes, alt: str) -> str:

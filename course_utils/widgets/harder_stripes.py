@@ -31,9 +31,7 @@ def _patch_image(patch: int, orientation: str, noise: float, row: int, column: i
     return photograph(clean, noise, np.random.default_rng(seed))
 
 
-def draw_evidence(
-    patch: int, orientation: str, noise: float, row: int, column: int, seed: int
-) -> tuple[Figure, str]:
+def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: int, seed: int) -> tuple[Figure, str]:
     """A patch in noise, and how well each place explains it as horizontal and as vertical stripes of one peak."""
     image = _patch_image(patch, orientation, noise, row, column, seed)
     maps = evidence(image[None], patch, 1, noise)[:, 0]
