@@ -1,0 +1,142 @@
+"""Exact gradients of spike times, by events and without a surrogate, for one layer of LIF neurons.
+
+Between events τ_mem v̇ = −v + i and τ_syn i̇ = −i, from rest. A spike of input j lets i jump by the weight w_j; where v
+reaches V_th the neuron spikes and v returns to 0. Both curves are known in closed form, so spike times are found, not
+stepped. Backwards two adjoint curves run through the same events and collect dL/dw.
+
+Source: T. C. Wunderlich and C. Pehle, "Event-based backpropagation can compute exact gradients for spiking neural
+networks", Scientific Reports 11:12829 (2021), table 1.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+
+@dataclass(frozen=True)
+class Membrane:
+    """Time constants in ms, different from one another, and the threshold, above 0.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    tau_mem_ms: float = 10.0
+    tau_syn_ms: float = 5.0
+    threshold: float = 1.0
+
+    def __post_init__(self):
+        for name in ("tau_mem_ms", "tau_syn_ms", "threshold"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.tau_mem_ms == self.tau_syn_ms:
+            raise ValueError(f"both time constants are {self.tau_mem_ms} ms; the solution used here needs two values")
+
+    def after(self, v: float, i: float, ms: float) -> tuple[float, float]:
+        """Potential and current a time without events later."""
+        slow, fast = math.exp(-ms / self.tau_mem_ms), math.exp(-ms / self.tau_syn_ms)
+        share = self.tau_syn_ms / (self.tau_mem_ms - self.tau_syn_ms)
+        return v * slow + i * share * (slow - fast), i * fast
+
+    def crossing_ms(self, v: float, i: float, within_ms: float) -> float | None:
+        """When the potential first reaches the threshold; None if it does not within that time."""
+
+        def above(ms: float) -> float:
+            return self.after(v, i, ms)[0] - self.threshold
+
+        if i <= 0:
+            return None  # below the threshold, and nothing drives it up
+        # v has one peak: there −v + i = 0
+        a, b = 1 / self.tau_mem_ms, 1 / self.tau_syn_ms
+        share = self.tau_syn_ms / (self.tau_mem_ms - self.tau_syn_ms)
+        ratio = i * share * b / ((v + i * share) * a) if v + i * share else math.inf
+        peak_ms = math.log(ratio) / (b - a) if ratio > 0 and math.isfinite(ratio) else within_ms
+        end_ms = min(within_ms, peak_ms)
+        return brentq(above, 0.0, end_ms, xtol=1e-14, rtol=1e-14) if end_ms > 0 and above(end_ms) > 0 else None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one neuron did.
+
+    Attributes:
+        times_ms: its spikes, ascending.
+        currents: the synaptic current at each of them.
+        inputs: (time in ms, number of the input) of every input spike, ascending.
+        until_ms: when it ended.
+    """
+
+    times_ms: np.ndarray
+    currents: np.ndarray
+    inputs: list[tuple[float, int]]
+    until_ms: float
+
+
+def run(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membrane: Membrane) -> Record:
+    """One neuron from rest, until that time.
+
+    Args:
+        weights: of the inputs, [inputs], in units of the threshold.
+        spikes_ms: when each input spikes.
+        until_ms: above 0; later input spikes are left out.
+        membrane: of the neuron.
+
+    Raises:
+        ValueError: weights and inputs differ in number, or a time is below 0.
+    """
+    if len(weights) != len(spikes_ms):
+        raise ValueError(f"{len(weights)} weights for {len(spikes_ms)} inputs")
+    inputs = sorted((float(time), j) for j, times in enumerate(spikes_ms) for time in times if time < until_ms)
+    if inputs and inputs[0][0] < 0:
+        raise ValueError(f"an input spikes at {inputs[0][0]} ms; times begin at 0")
+    now, v, i = 0.0, 0.0, 0.0
+    times, currents = [], []
+    for time, j in [*inputs, (until_ms, None)]:
+        while (wait := membrane.crossing_ms(v, i, time - now)) is not None:
+            _, i = membrane.after(v, i, wait)
+            now, v = now + wait, 0.0
+            times.append(now)
+            currents.append(i)
+        v, i = membrane.after(v, i, time - now)
+        now = time
+        if j is not None:
+            i += weights[j]
+    return Record(np.array(times), np.array(currents), inputs, until_ms)
+
+
+def gradient(record: Record, slopes: np.ndarray, membrane: Membrane, inputs: int) -> np.ndarray:
+    """dL/dw [inputs] of a loss of the spike times.
+
+    Backwards in time τ_mem λ_v′ = −λ_v and τ_syn λ_i′ = −λ_i + λ_v. At an output spike λ_v jumps; at an input spike
+    −τ_syn λ_i is added to that input's gradient.
+
+    Args:
+        record: what `run` returned.
+        slopes: ∂L/∂t of each output spike, in 1/ms.
+        membrane: as in `run`.
+        inputs: how many inputs there are.
+
+    Raises:
+        ValueError: there is not one slope for every spike.
+    """
+    if len(slopes) != len(record.times_ms):
+        raise ValueError(f"{len(slopes)} slopes for {len(record.times_ms)} spikes")
+    events = [(time, "in", j) for time, j in record.inputs] + [(t, "out", k) for k, t in enumerate(record.times_ms)]
+    tau_mem, tau_syn = membrane.tau_mem_ms, membrane.tau_syn_ms
+    now, adjoint_v, adjoint_i = record.until_ms, 0.0, 0.0
+    found = np.zeros(inputs)
+    for time, kind, number in sorted(events, reverse=True):
+        ms = now - time
+        slow, fast = math.exp(-ms / tau_mem), math.exp(-ms / tau_syn)
+        # λ_i is driven by λ_v / τ_syn, which itself decays with τ_mem
+        adjoint_i = adjoint_i * fast + adjoint_v * tau_mem / (tau_mem - tau_syn) * (slow - fast)
+        adjoint_v *= slow
+        now = time
+        if kind == "in":
+            found[number] -= tau_syn * adjoint_i
+        else:
+            rise = record.currents[number] - membrane.threshold  # τ_mem dv/dt at the spike, above 0
+            adjoint_v += (membrane.threshold * adjoint_v + slopes[number]) / rise
+    return found
