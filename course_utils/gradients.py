@@ -34,7 +34,7 @@ from course_utils.neurons import heaviside
 
 def fast_sigmoid_slope(x: Tensor) -> Tensor:
     """1 / (1 + |x|)²: the slope that Norse uses (F. Zenke and S. Ganguli, "SuperSpike", 2018)."""
-    return (1 + x.abs()) ** -2
+    return x.abs().add_(1).pow_(-2)
 
 
 class Spike(NamedTuple):
@@ -94,13 +94,35 @@ class Trace(NamedTuple):
 
 def simulate(currents: Tensor, neuron: Neuron) -> Trace:
     """Runs neurons from rest through currents [time, batch, …]."""
-    v = torch.zeros_like(currents[0])
-    s, u = torch.empty_like(currents), torch.empty_like(currents)
-    for t, current in enumerate(currents):
-        u[t] = neuron.leak * v + current
-        s[t] = neuron.spike.value(u[t] - neuron.threshold)
-        v = u[t] * (1 - s[t])
-    return Trace(s, u)
+    u = torch.empty_like(currents)
+    return Trace(_spikes(currents, neuron, u), u)
+
+
+def _spikes(currents: Tensor, neuron: Neuron, u: Tensor) -> Tensor:
+    """Spikes for currents [time, batch, …]; the potentials before the reset are left in u, whatever its memory is.
+
+    Large tensors cost as much to allocate as to compute, so every step works in place.
+    """
+    s = torch.empty_like(currents, memory_format=torch.contiguous_format)
+    v = torch.zeros_like(s[0])
+    for current, potential, fired in zip(currents, u, s, strict=True):
+        torch.add(current, v, alpha=neuron.leak, out=potential)
+        if neuron.spike.value is heaviside:
+            torch.gt(potential, neuron.threshold, out=fired)  # the same in one go
+        else:
+            fired.copy_(neuron.spike.value(potential - neuron.threshold))
+        torch.addcmul(potential, potential, fired, value=-1, out=v)  # u (1 − s)
+    return s
+
+
+def _potentials(currents: Tensor, s: Tensor, neuron: Neuron) -> Tensor:
+    """The potentials before the reset again, from the currents and the spikes [time, batch, …]."""
+    u = torch.empty_like(s)
+    v = torch.zeros_like(s[0])
+    for current, potential, fired in zip(currents, u, s, strict=True):
+        torch.add(current, v, alpha=neuron.leak, out=potential)
+        torch.addcmul(potential, potential, fired, value=-1, out=v)
+    return u
 
 
 def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
@@ -198,17 +220,22 @@ class Running(_Layer):
 # --- rule 3 ---------------------------------------------------------------------------------------------------------
 
 
-def through_time(error: Tensor, s: Tensor, u: Tensor, neuron: Neuron) -> Tensor:
+def through_time(error: Tensor, s: Tensor, u: Tensor, neuron: Neuron, *, over_u: bool = False) -> Tensor:
     """Errors of the currents from errors of the spikes, both [time, batch, …], by the chain rule through all steps.
 
     From u_(t+1) = λ v_t + …, v_t = u_t (1 − s_t) and s_t = σ(u_t − V_th):
-    δ_t = e_t σ′ + λ δ_(t+1) (1 − s_t − u_t σ′).
+    δ_t = e_t σ′ + λ δ_(t+1) (1 − s_t − u_t σ′) = σ′ (e_t − λ δ_(t+1) u_t) + λ δ_(t+1) (1 − s_t).
+
+    With `over_u` the result takes the memory of u, which is then lost.
     """
-    slope = neuron.spike.slope(u - neuron.threshold)
-    keeps = neuron.leak * (1 - s - u * slope)
-    delta = error * slope
-    for t in reversed(range(len(s) - 1)):
-        delta[t] += delta[t + 1] * keeps[t]
+    delta = u if over_u else torch.empty_like(u)
+    later = torch.zeros_like(u[0])  # δ_(t+1)
+    x, by_spike = torch.empty_like(later), torch.empty_like(later)
+    for t in reversed(range(len(s))):
+        slope = neuron.spike.slope(torch.sub(u[t], neuron.threshold, out=x))
+        torch.addcmul(error[t], later, u[t], value=-neuron.leak, out=by_spike).mul_(slope)
+        kept = torch.addcmul(later, later, s[t], value=-1, out=x)
+        later = torch.add(by_spike, kept, alpha=neuron.leak, out=delta[t])
     return delta
 
 
@@ -222,18 +249,23 @@ class Surrogate(_Layer):
 
 
 class SurrogateNeurons(torch.autograd.Function):
-    """The neurons of rule 3 alone, currents to spikes: for networks whose synapses PyTorch differentiates."""
+    """The neurons of rule 3 alone, currents to spikes: for networks whose synapses PyTorch differentiates.
+
+    Currents and spikes are kept, potentials are computed again: that is quicker than to keep them, and of a current
+    that is constant (a tensor expanded over time) one step is all there is to keep.
+    """
 
     @staticmethod
     def forward(ctx, currents: Tensor, neuron: Neuron) -> Tensor:
-        s, u = simulate(currents, neuron)
-        ctx.save_for_backward(s, u)
+        s = _spikes(currents, neuron, torch.empty_like(currents[0]).expand_as(currents))
+        ctx.save_for_backward(currents, s)
         ctx.neuron = neuron
         return s
 
     @staticmethod
     def backward(ctx, error: Tensor) -> tuple[Tensor, None]:
-        return through_time(error, *ctx.saved_tensors, ctx.neuron), None
+        currents, s = ctx.saved_tensors
+        return through_time(error, s, _potentials(currents, s, ctx.neuron), ctx.neuron, over_u=True), None
 
 
 def lif(currents: Tensor, neuron: Neuron) -> Tensor:

@@ -194,11 +194,12 @@ def train(
 
 
 @torch.no_grad()
-def answers(model: nn.Module, images: Tensor, forward: Forward, batch_size: int = 250) -> Tensor:
-    """What the model says of all images [count, classes], on the processor, in evaluation mode."""
+def answers(model: nn.Module, images: Tensor, keys: Tensor, forward: Forward, batch_size: int = 250) -> Tensor:
+    """What the model says of all images [count, classes], on the processor, in evaluation mode; `keys` is [count]."""
     place = next(model.parameters()).device
     model.eval()
-    return torch.cat([forward(model, batch.to(place), None).cpu() for batch in images.split(batch_size)])
+    batches = zip(images.split(batch_size), keys.split(batch_size), strict=True)
+    return torch.cat([forward(model, batch.to(place), some.to(place)).cpu() for batch, some in batches])
 
 
 # --- checkpoints ----------------------------------------------------------------------------------------------------

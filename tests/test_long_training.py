@@ -22,10 +22,10 @@ def run(model: nn.Module, checkpoint: Path | None = None, forward: Callable = no
     )
 
 
-def interrupted_after(updates: int) -> Callable[[nn.Module, Tensor, Tensor | None], Tensor]:
+def interrupted_after(updates: int) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     left = iter(range(updates))
 
-    def forward(model: nn.Module, images: Tensor, keys: Tensor | None) -> Tensor:
+    def forward(model: nn.Module, images: Tensor, keys: Tensor) -> Tensor:
         if next(left, None) is None:
             raise KeyboardInterrupt
         return noisy(model, images, keys)
@@ -84,7 +84,7 @@ def test_answers_are_those_of_the_model_in_evaluation_mode():
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 4)).double()
     model.train()
     images, _ = data()
-    found = answers(model, images, noisy, batch_size=33)
+    found = answers(model, images, torch.arange(len(images)), noisy, batch_size=33)
     assert not model.training
     torch.testing.assert_close(found, model(images), rtol=0, atol=1e-12)
 

@@ -26,9 +26,9 @@ def data() -> tuple[Tensor, Tensor]:
     )
 
 
-def noisy(model: nn.Module, images: Tensor, keys: Tensor | None) -> Tensor:
-    """The model's answers to images of which some pixels are missing, others for every sample and epoch."""
-    if keys is not None:
+def noisy(model: nn.Module, images: Tensor, keys: Tensor) -> Tensor:
+    """The model's answers to images of which some pixels are missing, in training others for every sample and epoch."""
+    if model.training:
         images = images * (keyed.uniform(keys, *images.shape[1:]) < 0.7)
     return model(images)
 

@@ -1,4 +1,4 @@
-"""Small colour pictures, CIFAR-10 and SVHN: the whole sets where they are, else smaller ones in a single file."""
+"""Small colour pictures, CIFAR and SVHN: the whole sets where they are, else smaller ones in a single file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ColourSet:
     Attributes:
         source: what was loaded, for tables: the set's name, with the numbers of images where it is a part.
         images: uint8 [count, 3, 32, 32].
-        labels: int64 [count], 0 to 9.
+        labels: int64 [count], from 0 on.
     """
 
     source: str
@@ -30,7 +30,7 @@ class ColourSet:
 
 class _Kind(NamedTuple):
     whole: Callable[[Path], list[datasets.VisionDataset]]  # reads training and test set from a folder
-    file: str  # a part of the set in one file
+    file: str | None  # a part of the set in one file, if there is such a file
     arrays: tuple[str, str, str, str]  # its training images, labels, test images, labels
     part_of: str  # what it is a part of
 
@@ -46,6 +46,9 @@ _KINDS = {
         ("x_train", "y_train", "x_test", "y_test"),
         "of its images",
     ),
+    "CIFAR100": _Kind(
+        lambda folder: [datasets.CIFAR100(str(folder), train) for train in (True, False)], None, ("",) * 4, ""
+    ),
     "SVHN": _Kind(
         _svhn,
         "svhn_subset.npz",
@@ -55,7 +58,7 @@ _KINDS = {
 }
 
 
-def load_colour(name: Literal["CIFAR10", "SVHN"]) -> tuple[ColourSet, ColourSet]:
+def load_colour(name: Literal["CIFAR10", "CIFAR100", "SVHN"]) -> tuple[ColourSet, ColourSet]:
     """Training and test set, from `$COURSE_DATA` or `data/`.
 
     The whole sets are found where torchvision keeps them. Nothing is downloaded here: they are large; the error says
@@ -74,7 +77,7 @@ def load_colour(name: Literal["CIFAR10", "SVHN"]) -> tuple[ColourSet, ColourSet]
         except RuntimeError:  # what torchvision raises where the files are not, or are not whole
             continue
         return tuple(_whole(name, part) for part in parts)
-    if (path := find(kind.file)) is not None:
+    if kind.file is not None and (path := find(kind.file)) is not None:
         return _part(name, path, kind)
     raise NotAvailable(
         f"{name} is neither in $COURSE_DATA nor in data/. To download it:\n"

@@ -3,20 +3,22 @@
 import argparse
 from pathlib import Path
 
-from course_utils.experiments import harder, stdp, stripes
+from course_utils.experiments import deep, harder, stdp, stripes
 from course_utils.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (*stripes.EXPERIMENTS, *harder.EXPERIMENTS, *stdp.EXPERIMENTS)
+    experiment.name: experiment
+    for experiment in (*stripes.EXPERIMENTS, *harder.EXPERIMENTS, *stdp.EXPERIMENTS, *deep.EXPERIMENTS)
 }
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: `course-experiment --list` or `course-experiment NAME [--seeds 0 1] [--to FOLDER]`."""
+    """Command line: `course-experiment --list`, or `NAME [--seeds 0 1] [--only MODEL] [--to FOLDER]` for `--list`."""
     parser = argparse.ArgumentParser(prog="course-experiment", description=__doc__)
     parser.add_argument("name", nargs="?", choices=EXPERIMENTS, metavar="NAME", help="which one, see --list")
     parser.add_argument("--list", action="store_true", help="name the experiments and how much of each was run")
     parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds")
+    parser.add_argument("--only", nargs="+", metavar="MODEL", help="only these models, also those that want a GPU")
     parser.add_argument("--to", type=Path, help="folder of the records; data/results/mine if not given")
     options = parser.parse_args(arguments)
     if options.list or options.name is None:
@@ -26,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     experiment = EXPERIMENTS[options.name]
     try:
-        for record in experiment.run(options.to, seeds=options.seeds):
+        for record in experiment.run(options.to, seeds=options.seeds, models=options.only):
             print(f"{record.model}, seed {record.seed}: {record.accuracy:.2%}", flush=True)
     except ValueError as error:
         parser.error(str(error))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from course_utils import ledger
 from course_utils.ledger import Record
 from course_utils.tables import Table
@@ -23,18 +25,22 @@ class Experiment:
         runs: how each model, by its name in tables, is trained and tested from a seed. The checkpoint is a file in
             which the run may keep what it needs to go on after an interruption.
         seeds: the seeds of every model.
+        heavy: names of runs that wait for a graphics card: without one they run only if they are asked for by name.
     """
 
     name: str
     about: str
     runs: Mapping[str, Run]
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
+    heavy: frozenset[str] = frozenset()
 
     def records(self, *folders: Path) -> dict[tuple[str, int], Record]:
         """What has been measured so far, by model and seed. `folders` as in `ledger.read`."""
         return {(record.model, record.seed): record for record in ledger.read(None, *folders, experiment=self.name)}
 
-    def run(self, folder: Path | None = None, *, seeds: Sequence[int] | None = None) -> Iterator[Record]:
+    def run(
+        self, folder: Path | None = None, *, seeds: Sequence[int] | None = None, models: Sequence[str] | None = None
+    ) -> Iterator[Record]:
         """Run what has no record in the folder yet, one model and seed after the other, and write each record.
 
         An interrupted run goes on from its checkpoint at the next call.
@@ -42,25 +48,33 @@ class Experiment:
         Args:
             folder: where records and, while a run is under way, checkpoints are kept; as in `ledger.write` if None.
             seeds: only these.
+            models: only these; None takes all that this machine can be asked to do.
 
         Yields:
             Each record as soon as it is written.
 
         Raises:
-            ValueError: a seed is none of the experiment's.
+            ValueError: a seed or a model is none of the experiment's.
         """
         folder = folder or Path(os.environ.get("COURSE_RESULTS", ledger.MINE))
         if unknown := set(seeds or ()) - set(self.seeds):
             raise ValueError(f"seeds hold {sorted(unknown)}; {self.name} has {list(self.seeds)}")
+        if unknown := set(models or ()) - set(self.runs):
+            raise ValueError(f"models hold {sorted(unknown)}; {self.name} has {list(self.runs)}")
+        wanted = set(models or (self.runs if torch.cuda.is_available() else self.runs.keys() - self.heavy))
         done = self.records(folder)
         for number, (model, run) in enumerate(self.runs.items(), start=1):
+            if model not in wanted:
+                continue
             for seed in seeds or self.seeds:
                 if (model, seed) in done:
                     continue
                 checkpoint = folder / "unfinished" / f"{self.name}-{number}-seed{seed}.pt"
                 record = replace(run(seed, checkpoint), experiment=self.name, model=model, seed=seed)
-                ledger.write(record, folder)
-                checkpoint.unlink(missing_ok=True)
+                if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts the first one writes
+                    ledger.write(record, folder)
+                    for file in checkpoint.parent.glob(f"{checkpoint.stem}.*"):
+                        file.unlink()
                 yield record
 
     def table(self, *folders: Path, models: Sequence[str] | None = None) -> Table:

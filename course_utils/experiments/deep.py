@@ -1,0 +1,304 @@
+"""The deep spiking networks of lesson 12, trained to the end: on MNIST, N-MNIST, SVHN and CIFAR.
+
+A run goes on from its checkpoint. Under `torchrun` several processes share it:
+
+    torchrun --nproc_per_node 4 -m course_utils.experiments.command mnist-lenet5
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeClassifier
+from torch import Tensor, nn
+from torch.nn import functional
+
+from course_utils import convnets, keyed, long_training
+from course_utils.counting import OperationCounter
+from course_utils.data.colour import load_colour
+from course_utils.data.digits import load_images
+from course_utils.data.events import frames, load_nmnist
+from course_utils.experiments.experiment import Experiment
+from course_utils.ledger import Record, versions
+from course_utils.long_training import Plan
+from course_utils.spiking_layers import SpikingNeurons
+
+FOR_TESTING = 10**6  # stands where an epoch stands in the keys of test images
+
+
+class Samples(NamedTuple):
+    """Images uint8 [count, channels, size, size], or spikes [count, time, channels, size, size], with their labels."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Task(NamedTuple):
+    """A set in three. `source` says for tables what it is."""
+
+    source: str
+    train: Samples
+    validation: Samples
+    test: Samples
+
+
+def mnist() -> Task:
+    """MNIST: 55,000 images to learn from, 5,000 to choose with, 10,000 for the test.
+
+    Raises:
+        ValueError: MNIST is not here; the small digits that lessons fall back to would be another experiment.
+    """
+    train, test = load_images("MNIST")
+    if train.source != "MNIST":
+        raise ValueError("this experiment needs MNIST itself: in $COURSE_DATA, in data/, or a network to fetch it")
+    return _split("MNIST", train.images[:, None], train.labels, Samples(test.images[:, None], test.labels), 5000)
+
+
+def colour(name: str) -> Task:
+    """CIFAR-10 or SVHN, whole or in part; a tenth of the training images is for choosing."""
+    train, test = load_colour(name)
+    return _split(train.source, train.images, train.labels, Samples(test.images, test.labels), len(train.labels) // 10)
+
+
+def nmnist(steps: int) -> Task:
+    """N-MNIST as spikes in equal slices of time; a tenth of the training recordings is for choosing."""
+    train, test = load_nmnist()
+    spikes = [torch.stack([frames(events, steps) for events in part.events]).to(torch.uint8) for part in (train, test)]
+    order = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(0))  # the files lie by digit
+    kept = len(order) // 10
+    return _split(train.source, spikes[0][order], train.labels[order], Samples(spikes[1], test.labels), kept)
+
+
+def _split(source: str, images: Tensor, labels: Tensor, test: Samples, validation: int) -> Task:
+    """The last images of the training set become the validation set."""
+    return Task(
+        source,
+        Samples(images[:-validation], labels[:-validation]),
+        Samples(images[-validation:], labels[-validation:]),
+        test,
+    )
+
+
+# --- what happens to an image before it enters the network ----------------------------------------------------------
+
+
+def shifted(images: Tensor, keys: Tensor, reach: int = 2) -> Tensor:
+    """Images [batch, channels, size, size] moved by up to `reach` pixels up, down, left and right; black comes in."""
+    size = images.shape[-1]
+    padded = functional.pad(images, (reach,) * 4)
+    offsets = (keyed.uniform(keys, 2) * (2 * reach + 1)).long()
+    rows = offsets[:, :1] + torch.arange(size, device=images.device)
+    columns = offsets[:, 1:] + torch.arange(size, device=images.device)
+    batch = torch.arange(len(images), device=images.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def flipped(images: Tensor, keys: Tensor) -> Tensor:
+    """Every other image, at random, with left and right exchanged."""
+    turned = keyed.uniform(keys, 1)[:, :, None, None] < 0.5
+    return torch.where(turned, images.flip(-1), images)
+
+
+def bipolar(images: Tensor) -> Tensor:
+    """Colour images 0 to 1 with a mean of 0 and a standard deviation of 1, each, then scaled into −1 to 1."""
+    centred = images - images.mean((1, 2, 3), keepdim=True)
+    return centred / centred.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained on one task.
+
+    Attributes:
+        task: loads the data.
+        network: of a seed to the network; PyTorch's own seed is set before.
+        steps: number of time steps T.
+        plan: of the training.
+        poisson: whether pixels become random spikes. Otherwise they are a current that stays on.
+        shift: how many pixels training images are moved at random.
+        flip: whether training images are mirrored at random.
+        colour: whether pixels are made bipolar.
+        gain: what answers are multiplied with before the cross-entropy.
+    """
+
+    task: Callable[[], Task]
+    network: Callable[[int], nn.Module]
+    steps: int
+    plan: Plan
+    poisson: bool = False
+    shift: int = 0
+    flip: bool = False
+    colour: bool = False
+    gain: float = 10.0
+
+    def forward(self, model: nn.Module, images: Tensor, keys: Tensor) -> Tensor:
+        """Answers of the model for images as they are stored; what is random comes from the keys."""
+        if images.dim() == 5:
+            return self.gain * model(images.movedim(1, 0).float(), keys=keys)
+        x = images.float() / 255
+        if model.training and self.flip:
+            x = flipped(x, keyed.keys(keys, 1))
+        if model.training and self.shift:
+            x = shifted(x, keyed.keys(keys, 2), self.shift)
+        if self.colour:
+            x = bipolar(x)
+        if not self.poisson:
+            return self.gain * model(x, self.steps, keys=keys)
+        chance = keyed.uniform(keyed.keys(keys, 3), self.steps, *x.shape[1:]).movedim(1, 0)
+        return self.gain * model(torch.where(chance < x.abs(), x.sign(), 0), keys=keys)
+
+    def record(self, task_name: str, model_name: str, seed: int, checkpoint: Path | None = None) -> Record:
+        """Train, read the test set once, and say what was measured."""
+        task = self.task()
+        torch.manual_seed(seed)
+        model = self.network(seed).to(long_training.device())
+        with long_training.team() as team:
+            losses = long_training.train(
+                model,
+                *task.train,
+                self.plan,
+                seed=seed,
+                forward=self.forward,
+                loss=partial(functional.cross_entropy, reduction="none"),
+                checkpoint=checkpoint,
+                team=team,
+            )
+        validation, test = (self._accuracy(model, samples, seed) for samples in (task.validation, task.test))
+        updates = len(losses) // self.plan.epochs
+        sample = task.test.images[:50]
+        with torch.no_grad(), OperationCounter(model, spiking=(SpikingNeurons,)) as counter:
+            self.forward(model, sample.to(long_training.device()), self._test_keys(len(sample), seed))
+        operations = counter.per_sample(len(sample))
+        return Record(
+            lesson="12_deep_spiking_convnets",
+            task=task_name,
+            model=model_name,
+            data={"source": task.source} | {name: len(getattr(task, name).labels) for name in task._fields[1:]},
+            seed=seed,
+            config=asdict(self.plan)
+            | {"input": "events" if sample.dim() == 5 else "poisson" if self.poisson else "constant"}
+            | {"shift": self.shift, "flip": self.flip, "device": str(long_training.device())},
+            accuracy=test,
+            baseline={"name": "linear classifier", "accuracy": linear_baseline(task)},
+            beside={"validation": validation},
+            parameters=sum(values.numel() for values in model.parameters()),
+            dense=operations.dense,
+            multiply_accumulates=operations.multiply_accumulates,
+            accumulates=operations.accumulates,
+            spikes=operations.spikes,
+            time_steps=self.steps,
+            versions=versions("torch"),
+            curve={"loss": [float(np.mean(losses[i : i + updates])) for i in range(0, len(losses), updates)]},
+        )
+
+    def _test_keys(self, count: int, seed: int) -> Tensor:
+        return keyed.keys(torch.arange(count), seed, FOR_TESTING).to(long_training.device())
+
+    def _accuracy(self, model: nn.Module, samples: Samples, seed: int) -> float:
+        keys = self._test_keys(len(samples.labels), seed)
+        found = long_training.answers(model, samples.images, keys, self.forward)
+        return (found.argmax(1) == samples.labels).double().mean().item()
+
+
+def linear_baseline(task: Task, count: int = 10_000) -> float:
+    """Accuracy on the test set of a ridge classifier on the pixels of the first training images, events summed up."""
+
+    def flat(samples: Samples) -> np.ndarray:
+        images = samples.images.sum(1) if samples.images.dim() == 5 else samples.images
+        return images.flatten(1).numpy().astype(np.float32) / 255
+
+    classifier = RidgeClassifier(alpha=10.0).fit(flat(task.train)[:count], task.train.labels[:count].numpy())
+    return float((classifier.predict(flat(task.test)) == task.test.labels.numpy()).mean())
+
+
+# --- the experiments ------------------------------------------------------------------------------------------------
+
+SGD = Plan(150, 64, 0.05, "sgd", drops=(70, 100, 125), weight_decay=5e-4)  # the thesis's, for still images
+ADAM = Plan(150, 64, 1e-3, "adam", drops=(40, 80, 120))  # the thesis's, for events
+EXPERIMENTS: list[Experiment] = []
+
+
+def _add(name: str, task: str, about: str, **recipes: tuple[str, Recipe]) -> None:
+    """An experiment of what a processor can do, `here`, and of the seed's recipe, `card`, for a graphics card."""
+    runs = {label: partial(_run, recipe, task, label) for label, recipe in recipes.values()}
+    heavy = {label for place, (label, _) in recipes.items() if place == "card"}
+    EXPERIMENTS.append(Experiment(name, about, runs, seeds=(0,), heavy=frozenset(heavy)))
+
+
+def _run(recipe: Recipe, task: str, label: str, seed: int, checkpoint: Path) -> Record:
+    return recipe.record(task, label, seed, checkpoint.with_suffix(".safetensors"))
+
+
+def _lenet5(seed: int, **options: Any) -> nn.Module:
+    return convnets.LeNet5(dropout=0.2, seed=seed, **options)
+
+
+_add(
+    "mnist-lenet5",
+    "MNIST",
+    "LeNet5 on all of MNIST",
+    here=(
+        "LeNet5, batch norm, T=4",
+        Recipe(mnist, partial(_lenet5, norm=True), 4, Plan(15, 128, 2e-3, weight_decay=1e-3), shift=2),
+    ),
+    card=("LeNet5, T=50", Recipe(mnist, _lenet5, 50, SGD, poisson=True)),
+)
+_add(
+    "nmnist-lenet5",
+    "N-MNIST",
+    "LeNet5 on the events of N-MNIST",
+    here=(
+        "LeNet5, batch norm, T=10",
+        Recipe(
+            partial(nmnist, 10),
+            partial(_lenet5, norm=True, in_channels=2, size=34),
+            10,
+            Plan(40, 50, 2e-3, weight_decay=1e-2),
+        ),
+    ),
+    card=("LeNet5, T=100", Recipe(partial(nmnist, 100), partial(_lenet5, in_channels=2, size=34), 100, ADAM)),
+)
+
+
+def _deep(name: str, task: str, network: str, epochs: int, **augmentation: Any) -> None:
+    """One of the deep networks: with batch norm, a constant input and T=8 here, as in the thesis on a card."""
+    data = partial(colour, task.replace("-", ""))
+    here = partial(_built, network, norm=True, dropout=0.2)
+    _add(
+        name,
+        task,
+        f"{network} on {task}",
+        here=(
+            f"{network}, batch norm, T=8",
+            Recipe(data, here, 8, Plan(epochs, 50, 1e-3, weight_decay=1e-2), colour=True, **augmentation),
+        ),
+        card=(
+            f"{network}, T=100",
+            Recipe(data, partial(_built, network, dropout=0.2), 100, SGD, poisson=True, colour=True, flip=True),
+        ),
+    )
+
+
+def _built(network: str, seed: int, **options: Any) -> nn.Module:
+    return convnets.build(network, seed=seed, **options)
+
+
+# The thesis mirrors all colour images. A mirrored house number is no number, so here only CIFAR's are.
+_deep("svhn-vgg7", "SVHN", "VGG7", 8, shift=2)
+_deep("svhn-resnet7", "SVHN", "ResNet7", 4, shift=2)
+_deep("cifar10-vgg9", "CIFAR-10", "VGG9", 3, flip=True)
+_deep("cifar10-resnet9", "CIFAR-10", "ResNet9", 2, flip=True)
+_deep("cifar10-resnet11", "CIFAR-10", "ResNet11", 2, flip=True)
+_add(
+    "cifar100-resnet50-bn",
+    "CIFAR-100",
+    "ResNet50 with batch norm on CIFAR-100",
+    card=(
+        "ResNet50, batch norm, T=10",
+        Recipe(partial(colour, "CIFAR100"), partial(_built, "ResNet50"), 10, SGD, colour=True, flip=True, shift=4),
+    ),
+)

@@ -1,0 +1,109 @@
+"""The long experiments of lesson 12: what they are made of, and one of them from end to end on a few images."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from course_utils import convnets, keyed, ledger
+from course_utils.data.digits import small_digits
+from course_utils.experiments import deep
+from course_utils.experiments.command import EXPERIMENTS
+from course_utils.experiments.deep import Recipe, Samples, Task, bipolar, flipped, shifted
+from course_utils.experiments.experiment import Experiment
+from course_utils.long_training import Plan
+
+NAMES = [
+    "mnist-lenet5", "nmnist-lenet5", "svhn-vgg7", "svhn-resnet7", "cifar10-vgg9", "cifar10-resnet9", "cifar10-resnet11",
+    "cifar100-resnet50-bn",
+]  # fmt: skip
+KEYS = keyed.keys(torch.arange(200), 0)
+
+
+def test_all_are_on_the_command():
+    assert set(NAMES) <= set(EXPERIMENTS)
+
+
+def test_shifted_images_are_the_same_pixels_elsewhere():
+    images = torch.zeros(200, 1, 8, 8)
+    images[:, 0, 3, 4] = 1
+    found = shifted(images, KEYS).nonzero()
+    rows, columns = found[:, 2] - 3, found[:, 3] - 4
+    assert len(found) == 200
+    assert set(rows.tolist()) == set(columns.tolist()) == {-2, -1, 0, 1, 2}
+    assert len({*zip(rows.tolist(), columns.tolist(), strict=True)}) == 25
+
+
+def test_flipped_images():
+    images = torch.rand(200, 3, 4, 4)
+    found = flipped(images, KEYS)
+    turned = (found == images.flip(-1)).flatten(1).all(1)
+    assert 70 < turned.sum() < 130
+    assert torch.equal(found[~turned], images[~turned])
+
+
+def test_bipolar_images_have_no_mean_and_stay_within_one():
+    found = bipolar(torch.rand(5, 3, 8, 8) * torch.rand(5, 1, 1, 1))
+    assert found.mean((1, 2, 3)).abs().max() < 1e-6
+    assert torch.equal(found.abs().amax((1, 2, 3)), torch.ones(5))
+    assert bipolar(torch.ones(1, 3, 8, 8)).abs().max() == 0
+
+
+def bars(count: int, seed: int) -> Samples:
+    """Upright and lying bars in noise, 28×28."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 2, (count,), generator=generator)
+    images = torch.randint(0, 60, (count, 1, 28, 28), generator=generator, dtype=torch.uint8)
+    images[labels == 0, :, 12:16] += 190
+    images[labels == 1, :, :, 12:16] += 190
+    return Samples(images, labels)
+
+
+def task() -> Task:
+    return Task("drawn bars", bars(128, 0), bars(40, 1), bars(60, 2))
+
+
+RECIPE = Recipe(task, lambda seed: convnets.LeNet5(norm=True, dropout=0.2, seed=seed), 2, Plan(3, 16, 2e-3), shift=1)
+
+
+def test_an_experiment_from_end_to_end(tmp_path: Path):
+    runs = {"LeNet5": partial(deep._run, RECIPE, "bars", "LeNet5"), "too long": partial(deep._run, None, "bars", "")}
+    experiment = Experiment("bars", "drawn bars", runs, seeds=(0,), heavy=frozenset({"too long"}))
+    (record,) = experiment.run(tmp_path)
+    assert record.accuracy > 0.9
+    assert record.baseline["accuracy"] > 0.9
+    assert len(record.curve["loss"]) == 3
+    assert record.time_steps == 2
+    assert record.data["test"] == 60
+    assert record.multiply_accumulates > 0  # of the first convolution
+    assert record.accumulates > 0
+    assert ledger.read(None, tmp_path, experiment="bars") == [record]
+    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".json"]
+    assert "not run" in str(experiment.table(tmp_path))
+
+
+def test_events_and_poisson_spikes_enter_a_network():
+    seen: list[Tensor] = []
+
+    class Watch(torch.nn.Module):
+        def forward(self, x: Tensor, steps: int | None = None, keys: Tensor | None = None) -> Tensor:
+            seen.append(x)
+            return torch.zeros(x.shape[1], 10)
+
+    recipe = Recipe(task, None, 7, Plan(1, 1, 1.0), poisson=True)
+    images = torch.full((4, 1, 28, 28), 51, dtype=torch.uint8)
+    recipe.forward(Watch(), images, KEYS[:4])
+    recipe.forward(Watch(), torch.zeros(4, 7, 2, 34, 34, dtype=torch.uint8), KEYS[:4])
+    spikes, events = seen
+    assert spikes.shape == (7, 4, 1, 28, 28)
+    assert set(spikes.unique().tolist()) == {0, 1}
+    assert spikes.mean() == pytest.approx(0.2, abs=0.012)  # 4 standard errors
+    assert events.shape == (7, 4, 2, 34, 34)
+
+
+def test_mnist_itself_is_needed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(deep, "load_images", lambda name: small_digits())
+    with pytest.raises(ValueError, match="needs MNIST itself"):
+        deep.mnist()
