@@ -7,13 +7,16 @@ A layer maps spikes x [time, batch, …] through synapses to currents I_t = W x_
     v_t = u_t (1 − s_t)          reset to zero
 
 The output layer has no threshold; the network's answer is u_T / T. The loss is half the squared error, so the error
-that enters the network from behind is e = answer − label (Lee et al. 2020, equations 7 to 11).
+that enters the network from behind is e = answer − label.
 
 * `Collapsed`: the rule as the papers print it. Time is summed out before anything is sent back.
 * `Running`: the rule as its authors run it. Errors travel back step by step, without the leak.
 * `Surrogate`: backpropagation through time, with a slope in place of the spike's missing one.
 
 Nothing in their `backward` uses autograd. `TWINS` says the same with autograd and `detach`, and `audit` compares.
+
+The thesis that this course follows (P. Tsoukas, 2023) retells the first rule as its equations 3.3 to 3.26; lesson 10
+says which of them are misprinted.
 
 Source: C. Lee, S. S. Sarwar, P. Panda, G. Srinivasan and K. Roy, "Enabling spike-based backpropagation for training
 deep neural network architectures", Frontiers in Neuroscience 14:119 (2020), and its public code.
@@ -129,7 +132,8 @@ def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
     """How much less a leaky neuron answers to its input than one without a leak, [batch, …]; 0 where it never fired.
 
     The neuron's spikes leave a trace that leaks as its membrane does, f_t = λ f_(t−1) + s_t. With N spikes in all the
-    factor is 1 + f′_T / N, where f′ = ln(λ) f is the slope of that trace (Lee et al. 2020, equation 19).
+    factor is 1 + f′_T / N, where f′ = ln(λ) f is the slope of that trace between spikes, as in the authors' code. It
+    lies between 1 + ln λ and 1; for a neuron that fires steadily over T steps it is about 1 − 1/T.
     """
     f = torch.zeros_like(s[0])
     for now in s:
@@ -454,7 +458,10 @@ def all_gradients(net: SpikingNet, x: Tensor, labels: Tensor) -> dict[str, Tenso
 
 
 def audit(net: SpikingNet, twin: Rule, x: Tensor, labels: Tensor) -> dict[str, float]:
-    """max|a − b| / max|b| between the gradients by the network's rule and by a twin, for inputs, weights and biases."""
+    """max|a − b| / max|b| between the gradients by the network's rule and by a twin, for inputs, weights and biases.
+
+    Not a number where the twin's gradient is zero throughout: then there is nothing to compare.
+    """
     by_hand = all_gradients(net, x, labels)
     rule, net.rule = net.rule, twin
     try:

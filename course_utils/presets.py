@@ -19,8 +19,8 @@ class Recipe:
         dataset: "MNIST", "NMNIST", "SVHN" or "CIFAR10".
         steps: T (section 4.1.5).
         optimizer: "SGD" without momentum, or "Adam" (section 4.1.1).
-        learning_rate: at the start, for the loss Σ(answer − label)² summed over a batch; times 2 · batch_size for half
-            of it, averaged.
+        learning_rate: at the start. That of SGD belongs to the loss Σ(answer − label)², summed over the batch. Half of
+            it, averaged over the batch, needs 2 · batch_size times the rate, and the weight decay divided by as much.
         drops: epochs at which the learning rate is multiplied by `drop_factor`.
         dropout: p of the masks (section 3.3.2).
         flips: images are mirrored left to right at random.

@@ -105,7 +105,7 @@ class HeldDropout(nn.Module):
         """0 or 1/(1 − p) for x [time, batch, …]: [1, batch, …] if it is held, else the shape of x."""
         steps = 1 if self.held else len(x)
         stays = keyed_uniform(keys, (steps, *x.shape[2:]), self.seed).movedim(1, 0) >= self.p
-        return (stays / (1 - self.p)).to(x)
+        return stays.to(x) / (1 - self.p)
 
     def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
         """x [time, batch, …] without those silenced; `keys` [batch] as in `keyed_uniform`, None draws fresh ones.
@@ -168,7 +168,10 @@ class Synapses(nn.Module):
         self.norm = batch_norm(outputs) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.weights(x.flatten(0, 1))).unflatten(0, x.shape[:2])
+        samples = x.flatten(0, 1)
+        if isinstance(self.weights, nn.Linear):
+            samples = samples.flatten(1)
+        return self.norm(self.weights(samples)).unflatten(0, x.shape[:2])
 
 
 def draw_weights(weight: Tensor, gain: float) -> None:
