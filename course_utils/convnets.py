@@ -190,7 +190,7 @@ class SpikingConvNet(nn.Module):
                 act as a constant current. The first convolution of an image is the same at every step: it is
                 computed once, forwards and backwards.
             steps: number of time steps T, with images only.
-            keys: of the dropout's masks, [batch], see `keyed_uniform`; None draws new ones with PyTorch's generator.
+            keys: of the dropout's masks, [batch], see `keyed.keys`; None draws new ones with PyTorch's generator.
 
         Raises:
             ValueError: x does not fit the network, `steps` is missing, superfluous or below 1, or `keys` do not fit.

@@ -357,7 +357,9 @@ def _twin_running(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Te
     return torch.stack(spikes)
 
 
-class _SurrogateSpike(torch.autograd.Function):
+class SpikeFunction(torch.autograd.Function):
+    """A spike with the value and the slope of a `Spike`, for autograd."""
+
     @staticmethod
     def forward(ctx, x: Tensor, spike: Spike) -> Tensor:
         ctx.save_for_backward(x)
@@ -374,7 +376,7 @@ def _twin_surrogate(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> 
     for now in x:
         current = synapses(now, weight, bias)
         u = current if v is None else neuron.leak * v + current
-        s = _SurrogateSpike.apply(u - neuron.threshold, neuron.spike)
+        s = SpikeFunction.apply(u - neuron.threshold, neuron.spike)
         spikes.append(s)
         v = u * (1 - s)
     return torch.stack(spikes)

@@ -38,9 +38,11 @@ class Plan:
         epochs: passes over the training images, 1 or more.
         batch_size: images an update, over all processes. A last batch that is not full is left out of its epoch.
         learning_rate: the highest one.
-        optimizer: "adam", or "sgd" with a momentum of 0.9.
-        drops: after these epochs the learning rate falls to a tenth. None: one cycle, up and down again.
+        optimizer: "adam" or "sgd".
+        drops: after these epochs the learning rate falls. None: one cycle, up and down again.
         weight_decay: as PyTorch's optimizers take it.
+        drop_factor: what a drop multiplies the learning rate with.
+        momentum: of "sgd".
 
     Raises:
         ValueError: a value is out of range.
@@ -52,6 +54,8 @@ class Plan:
     optimizer: Literal["adam", "sgd"] = "adam"
     drops: tuple[int, ...] | None = None
     weight_decay: float = 0.0
+    drop_factor: float = 0.1
+    momentum: float = 0.9
 
     def __post_init__(self):
         if self.epochs < 1 or self.batch_size < 1:
@@ -64,7 +68,8 @@ class Plan:
     def rate(self, update: int, updates_an_epoch: int) -> float:
         """The learning rate of an update, counted from 0."""
         if self.drops is not None:
-            return self.learning_rate * 0.1 ** sum(update >= epoch * updates_an_epoch for epoch in self.drops)
+            passed = sum(update >= epoch * updates_an_epoch for epoch in self.drops)
+            return self.learning_rate * self.drop_factor**passed
         way = update / (self.epochs * updates_an_epoch)
         rise = 0.25
         share = way / rise if way < rise else (1 + cos(pi * (way - rise) / (1 - rise))) / 2
@@ -73,7 +78,9 @@ class Plan:
     def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """The optimizer of a model's parameters."""
         if self.optimizer == "sgd":
-            return torch.optim.SGD(model.parameters(), self.learning_rate, 0.9, weight_decay=self.weight_decay)
+            return torch.optim.SGD(
+                model.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
+            )
         return torch.optim.AdamW(model.parameters(), self.learning_rate, weight_decay=self.weight_decay)
 
 

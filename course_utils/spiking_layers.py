@@ -63,21 +63,6 @@ def fresh_keys(count: int) -> Tensor:
     return torch.randint(2**62, (count,))
 
 
-def keyed_uniform(keys: Tensor, shape: Sequence[int], seed: Sequence[int]) -> Tensor:
-    """Random numbers that belong to a sample, whatever batch, process or machine it is in (see `keyed`).
-
-    Args:
-        keys: int64 [batch]: one number for each sample and each time that it is shown, such as `keyed.keys` gives. The
-            same key gives the same numbers.
-        shape: of one sample's numbers.
-        seed: whole numbers: of the experiment, and of what the numbers are for.
-
-    Returns:
-        0 ≤ number < 1, float32 [batch, *shape].
-    """
-    return keyed.uniform(keyed.keys(keys, *seed), *shape)
-
-
 class HeldDropout(nn.Module):
     """Dropout for spikes: who is silenced, is silenced at every step of a sample.
 
@@ -104,11 +89,11 @@ class HeldDropout(nn.Module):
     def mask(self, x: Tensor, keys: Tensor) -> Tensor:
         """0 or 1/(1 − p) for x [time, batch, …]: [1, batch, …] if it is held, else the shape of x."""
         steps = 1 if self.held else len(x)
-        stays = keyed_uniform(keys, (steps, *x.shape[2:]), self.seed).movedim(1, 0) >= self.p
+        stays = keyed.uniform(keyed.keys(keys, *self.seed), steps, *x.shape[2:]).movedim(1, 0) >= self.p
         return stays.to(x) / (1 - self.p)
 
     def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """x [time, batch, …] without those silenced; `keys` [batch] as in `keyed_uniform`, None draws fresh ones.
+        """x [time, batch, …] without those silenced; `keys` [batch] as of `keyed.keys`, None draws fresh ones.
 
         Raises:
             ValueError: there is not one key for every sample.

@@ -11,25 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from course_utils import gradients
 from course_utils.neurons import heaviside, leak
 
 Spike = Callable[[Tensor], Tensor]  # v − threshold to spikes
 Slope = Callable[[Tensor], Tensor]  # σ' of x = v − threshold, elementwise, 0 or more
-
-
-class _Surrogate(torch.autograd.Function):
-    """The step forwards; backwards the error is multiplied by `slope(x)` instead of the step's derivative."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, slope: Slope) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.slope = slope
-        return heaviside(x)
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        return error * ctx.slope(x), None
 
 
 class Surrogate:
@@ -45,7 +31,7 @@ class Surrogate:
         self.name = name
 
     def __call__(self, x: Tensor) -> Tensor:
-        return _Surrogate.apply(x, self.slope)
+        return gradients.SpikeFunction.apply(x, gradients.Spike(slope=self.slope))
 
     def __repr__(self) -> str:
         return self.name

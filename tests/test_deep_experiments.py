@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from course_utils import convnets, keyed, ledger
+from course_utils import convnets, keyed, ledger, presets
 from course_utils.data.digits import small_digits
 from course_utils.experiments import deep
 from course_utils.experiments.command import EXPERIMENTS
@@ -101,6 +101,20 @@ def test_events_and_poisson_spikes_enter_a_network():
     assert set(spikes.unique().tolist()) == {0, 1}
     assert spikes.mean() == pytest.approx(0.2, abs=0.012)  # 4 standard errors
     assert events.shape == (7, 4, 2, 34, 34)
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_the_run_for_a_card_is_the_recipe_of_the_thesis(name: str):
+    recipe = presets.preset(name)
+    (label,) = EXPERIMENTS[name].heavy
+    run = EXPERIMENTS[name].runs[label].args[0]
+    assert (run.steps, run.plan.epochs, run.plan.drops) == (recipe.steps, 150, recipe.drops)
+    assert (run.flip, run.colour, run.plan.drop_factor) == (recipe.flips, recipe.bipolar, recipe.drop_factor)
+    summed = recipe.batch_size if recipe.optimizer == "SGD" else 1
+    assert run.plan.learning_rate / summed == pytest.approx(recipe.learning_rate)
+    network = run.network(0)
+    assert type(network).__name__ == recipe.network
+    assert (network.neuron.leak, network.dropout) == (recipe.leak, recipe.dropout)
 
 
 def test_mnist_itself_is_needed(monkeypatch: pytest.MonkeyPatch):

@@ -32,6 +32,11 @@ def test_every_part_of_a_key_matters(others: tuple[int, ...]):
     assert abs(torch.corrcoef(torch.stack((one.flatten(), other.flatten())))[0, 1]) < 0.04
 
 
+def test_a_result_recorded_today_can_be_had_again_tomorrow():
+    drawn = uniform(keys(torch.tensor([2**61]), 7, 1), 2)[0]
+    assert drawn.tolist() == pytest.approx([0.8874928, 0.2648213], abs=1e-6)
+
+
 def test_all_keys_differ():
     assert len(torch.cat([keys(torch.arange(10_000), 0, epoch) for epoch in range(10)]).unique()) == 100_000
 

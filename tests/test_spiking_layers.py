@@ -16,7 +16,6 @@ from course_utils.spiking_layers import (
     Subsample,
     Synapses,
     draw_weights,
-    keyed_uniform,
 )
 
 
@@ -138,19 +137,6 @@ def test_p_is_a_probability_below_1(p) -> None:
 def test_there_is_a_key_for_every_sample() -> None:
     with pytest.raises(ValueError, match=r"keys have shape \(5,\); 6 samples need \[6\]"):
         HeldDropout(0.5)(torch.ones(2, 6, 3), torch.arange(5))
-
-
-def test_keyed_numbers_are_uniform_and_never_change() -> None:
-    numbers = keyed_uniform(torch.arange(50), (1000,), (7,))
-    assert numbers.shape == (50, 1000)
-    assert (numbers >= 0).all()
-    assert (numbers < 1).all()
-    assert numbers.mean().item() == pytest.approx(0.5, abs=0.01)
-    assert numbers.std().item() == pytest.approx(12**-0.5, abs=0.01)
-    # a result recorded today must be had again tomorrow
-    assert keyed_uniform(torch.tensor([2**61]), (2,), (7, 1))[0].tolist() == pytest.approx(
-        [0.8874928, 0.2648213], abs=1e-6
-    )
 
 
 # --- synapses -------------------------------------------------------------------------------------------------------
