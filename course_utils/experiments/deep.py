@@ -315,11 +315,11 @@ def _deep(name: str, task: str, network: str, epochs: int, **augmentation: Any) 
 
 
 # The thesis mirrors all colour images. A mirrored house number is no number, so here only CIFAR's are.
-_deep("svhn-vgg7", "SVHN", "VGG7", 8, shift=2)
-_deep("svhn-resnet7", "SVHN", "ResNet7", 4, shift=2)
-_deep("cifar10-vgg9", "CIFAR-10", "VGG9", 3, flip=True)
-_deep("cifar10-resnet9", "CIFAR-10", "ResNet9", 2, flip=True)
-_deep("cifar10-resnet11", "CIFAR-10", "ResNet11", 2, flip=True)
+_deep("svhn-vgg7", "SVHN", "VGG7", 6, shift=2)
+_deep("svhn-resnet7", "SVHN", "ResNet7", 3, shift=2)
+_deep("cifar10-vgg9", "CIFAR-10", "VGG9", 2, flip=True)
+_deep("cifar10-resnet9", "CIFAR-10", "ResNet9", 1, flip=True)
+_deep("cifar10-resnet11", "CIFAR-10", "ResNet11", 1, flip=True)
 _add(
     "cifar100-resnet50-bn",
     "CIFAR-100",
