@@ -75,6 +75,34 @@ def arctan(alpha: float = 2.0) -> Surrogate:
     return Surrogate(lambda x: alpha / 2 / (1 + (math.pi * alpha * x / 2) ** 2), f"arctan, α = {alpha:g}")
 
 
+class _Neurons(torch.autograd.Function):
+    """`run_lif`, backwards by hand: a deep network spends half of its time here, and steps in place cost a third."""
+
+    @staticmethod
+    def forward(ctx, current: Tensor, slope: Slope | None, leak_mem: float) -> tuple[Tensor, Tensor]:
+        scaled = (1 - leak_mem) * current
+        spikes, potentials = torch.empty_like(scaled), torch.empty_like(scaled)
+        after = torch.zeros_like(scaled[0])
+        for now, v, s in zip(scaled, potentials, spikes, strict=True):
+            torch.add(after.mul_(leak_mem), now, out=v)
+            torch.gt(v, 1, out=s)
+            torch.sub(v, s, out=after)
+        ctx.save_for_backward(potentials)
+        ctx.slope, ctx.leak_mem = slope, leak_mem
+        ctx.set_materialize_grads(False)
+        return spikes, potentials
+
+    @staticmethod
+    def backward(ctx, at_spikes: Tensor | None, at_v: Tensor | None) -> tuple[Tensor | None, None, None]:
+        (potentials,) = ctx.saved_tensors
+        error = torch.zeros_like(potentials) if at_v is None else at_v.clone()
+        if at_spikes is not None and ctx.slope is not None:
+            error.addcmul_(at_spikes, ctx.slope(potentials - 1))
+        for t in range(len(error) - 1, 0, -1):
+            error[t - 1].add_(error[t], alpha=ctx.leak_mem)
+        return error.mul_(1 - ctx.leak_mem), None, None
+
+
 def run_lif(current: Tensor, spike: Spike, leak_mem: float) -> tuple[Tensor, Tensor]:
     """LIF neurons with threshold 1 and subtractive reset; no error flows back through the reset.
 
@@ -82,21 +110,13 @@ def run_lif(current: Tensor, spike: Spike, leak_mem: float) -> tuple[Tensor, Ten
 
     Args:
         current: [time, …], in units of the threshold.
-        spike: maps v − 1 to spikes.
+        spike: a `Surrogate`, or `heaviside`, which sends nothing back.
         leak_mem: λ of the membrane.
 
     Returns:
         Spikes and the membrane potentials before the reset, [time, …] each.
     """
-    after = torch.zeros_like(current[0])
-    spikes, potentials = [], []
-    for now in current:
-        v = leak_mem * after + (1 - leak_mem) * now
-        s = spike(v - 1)
-        after = v - s.detach()
-        spikes.append(s)
-        potentials.append(v)
-    return torch.stack(spikes), torch.stack(potentials)
+    return _Neurons.apply(current, spike.slope if isinstance(spike, Surrogate) else None, leak_mem)
 
 
 class Layer(NamedTuple):

@@ -79,6 +79,25 @@ def test_the_neuron_is_that_of_the_course() -> None:
 
 
 @pytest.mark.parametrize("spike", [triangle(1.0, 0.8), fast_sigmoid(), arctan()], ids=repr)
+def test_neurons_written_out_step_by_step_have_the_same_gradient(spike) -> None:
+    current = 3 * torch.randn(9, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    current.requires_grad_()
+    after, spikes, potentials = torch.zeros(4, 5).double(), [], []
+    for now in current:
+        v = 0.6 * after + 0.4 * now
+        s = spike(v - 1)
+        after = v - s.detach()
+        spikes.append(s)
+        potentials.append(v)
+    for twin, mine in zip((torch.stack(spikes), torch.stack(potentials)), run_lif(current, spike, 0.6), strict=True):
+        assert torch.equal(twin, mine)
+        meaning = torch.sin(torch.arange(twin.numel())).view_as(twin)
+        for picked in (meaning, meaning[:3].repeat(3, 1, 1)):
+            wanted, found = (torch.autograd.grad((x * picked).sum(), current, retain_graph=True) for x in (twin, mine))
+            assert (wanted[0] - found[0]).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("spike", [triangle(1.0, 0.8), fast_sigmoid(), arctan()], ids=repr)
 def test_the_error_sent_back_by_hand_is_that_of_autograd(spike) -> None:
     images, labels = digits()
     network = DeepLIF(6, spike, width=40).double().awaken(images)
