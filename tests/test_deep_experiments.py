@@ -17,7 +17,7 @@ from course_utils.long_training import Plan
 
 NAMES = [
     "mnist-lenet5", "nmnist-lenet5", "svhn-vgg7", "svhn-resnet7", "cifar10-vgg9", "cifar10-resnet9", "cifar10-resnet11",
-    "cifar100-resnet50-bn",
+    "cifar10-surrogate-bn", "mnist-time-steps", "mnist-quick", "cifar100-resnet50-bn",
 ]  # fmt: skip
 KEYS = keyed.keys(torch.arange(200), 0)
 

@@ -5,6 +5,7 @@ A run goes on from its checkpoint. Under `torchrun` several processes share it:
     torchrun --nproc_per_node 4 -m course_utils.experiments.command mnist-lenet5
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,10 +24,11 @@ from course_utils.data.colour import load_colour
 from course_utils.data.digits import load_images
 from course_utils.data.events import frames, load_nmnist
 from course_utils.experiments.experiment import Experiment
-from course_utils.gradients import Neuron
+from course_utils.gradients import Neuron, Spike
 from course_utils.ledger import Record, versions
 from course_utils.long_training import Plan
 from course_utils.spiking_layers import SpikingNeurons
+from course_utils.surrogates import Surrogate, fast_sigmoid, triangle
 
 FOR_TESTING = 10**6  # stands where an epoch stands in the keys of test images
 
@@ -169,6 +171,7 @@ class Recipe:
         task = self.task()
         torch.manual_seed(seed)
         model = self.network(seed).to(long_training.device())
+        began, afresh = time.monotonic(), checkpoint is None or not checkpoint.exists()
         with long_training.team() as team:
             losses = long_training.train(
                 model,
@@ -180,6 +183,7 @@ class Recipe:
                 checkpoint=checkpoint,
                 team=team,
             )
+        seconds = {"seconds": round(time.monotonic() - began)} if afresh else {}  # of an interrupted run nobody knows
         validation, test = (self._accuracy(model, samples, seed) for samples in (task.validation, task.test))
         updates = len(losses) // self.plan.epochs
         sample = task.test.images[:50]
@@ -194,7 +198,8 @@ class Recipe:
             seed=seed,
             config=asdict(self.plan)
             | {"input": "events" if sample.dim() == 5 else "poisson" if self.poisson else "constant"}
-            | {"shift": self.shift, "flip": self.flip, "device": str(long_training.device())},
+            | {"shift": self.shift, "flip": self.flip, "device": str(long_training.device())}
+            | seconds,
             accuracy=test,
             baseline={"name": "linear classifier", "accuracy": linear_baseline(task)},
             beside={"validation": validation},
@@ -271,6 +276,16 @@ def _lenet5(seed: int, **options: Any) -> nn.Module:
     return convnets.LeNet5(dropout=0.2, seed=seed, **options)
 
 
+def _with_slope(surrogate: Surrogate) -> Neuron:
+    return Neuron(leak=0.99, spike=Spike(slope=surrogate.slope))
+
+
+def _live(steps: int, epochs: int) -> Recipe:
+    """What lesson 12 trains while the student waits."""
+    network = partial(_built, "StridedNet", norm=True, neuron=Neuron(leak=0.5))
+    return Recipe(mnist, network, steps, Plan(epochs, 64, 1e-2), gain=steps / 4)
+
+
 _add(
     "mnist-lenet5",
     "MNIST",
@@ -320,6 +335,55 @@ _deep("svhn-resnet7", "SVHN", "ResNet7", 3, shift=2)
 _deep("cifar10-vgg9", "CIFAR-10", "VGG9", 2, flip=True)
 _deep("cifar10-resnet9", "CIFAR-10", "ResNet9", 1, flip=True)
 _deep("cifar10-resnet11", "CIFAR-10", "ResNet11", 1, flip=True)
+# {default, tuned} × {batch norm, none}, as in lesson 11. Tuned: the height at which, before the first update, the
+# error's norm is about the same in the first and in the last layer.
+_SURROGATES = {
+    "default, no batch norm": (fast_sigmoid(), False),
+    "default, batch norm": (fast_sigmoid(), True),
+    "tuned, no batch norm": (triangle(2.0, 0.7), False),
+    "tuned, batch norm": (triangle(2.0, 0.55), True),
+}
+EXPERIMENTS.append(
+    Experiment(
+        "cifar10-surrogate-bn",
+        "VGG7 on CIFAR-10, T=8: surrogate and batch norm",
+        {
+            label: partial(
+                _run,
+                Recipe(
+                    partial(colour, "CIFAR10"),
+                    partial(_built, "VGG7", norm=norm, dropout=0.2, neuron=_with_slope(surrogate)),
+                    8,
+                    Plan(2, 50, 1e-3, weight_decay=1e-2),
+                    colour=True,
+                    flip=True,
+                ),
+                "CIFAR-10",
+                label,
+            )
+            for label, (surrogate, norm) in _SURROGATES.items()
+        },
+        seeds=(0,),
+    )
+)
+
+# How many time steps? Answers are u_T/T, so the gain grows with T.
+EXPERIMENTS.append(
+    Experiment(
+        "mnist-time-steps",
+        "StridedNet on MNIST, trained with 1 to 16 time steps",
+        {f"T={steps}": partial(_run, _live(steps, epochs=1), "MNIST", f"T={steps}") for steps in (1, 2, 4, 8, 16)},
+        seeds=(0, 1, 2),
+    )
+)
+EXPERIMENTS.append(
+    Experiment(
+        "mnist-quick",
+        "StridedNet on MNIST, in two minutes on two cores",
+        {"StridedNet, batch norm, T=4": partial(_run, _live(4, epochs=3), "MNIST", "StridedNet, batch norm, T=4")},
+        seeds=(0,),
+    )
+)
 _add(
     "cifar100-resnet50-bn",
     "CIFAR-100",
