@@ -1,0 +1,244 @@
+"""Motorbikes and airplanes: photographs of Caltech-101 where they are, else silhouettes drawn here.
+
+The photographs differ in size, and their shape alone tells the classes apart: an airplane's picture is about 2.6 times
+as wide as high, a motorbike's 1.6 times. So every photograph is cropped to one shape, around its middle, and made grey.
+
+Caltech-101: L. Fei-Fei, R. Fergus and P. Perona, "Learning generative visual models from few training examples",
+CVPR Workshop on Generative-Model Based Vision, 2004; CC BY 4.0.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, UnidentifiedImageError
+
+from course_utils.data.locate import data_folders, find
+
+CLASSES = ("motorbike", "airplane")  # in the order of the report's output neurons
+HEIGHT, WIDTH = 40, 64
+TEST = 198  # of 1,598; the report trains on the other 1,400
+_FOLDERS = ("Motorbikes", "airplanes")  # as Caltech-101 calls them
+_ARCHIVE = "caltech101_vehicles.zip"
+
+
+@dataclass(frozen=True)
+class Vehicles:
+    """Grey pictures of vehicles.
+
+    Attributes:
+        source: what was loaded, for tables.
+        images: uint8 [count, height, width], 0 black to 255 white.
+        labels: int64 [count], 0 motorbike, 1 airplane.
+    """
+
+    source: str
+    images: np.ndarray
+    labels: np.ndarray
+
+    def of(self, numbers: np.ndarray) -> "Vehicles":
+        """Those of these numbers."""
+        return Vehicles(self.source, self.images[numbers], self.labels[numbers])
+
+
+class Split(NamedTuple):
+    """Pictures to learn from, to choose with, and for the test."""
+
+    train: Vehicles
+    validation: Vehicles
+    test: Vehicles
+
+
+def split(vehicles: Vehicles, seed: int, *, validation: int = TEST, test: int = TEST) -> Split:
+    """Vehicles at random, half of each part of either class.
+
+    Raises:
+        ValueError: a part would be empty, odd, or leave nothing to learn from.
+    """
+    for name, count in (("validation", validation), ("test", test)):
+        if count < 2 or count % 2:
+            raise ValueError(f"{name} is {count}; it must be an even number, 2 or more")
+    rng = np.random.default_rng(seed)
+    of_class = [rng.permutation(np.flatnonzero(vehicles.labels == label)) for label in range(len(CLASSES))]
+    least = min(len(numbers) for numbers in of_class)
+    if (validation + test) // 2 >= least:
+        raise ValueError(
+            f"validation is {validation} and test {test}; together they must be below {2 * least}, for one class has "
+            f"{least} pictures"
+        )
+    ends = np.cumsum([test // 2, validation // 2])
+    tested, chosen, learnt = (
+        np.concatenate(parts) for parts in zip(*(np.split(n, ends) for n in of_class), strict=True)
+    )
+    return Split(*(vehicles.of(np.sort(numbers)) for numbers in (learnt, chosen, tested)))
+
+
+# --- photographs ----------------------------------------------------------------------------------------------------
+
+
+def load_vehicles(height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
+    """The photographs of Caltech-101 in `$COURSE_DATA` or `data/`, else 1,598 silhouettes.
+
+    Photographs lie in the archive `caltech101_vehicles.zip`, or in the folders `Motorbikes` and `airplanes` of
+    `caltech101/101_ObjectCategories`, where torchvision puts the whole set.
+
+    Raises:
+        ValueError: a side is below 8 pixels, or a photograph is damaged; the message names it.
+    """
+    check_size(height, width)
+    files = list(_photographs())
+    if not files:
+        return draw_vehicles(1598, height=height, width=width)
+    images = [shaped(_opened(name, data), height, width) for name, data, _ in files]
+    return Vehicles("Caltech-101", np.stack(images), np.array([label for *_, label in files]))
+
+
+def check_size(height: int, width: int) -> None:
+    for name, side in (("height", height), ("width", width)):
+        if isinstance(side, bool) or not isinstance(side, int) or side < 8:
+            raise ValueError(f"{name} is {side!r}; it must be a whole number of pixels, 8 or more")
+
+
+def _photographs() -> Iterator[tuple[str, bytes, int]]:
+    """Names, contents and labels."""
+    if (archive := find(_ARCHIVE)) is not None:
+        try:
+            with zipfile.ZipFile(archive) as packed:
+                for label, folder in enumerate(_FOLDERS):
+                    for name in sorted(
+                        n for n in packed.namelist() if n.startswith(f"{folder}/") and n.endswith(".jpg")
+                    ):
+                        yield name, packed.read(name), label
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{archive.name} is damaged: {error}") from error
+        return
+    for place in data_folders():
+        whole = place / "caltech101" / "101_ObjectCategories"
+        if all((whole / folder).is_dir() for folder in _FOLDERS):
+            for label, folder in enumerate(_FOLDERS):
+                for path in sorted((whole / folder).glob("*.jpg")):
+                    yield f"{folder}/{path.name}", path.read_bytes(), label
+            return
+
+
+def _opened(name: str, data: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert("L")
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"{name} is damaged: {error}") from error
+
+
+def shaped(image: Image.Image, height: int, width: int) -> np.ndarray:
+    """A picture's middle of this shape, as large as it fits, made grey and scaled; uint8 [height, width]."""
+    scale = min(image.width / width, image.height / height)
+    wide, high = scale * width, scale * height
+    left, top = (image.width - wide) / 2, (image.height - high) / 2
+    box = (left, top, left + wide, top + high)
+    return np.asarray(image.convert("L").resize((width, height), Image.Resampling.BOX, box=box))
+
+
+def from_files(paths: Sequence[Path], labels: Sequence[int], *, source: str = "pictures of your own") -> Vehicles:
+    """Pictures of your own, which must have one size and be grey, one label each.
+
+    Raises:
+        ValueError: there are none, a picture is damaged, coloured or of another size than the first, or a label is
+            missing or unknown. The message names the file.
+    """
+    if not paths or len(paths) != len(labels):
+        raise ValueError(f"{len(paths)} pictures and {len(labels)} labels; there must be one label for each picture")
+    images = []
+    for path, label in zip(paths, labels, strict=True):
+        if label not in range(len(CLASSES)):
+            raise ValueError(f"{path.name} has the label {label!r}; it must be 0 ({CLASSES[0]}) or 1 ({CLASSES[1]})")
+        try:
+            with Image.open(path) as image:
+                mode, pixels = image.mode, np.asarray(image)
+        except (UnidentifiedImageError, OSError) as error:
+            raise ValueError(f"{path.name} is damaged: {error}") from error
+        if mode != "L":
+            raise ValueError(f"{path.name} is coloured (mode {mode}); pictures must be grey (mode L)")
+        if images and pixels.shape != images[0].shape:
+            size, first = (" × ".join(map(str, shape[::-1])) for shape in (pixels.shape, images[0].shape))
+            raise ValueError(f"{path.name} has {size} pixels, {paths[0].name} has {first}; all must have one size")
+        images.append(pixels)
+    check_size(*images[0].shape)
+    return Vehicles(source, np.stack(images), np.array(labels))
+
+
+# --- silhouettes ----------------------------------------------------------------------------------------------------
+
+
+def draw_vehicles(count: int, *, seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
+    """Silhouettes, dark by day or bright by night, of random size, place, tilt and contrast; classes alternate.
+
+    Raises:
+        ValueError: `count` is below 1, or a side below 8 pixels.
+    """
+    if count < 1:
+        raise ValueError(f"count is {count}; it must be 1 or more")
+    check_size(height, width)
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % len(CLASSES)
+    images = np.stack([_silhouette(rng, label, height, width) for label in labels])
+    return Vehicles("drawn silhouettes", images, labels)
+
+
+def _silhouette(rng: np.random.Generator, label: int, height: int, width: int) -> np.ndarray:
+    fine = 4  # drawn this much larger, then scaled down, for smooth edges
+    high, wide = fine * height, fine * width
+    slope = rng.uniform(-40, 40, 2)
+    y, x = np.linspace(-1, 1, high)[:, None], np.linspace(-1, 1, wide)
+    background = Image.fromarray((rng.uniform(150, 220) + slope[0] * y + slope[1] * x).clip(0, 255).astype(np.uint8))
+    shape = Image.new("L", (wide, high))
+    pen = ImageDraw.Draw(shape)
+    unit = rng.uniform(0.75, 1.0) * min(wide / 3.4, high / 1.9)
+    (_motorbike, _airplane)[label](pen, rng, wide / 2, high / 2, unit)
+    shape = shape.rotate(rng.uniform(-8, 8), translate=tuple(int(v) for v in rng.uniform(-0.06, 0.06, 2) * wide))
+    if rng.random() < 0.5:
+        shape = shape.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    background.paste(int(rng.uniform(20, 100)), mask=shape)
+    picture = background.filter(ImageFilter.GaussianBlur(fine / 2)).resize((width, height), Image.Resampling.BOX)
+    pixels = (np.asarray(picture) + rng.normal(0, 6, (height, width))).clip(0, 255).astype(np.uint8)
+    return pixels if rng.random() < 0.5 else 255 - pixels
+
+
+def _motorbike(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, unit: float) -> None:
+    """Two wheels, a frame with an engine, a saddle, a fork with its handlebar."""
+    wheel, base, ground = unit * rng.uniform(0.36, 0.44), unit * rng.uniform(0.8, 0.95), y + 0.45 * unit
+    thick = max(2, int(0.1 * unit))
+    for hub in (x - base, x + base):
+        pen.ellipse((hub - wheel, ground - wheel, hub + wheel, ground + wheel), outline=255, width=thick)
+        pen.ellipse((hub - thick, ground - thick, hub + thick, ground + thick), fill=255)
+    rise = unit * rng.uniform(0.75, 0.95)
+    pen.line((x + base, ground, x + 0.55 * base, ground - rise), fill=255, width=thick)
+    pen.line((x + 0.55 * base, ground - rise, x + 0.2 * base, ground - 1.1 * rise), fill=255, width=thick)
+    pen.polygon(
+        [
+            *((x - base, ground), (x - 0.4 * base, ground - 0.7 * rise)),
+            *((x + 0.6 * base, ground - 0.8 * rise), (x + 0.2 * base, ground)),
+        ],
+        fill=255,
+    )
+    pen.line((x - 1.1 * base, ground - 0.85 * rise, x - 0.2 * base, ground - 0.75 * rise), fill=255, width=2 * thick)
+
+
+def _airplane(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, unit: float) -> None:
+    """A fuselage, a fin, wings seen from the side, engines."""
+    half, body = unit * rng.uniform(1.35, 1.6), unit * rng.uniform(0.14, 0.2)
+    pen.ellipse((x - half, y - body, x + half, y + body), fill=255)
+    fin = unit * rng.uniform(0.5, 0.7)
+    pen.polygon([(x - half, y - fin), (x - 0.85 * half, y - fin), (x - 0.6 * half, y), (x - 0.95 * half, y)], fill=255)
+    reach, sweep = unit * rng.uniform(0.45, 0.75), unit * rng.uniform(0.3, 0.6)
+    pen.polygon(
+        [(x + 0.25 * half, y), (x - 0.15 * half, y), (x - sweep, y + reach), (x - 0.75 * sweep, y + reach)], fill=255
+    )
+    for place in (0.05, 0.28):
+        pen.ellipse(
+            (x + (place - 0.12) * half, y + 1.2 * body, x + (place + 0.06) * half, y + 1.2 * body + 0.16 * unit),
+            fill=255,
+        )

@@ -1,0 +1,154 @@
+"""Motorbikes and airplanes: photographs of one shape, silhouettes, parts, and files that do not fit."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from sklearn.linear_model import RidgeClassifier
+
+from course_utils.data import vehicles
+from course_utils.data.locate import find
+from course_utils.data.vehicles import Vehicles, draw_vehicles, from_files, load_vehicles, shaped, split
+
+DRAWN = draw_vehicles(200)
+
+
+def test_silhouettes_alternate_and_repeat():
+    assert DRAWN.images.shape == (200, 40, 64) and DRAWN.images.dtype == np.uint8
+    assert DRAWN.labels.tolist() == [0, 1] * 100
+    assert np.array_equal(DRAWN.images[:9], draw_vehicles(9).images)
+    assert not np.array_equal(DRAWN.images[:9], draw_vehicles(9, seed=1).images)
+    assert draw_vehicles(2, height=30, width=20).images.shape == (2, 30, 20)
+
+
+def test_silhouettes_are_no_matter_of_brightness_or_of_a_linear_sum():
+    means = DRAWN.images.reshape(200, -1).mean(1)
+    assert abs(means[0::2].mean() - means[1::2].mean()) < means.std() / 2
+    flat = draw_vehicles(1200, seed=3).images.reshape(1200, -1) / 255.0
+    score = RidgeClassifier(10.0).fit(flat[:1000], np.arange(1000) % 2).score(flat[1000:], np.arange(1000, 1200) % 2)
+    assert score < 0.95
+
+
+def test_a_split_is_even_and_keeps_every_picture_once():
+    numbered = Vehicles("numbers", np.arange(200)[:, None, None] * np.ones((1, 8, 8)), np.arange(200) // 100)
+    parts = split(numbered, 0, validation=20, test=30)
+    assert [len(part.labels) for part in parts] == [150, 20, 30]
+    assert [part.labels.sum() for part in parts] == [75, 10, 15]
+    seen = np.concatenate([part.images[:, 0, 0] for part in parts])
+    assert sorted(seen) == list(range(200))
+    assert all((part.images[:, 0, 0] // 100 == part.labels).all() for part in parts)
+    again, other = (split(numbered, seed, validation=20, test=30).test.images for seed in (0, 1))
+    assert np.array_equal(again, parts.test.images) and not np.array_equal(other, parts.test.images)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"test": 3}, "test is 3; it must be an even number, 2 or more"),
+        ({"validation": 0}, "validation is 0"),
+        ({"validation": 100, "test": 100}, "together they must be below 200, for one class has 100 pictures"),
+    ],
+)
+def test_parts_that_cannot_be(parts: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        split(DRAWN, 0, **parts)
+
+
+@pytest.mark.parametrize("size", [(300, 100), (100, 300), (64, 40), (131, 97)])
+def test_the_middle_is_kept_and_not_stretched(size: tuple[int, int]):
+    image = Image.new("L", size, 50)
+    x, y = size[0] / 2, size[1] / 2
+    radius = 0.2 * min(size)
+
+    ImageDraw.Draw(image).ellipse((x - radius, y - radius, x + radius, y + radius), fill=250)
+    bright = shaped(image, 40, 64) > 150
+    rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
+    assert abs(np.ptp(rows) - np.ptp(columns)) <= 2, "a circle stays a circle"
+    assert abs(rows.mean() - 19.5) <= 1 and abs(columns.mean() - 31.5) <= 1
+
+
+def archive(folder: Path, damaged: bool = False) -> None:
+    with zipfile.ZipFile(folder / "caltech101_vehicles.zip", "w") as packed:
+        for name, colour, size in (("Motorbikes", "red", (90, 60)), ("airplanes", "white", (120, 50))):
+            for number in (1, 2):
+                path = folder / "picture.jpg"
+                Image.new("RGB", size, colour).save(path)
+                data = path.read_bytes()
+                packed.writestr(
+                    f"{name}/image_000{number}.jpg", data[: len(data) // 3] if damaged and number == 2 else data
+                )
+
+
+def test_photographs_from_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive(tmp_path)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    found = load_vehicles(16, 20)
+    assert found.source == "Caltech-101"
+    assert found.labels.tolist() == [0, 0, 1, 1]
+    assert found.images.shape == (4, 16, 20)
+    assert found.images[0].mean() == pytest.approx(76, abs=3), "red, in grey"
+    archive(tmp_path, damaged=True)
+    with pytest.raises(ValueError, match=r"Motorbikes/image_0002\.jpg is damaged"):
+        load_vehicles()
+    (tmp_path / "caltech101_vehicles.zip").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=r"caltech101_vehicles\.zip is damaged"):
+        load_vehicles()
+
+
+def test_photographs_where_torchvision_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for folder in ("Motorbikes", "airplanes"):
+        place = tmp_path / "caltech101" / "101_ObjectCategories" / folder
+        place.mkdir(parents=True)
+        Image.new("L", (90, 60)).save(place / "image_0001.jpg")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert load_vehicles().labels.tolist() == [0, 1]
+
+
+def test_without_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(vehicles, "find", lambda name: None)
+    monkeypatch.setattr(vehicles, "draw_vehicles", lambda count, **size: (count, size))
+    assert load_vehicles(20, 30) == (1598, {"height": 20, "width": 30})
+
+
+@pytest.mark.skipif(find("caltech101_vehicles.zip") is None, reason="needs the photographs of Caltech-101")
+def test_the_real_photographs():
+    found = load_vehicles()
+    assert np.bincount(found.labels).tolist() == [798, 800]
+    assert found.images.std(axis=(1, 2)).min() > 5
+
+
+def pictures(folder: Path, *modes_and_sizes: tuple[str, tuple[int, int]]) -> list[Path]:
+    paths = [folder / f"{number}.png" for number in range(len(modes_and_sizes))]
+    for path, (mode, size) in zip(paths, modes_and_sizes, strict=True):
+        Image.new(mode, size).save(path)
+    return paths
+
+
+def test_pictures_of_your_own(tmp_path: Path):
+    grey = ("L", (12, 10))
+    paths = pictures(tmp_path, grey, grey)
+    assert from_files(paths, [1, 0]).images.shape == (2, 10, 12)
+    with pytest.raises(ValueError, match="2 pictures and 1 labels"):
+        from_files(paths, [1])
+    with pytest.raises(ValueError, match=r"1\.png has the label 2; it must be 0 \(motorbike\)"):
+        from_files(paths, [1, 2])
+    with pytest.raises(ValueError, match=r"1\.png has 12 × 11 pixels, 0\.png has 12 × 10; all must have one size"):
+        from_files(pictures(tmp_path, grey, ("L", (12, 11))), [0, 1])
+    with pytest.raises(ValueError, match=r"1\.png is coloured \(mode RGB\)"):
+        from_files(pictures(tmp_path, grey, ("RGB", (12, 10))), [0, 1])
+    with pytest.raises(ValueError, match="height is 4"):
+        from_files(pictures(tmp_path, ("L", (12, 4))), [0])
+    paths[1].write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"1\.png is damaged"):
+        from_files(paths[1:], [0])
+
+
+@pytest.mark.parametrize("size", [{"height": 7}, {"width": 7.5}, {"height": True}])
+def test_sizes_that_cannot_be(size: dict):
+    with pytest.raises(ValueError, match="it must be a whole number of pixels, 8 or more"):
+        draw_vehicles(1, **size)
+    with pytest.raises(ValueError, match="count is 0"):
+        draw_vehicles(0)
