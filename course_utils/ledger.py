@@ -27,6 +27,7 @@ _Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
     type_checker=_TYPES.redefine("number", lambda _, value: _TYPES.is_type(value, "number") and math.isfinite(value)),
 )
+_VALIDATOR = _Validator(SCHEMA)  # made once: `jsonschema.validate` checks the schema anew for every record
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
@@ -183,8 +184,7 @@ def _read(path: Path) -> Record:
 
 
 def _validate(content: object, name: str) -> None:
-    try:
-        jsonschema.validate(content, SCHEMA, cls=_Validator)
-    except jsonschema.ValidationError as error:
+    error = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(content))
+    if error is not None:
         where = "/".join(str(step) for step in error.absolute_path) or "the record"
         raise ValueError(f"{name} does not fit record.schema.json at {where}: {error.message}") from error

@@ -1,4 +1,4 @@
-"""Recordings of an event camera: N-MNIST, its file format and its frames (lesson 13 reads the format by hand).
+"""Recordings of an event camera: the files of N-MNIST, windows, frames and time surfaces (lesson 13 derives them).
 
 N-MNIST shows the digits of MNIST to a camera that jerks three times, 34×34 pixels, about 0.3 s a digit (G. Orchard,
 A. Jayawant, G. K. Cohen and N. Thakor, "Converting static image datasets to spiking neuromorphic datasets using
@@ -25,7 +25,7 @@ _PART = "NMNIST_1100.zip"  # the first 1,000 and 100 recordings
 
 
 class Events(NamedTuple):
-    """Events in the order of time, [events] each.
+    """Events in the order of time, int32 [events] each.
 
     Attributes:
         x: column, 0 to 33.
@@ -49,7 +49,7 @@ def decode(data: bytes, name: str = "the recording") -> Events:
     """
     if len(data) % EVENT_BYTES:
         raise ValueError(f"{name} ends inside an event, at byte {len(data)}; an event has {EVENT_BYTES} bytes")
-    raw = np.frombuffer(data, np.uint8).reshape(-1, EVENT_BYTES).astype(np.int64)
+    raw = np.frombuffer(data, np.uint8).reshape(-1, EVENT_BYTES).astype(np.int32)
     x, y = raw[:, 0], raw[:, 1]
     time_us = (raw[:, 2] & 0x7F) << 16 | raw[:, 3] << 8 | raw[:, 4]
     if len(outside := np.flatnonzero((x >= SIZE) | (y >= SIZE))):
@@ -65,6 +65,40 @@ def decode(data: bytes, name: str = "the recording") -> Events:
     return Events(x, y, raw[:, 2] >> 7, time_us)
 
 
+def encode(events: Events) -> bytes:
+    """The bytes of a file that holds these events: what `decode` reads.
+
+    Raises:
+        ValueError: as of `check_events`.
+    """
+    check_events(events)
+    x, y, on, time_us = events
+    parts = (x, y, on << 7 | time_us >> 16, time_us >> 8 & 0xFF, time_us & 0xFF)
+    return np.stack(parts, axis=1).astype(np.uint8).tobytes()
+
+
+def check_events(events: Events) -> None:
+    """Do nothing for events that a file of N-MNIST could hold.
+
+    Raises:
+        ValueError: the four parts differ in length, or an event is out of range or before its predecessor; the message
+            names the first such event, counted from 0.
+    """
+    lengths = [len(part) for part in events]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"x, y, on and time_us have {lengths} entries; each event needs one of each")
+    for name, part, limit in zip(Events._fields, events, (SIZE, SIZE, 2, 2**23), strict=True):
+        if len(outside := np.flatnonzero((part < 0) | (part >= limit))):
+            at = outside[0]
+            raise ValueError(f"event {at} has {name} {part[at]}; it must be a whole number from 0 to {limit - 1}")
+    time_us = events.time_us
+    if len(back := np.flatnonzero(np.diff(time_us) < 0)):
+        at = back[0] + 1
+        raise ValueError(
+            f"event {at} goes back in time, from {time_us[at - 1]} to {time_us[at]} µs; sort by time first"
+        )
+
+
 @dataclass(frozen=True)
 class Recordings:
     """Recordings of digits.
@@ -73,11 +107,13 @@ class Recordings:
         source: what was loaded, for tables.
         events: one `Events` a digit.
         labels: int64 [count], 0 to 9.
+        numbers: int64 [count], which image of MNIST's training or test set each one shows, from 0.
     """
 
     source: str
     events: list[Events]
     labels: Tensor
+    numbers: Tensor
 
 
 def load_nmnist() -> tuple[Recordings, Recordings]:
@@ -106,8 +142,40 @@ def _unpack(path: Path, folder: str, source: str) -> Recordings:
             events = [decode(packed.read(name), name) for name in names]
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
-    labels = [int(PurePosixPath(name).parent.name) for name in names]
-    return Recordings(source, events, torch.tensor(labels))
+    labels = torch.tensor([int(PurePosixPath(name).parent.name) for name in names], dtype=torch.int64)
+    # files count from 1. That the numbers are MNIST's own is nowhere written; lesson 13 checks it.
+    numbers = torch.tensor([int(PurePosixPath(name).stem) - 1 for name in names], dtype=torch.int64)
+    return Recordings(source, events, labels, numbers)
+
+
+# --- pictures of events ---------------------------------------------------------------------------------------------
+
+
+def window(events: Events, start_us: int, end_us: int) -> Events:
+    """The events from `start_us` up to but without `end_us`.
+
+    Raises:
+        ValueError: the window begins before 0 or does not end after its start.
+    """
+    if not 0 <= start_us < end_us:
+        raise ValueError(
+            f"the window is {start_us} to {end_us} µs; it must begin at 0 or later and end after its start"
+        )
+    first, last = np.searchsorted(events.time_us, [start_us, end_us])
+    return Events(*(part[first:last] for part in events))
+
+
+def counts(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor:
+    """How many events each pixel had in equal slices of time, [steps, 2, 34, 34]. Channel 0 is ON, 1 is OFF.
+
+    What comes after `duration_us` counts for the last slice.
+
+    Raises:
+        ValueError: `steps` or `duration_us` is below 1.
+    """
+    if steps < 1 or duration_us < 1:
+        raise ValueError(f"steps is {steps} and duration_us {duration_us}; both must be 1 or more")
+    return _counts(events, (events.time_us.astype(np.int64) * steps // duration_us).clip(max=steps - 1), steps)
 
 
 def frames(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor:
@@ -116,9 +184,38 @@ def frames(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor
     Raises:
         ValueError: `steps` or `duration_us` is below 1.
     """
-    if steps < 1 or duration_us < 1:
-        raise ValueError(f"steps is {steps} and duration_us {duration_us}; both must be 1 or more")
-    made = torch.zeros(steps, 2, SIZE, SIZE)
-    step = (events.time_us * steps // duration_us).clip(max=steps - 1)
-    made[step, 1 - events.on, events.y, events.x] = 1
-    return made
+    return counts(events, steps, duration_us).clamp_(max=1)
+
+
+def frames_by_count(events: Events, steps: int) -> Tensor:
+    """Spikes [steps, 2, 34, 34] of slices with equal numbers of events, to one event.
+
+    Raises:
+        ValueError: `steps` is below 1, or there are fewer events than that.
+    """
+    if not 1 <= steps <= len(events.x):
+        raise ValueError(f"steps is {steps}; it must lie between 1 and {len(events.x)}, the number of events")
+    return _counts(events, np.arange(len(events.x)) * steps // len(events.x), steps).clamp_(max=1)
+
+
+def time_surface(events: Events, time_us: int, tau_us: float) -> Tensor:
+    """e^(−age/τ) of the last event of every pixel before or at a time, [2, 34, 34]; 0 where there was none.
+
+    Channel 0 is ON, 1 is OFF (X. Lagorce et al., "HOTS: a hierarchy of event-based time-surfaces for pattern
+    recognition", IEEE TPAMI 39(7), 2017).
+
+    Raises:
+        ValueError: `time_us` is negative or `tau_us` not above 0.
+    """
+    if time_us < 0 or not tau_us > 0:
+        raise ValueError(f"time_us is {time_us} and tau_us {tau_us}; they must be 0 or more, and above 0")
+    past = window(events, 0, time_us + 1)
+    last_us = np.full((2, SIZE, SIZE), -np.inf)
+    np.maximum.at(last_us, (1 - past.on, past.y, past.x), past.time_us)
+    return torch.from_numpy(np.exp((last_us - time_us) / tau_us)).float()
+
+
+def _counts(events: Events, step: np.ndarray, steps: int) -> Tensor:
+    place = ((step * 2 + 1 - events.on) * SIZE + events.y) * SIZE + events.x
+    shape = (steps, 2, SIZE, SIZE)
+    return torch.from_numpy(np.bincount(place, minlength=2 * steps * SIZE**2)).view(shape).float()

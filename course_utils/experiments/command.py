@@ -3,12 +3,18 @@
 import argparse
 from pathlib import Path
 
-from course_utils.experiments import deep, harder, stdp, stripes
+from course_utils.experiments import deep, events, harder, stdp, stripes
 from course_utils.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
-    for experiment in (*stripes.EXPERIMENTS, *harder.EXPERIMENTS, *stdp.EXPERIMENTS, *deep.EXPERIMENTS)
+    for experiment in (
+        *stripes.EXPERIMENTS,
+        *harder.EXPERIMENTS,
+        *stdp.EXPERIMENTS,
+        *deep.EXPERIMENTS,
+        *events.EXPERIMENTS,
+    )
 }
 
 
