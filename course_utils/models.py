@@ -176,15 +176,23 @@ class LIReadout(nn.Module):
         readout: a name of `READOUTS`, how the potentials over time become scores.
         outputs: 2, or 1: a single neuron that says 1 with a score above 0. The score of class 0 is then 0.
         filters: of the convolution.
+        pool: over 2×2 neighbours at each step: "maximum", or "sum", which a chip can do (lesson 17).
 
     Raises:
         ValueError: an argument is none of those named.
     """
 
     def __init__(
-        self, encode: Encoder = constant_current, readout: str = "integral", outputs: int = 2, filters: int = 2
+        self,
+        encode: Encoder = constant_current,
+        readout: str = "integral",
+        outputs: int = 2,
+        filters: int = 2,
+        pool: str = "maximum",
     ):
         super().__init__()
+        if pool not in ("maximum", "sum"):
+            raise ValueError(f'pool is {pool!r}; it must be "maximum" or "sum"')
         if readout not in READOUTS:
             raise ValueError(f"readout is {readout!r}; it must be one of {', '.join(READOUTS)}")
         if outputs not in (1, 2):
@@ -193,7 +201,7 @@ class LIReadout(nn.Module):
         self.readout = readout
         self.conv = nn.Conv2d(1, filters, 4)
         self.lif = norse.LIFCell()
-        self.pool = nn.MaxPool2d(2, stride=1)
+        self.pool = nn.MaxPool2d(2, stride=1) if pool == "maximum" else nn.AvgPool2d(2, stride=1, divisor_override=1)
         self.linear = nn.Linear(filters * 12 * 12, outputs)
         self.li = norse.LICell()
 
