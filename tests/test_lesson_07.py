@@ -71,6 +71,7 @@ def never_is_zero(margin: torch.Tensor) -> torch.Tensor:
         (checks.check_readout_inputs, lambda n, k, f, p, s: f * (n - k - p + 1) ** 2, "N − K + 1 places"),
         (checks.check_readout_inputs, lambda n, k, f, p, s: f * (n - p + 1) ** 2, "left out the convolution"),
         (checks.check_readout_inputs, lambda n, k, f, p, s: f * (n - k + 1 - p + 1) ** 2, "Right for stride 1"),
+        (checks.check_readout_inputs, lambda n, k, f, p, s: f * ((n - k + 1) // p) ** 2, "moves by its own width"),
         (checks.check_readout_inputs, lambda n, k, f, p, s: 1, "you get 1"),
         (checks.check_rheobase_bias, lambda k, r: 1 - drive(k, r), "5 times the threshold"),
         (checks.check_rheobase_bias, lambda k, r: torch.full((3,), 0.2), "on top of what the kernel"),

@@ -63,6 +63,7 @@ def step(drive, i, v, s, w, syn, mem, *, back=False, recur=True, reset=True, old
     [
         (checks.check_label_of, lambda maps: logsumexp(maps, axis=(2, 3)).argmin(axis=0), "less likely orientation"),
         (checks.check_label_of, lambda maps: np.exp(maps[1]).sum((1, 2)) >= np.exp(maps[0]).sum((1, 2)), "your sum"),
+        (checks.check_label_of, lambda maps: np.exp(maps).sum((2, 3)).argmax(axis=0), "your sum fails"),
         (checks.check_label_of, lambda maps: maps.sum(axis=(2, 3)).argmax(axis=0), "It is a logarithm"),
         (checks.check_label_of, lambda maps: maps.max(axis=(2, 3)).argmax(axis=0), "only the best place"),
         (checks.check_label_of, lambda maps: logsumexp(maps, axis=(2, 3)), "one label an image"),

@@ -28,6 +28,8 @@ def check_readout_inputs(readout_inputs: Callable[[int, int, int, int, int], int
         raise NotYet("You have the 12 × 12 places of one map. The linear layer sees those of all filters.")
     if got == 12:
         raise NotYet("12 is one side. The maps are squares, and there is one for each filter.")
+    if got == 72:
+        raise NotYet("72 is right for a pool that moves by its own width. `stride` may be another: here it is 1.")
     if got == 2 * 13 * 13:
         raise NotYet(
             "338 is the hidden layer, before the pool. A pool of 2 with stride 1 takes one more row and column."

@@ -95,7 +95,7 @@ def check_diagnosis(diagnosis: Mapping[str, str]) -> str:
         "the same spikes?",
         "B": "In B one or more fields are white: their weights stand at the limit of 1. What keeps the sum of weights "
         "where it is?",
-        "C": "In C the fields that grew are clear, but more than a third of the neurons never fired. What gives a "
+        "C": "In C the fields that grew are clear, but more than a quarter of the neurons never fired. What gives a "
         "neuron that lost so far a better chance?",
     }
     wrong = next(layer for layer in MISSING if diagnosis[layer] != MISSING[layer])

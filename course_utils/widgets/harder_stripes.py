@@ -36,8 +36,8 @@ def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: 
     image = _patch_image(patch, orientation, noise, row, column, seed)
     maps = evidence(image[None], patch, 1, noise)[:, 0]
     odds = np.diff(logsumexp(maps, axis=(1, 2))).item()
-    likely = expit(odds)
     guess = ORIENTATIONS[int(odds > 0)]
+    certainty = expit(abs(odds))
 
     figure, axes = plt.subplots(1, 3, figsize=(8, 3.1))
     axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
@@ -47,13 +47,14 @@ def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: 
     for ax, name, values in zip(axes[1:], ORIENTATIONS, maps, strict=True):
         ax.imshow(values, cmap="PuOr_r", vmin=-reach, vmax=reach)
         ax.plot(column, row, "o", mfc="none", mec="black", ms=11)
-        ax.set(title=f"{name}: best {values.max():.0f}", xticks=[0, SIZE - patch], yticks=[0, SIZE - patch])
+        best = f"{values.max():.0f}".replace("-", "−")
+        ax.set(title=f"{name}: best {best}", xticks=[0, SIZE - patch], yticks=[0, SIZE - patch])
     verdict = "right" if guess == orientation else "wrong"
-    figure.suptitle(f"vertical with probability {likely:.3f}: {verdict}", fontsize=13)
+    figure.suptitle(f"the filter says {guess}, with probability {certainty:.3f}: {verdict}", fontsize=13)
     return figure, (
         f"A {patch} by {patch} patch of {orientation} stripes at row {row}, column {column} in noise {noise:.1f}. The "
         f"best places reach {maps[0].max():.0f} as horizontal, {maps[1].max():.0f} as vertical stripes; the filter "
-        f"gives vertical the probability {likely:.3f}, which is {verdict}."
+        f"says {guess} with probability {certainty:.3f}, which is {verdict}."
     )
 
 
