@@ -139,6 +139,17 @@ def test_a_solution_that_is_written_otherwise_is_right_too() -> None:
     assert checks.check_through_time(with_a_list)
 
 
+def test_a_solution_in_single_precision_is_right_too() -> None:
+    def through_time(e, s, u, slope, leak):
+        delta = torch.zeros(len(e))
+        for t in reversed(range(len(e))):
+            later = leak * delta[t + 1] * (1 - s[t] - u[t] * slope[t]) if t + 1 < len(e) else 0
+            delta[t] = e[t] * slope[t] + later
+        return delta
+
+    assert checks.check_through_time(through_time)
+
+
 @pytest.mark.parametrize("name", gradients.RULES)
 @pytest.mark.parametrize("neuron", [Neuron(), Neuron(leak=1.0, threshold=0.6), Neuron(corrected=False)])
 def test_the_rules_of_the_lesson_are_those_of_the_package(lesson, name, neuron) -> None:

@@ -48,7 +48,7 @@ def root(ways):
         (checks.check_triangle_slope, lambda x, width, height: (1 - x.abs() / width).clamp(min=0), "height 1"),
         (checks.check_triangle_slope, lambda x, b, g: g * (1 - x.abs() / b).clamp(max=1, min=0) ** 2, "straight lines"),
         (checks.check_triangle_slope, lambda x, b, g: b * (1 - x.abs() / g).clamp(min=0), "β wide and γ high"),
-        (checks.check_triangle_slope, lambda x, b, g: g * (1 - 2 * x.abs() / b).clamp(min=0), "ends at γ/2"),
+        (checks.check_triangle_slope, lambda x, b, g: g * (1 - 2 * x.abs() / b).clamp(min=0), "at γ/2"),
         (checks.check_triangle_slope, lambda x, b, g: g * (x.abs() < b), "a box"),
         (checks.check_triangle_slope, lambda x, b, g: 0.5 * (1 - x.abs() / 2).clamp(min=0), "but not for γ = 0.3"),
         (checks.check_triangle_slope, lambda x, b, g: g, "one slope for each entry"),
@@ -89,6 +89,18 @@ def biased(current, scale, shift):
 )
 def test_other_right_answers_are_accepted(right) -> None:
     assert checks.check_batch_norm(right)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda x, width, height: (height - height / width * x.abs()).clamp(min=0),
+        lambda x, width, height: height / width * (width - x.abs()).clamp(min=0),
+        lambda x, width, height: torch.where(x.abs() < width, height * (1 - x.abs() / width), 0.0).double(),
+    ],
+)
+def test_a_triangle_that_rounds_otherwise_is_accepted(right) -> None:
+    assert checks.check_triangle_slope(right)
 
 
 def test_the_explorer_draws_at_every_corner() -> None:

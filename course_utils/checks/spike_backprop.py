@@ -72,9 +72,10 @@ def check_through_time(through_time: Callable[..., Tensor]) -> str:
     found = attempt(through_time, *given, neuron.leak)
     if not isinstance(found, Tensor) or found.shape != e.shape:
         raise NotYet(f"Return one error for each of the {len(e)} steps, as a tensor [time].")
+    found = found.to(wanted.dtype)  # `torch.zeros(len(e))` is single precision
     if not all(torch.equal(now, before) for now, before in zip(given, (e, s, u, slope), strict=True)):
         raise NotYet("Your function changes its arguments. Begin with a new tensor: `delta = e * slope`.")
-    if torch.allclose(found, wanted):
+    if torch.allclose(found, wanted, atol=1e-6):
         return "Both ways are in it: the spike of this step, and all steps after it."
     mistakes = {
         "You look at each step alone. The potential also acts on the next one: add λ·δ[t+1] times ∂v/∂u.": 0 * s,
@@ -84,12 +85,12 @@ def check_through_time(through_time: Callable[..., Tensor]) -> str:
         "A sign: ∂(1 − s)/∂u is −σ′, so the second half is −u·σ′.": 1 - s + u * slope,
     }
     for message, passes in mistakes.items():
-        if torch.allclose(found, _backwards(e, slope, neuron.leak * passes)):
+        if torch.allclose(found, _backwards(e, slope, neuron.leak * passes), atol=1e-6):
             raise NotYet(message)
     right = 1 - s - u * slope
-    if torch.allclose(found, _backwards(e, slope, right)):
+    if torch.allclose(found, _backwards(e, slope, right), atol=1e-6):
         raise NotYet("The leak is missing: ∂u[t+1]/∂v[t] = λ.")
-    if torch.allclose(found[-1:], wanted[-1:]):
+    if torch.allclose(found[-1:], wanted[-1:], atol=1e-6):
         raise NotYet(
             "The last step is right, the steps before it are not. Go from the last step but one down to 0: "
             "δ[t] = e[t]·σ′[t] + λ·δ[t+1]·∂v/∂u."
