@@ -1,0 +1,100 @@
+"""Who else reads a NIR graph: which nodes each platform's own reader knows, and which ones of a graph are in its way.
+
+Source: the table of supported primitives in NIR's documentation, generated from the readers' own sources
+(https://github.com/neuromorphs/NIR, docs/source/supported_primitives.md, commit 7232ada of 30 January 2026), which
+warns that it may not be entirely accurate. The rows of Norse and snnTorch are those of the installed 1.1.0 and 1.0.0.
+
+A reader that knows a node may still refuse its parameters, and a chip has limits of its own: size, fan-in, bits. So an
+empty list from `check` means: nothing is known to be in the way.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import nir
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform and its reader of NIR.
+
+    Attributes:
+        chip: what it runs on; empty for simulators.
+        reader: the package with the reader.
+        nodes: the kinds of nodes that it reads, beside Input and Output.
+    """
+
+    chip: str
+    reader: str
+    nodes: frozenset[str]
+
+
+def _platform(chip: str, reader: str, nodes: str) -> Platform:
+    return Platform(chip, reader, frozenset(nodes.split()))
+
+
+PLATFORMS = {
+    "BrainScaleS-2": _platform("BrainScaleS-2", "hxtorch", "Linear CubaLI CubaLIF"),
+    "Xylo": _platform("Xylo", "rockpool", "Affine Linear CubaLIF LI LIF"),
+    "Speck": _platform("Speck", "sinabs", "Conv1d Conv2d Flatten Affine IF LI LIF SumPool2d"),
+    "Loihi 2": _platform("Loihi 2", "Lava", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
+    "SpiNNaker2": _platform(
+        "SpiNNaker2", "py-spinnaker2", "Conv1d Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"
+    ),
+    "Nengo": _platform("", "the converter among NIR's examples", "Affine LI LIF"),
+    "Norse": _platform("", "norse", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
+    "snnTorch": _platform("", "snntorch", "Conv2d Flatten Affine Linear CubaLIF IF LIF AvgPool2d"),
+    "Spyx": _platform(
+        "", "spyx", "Conv1d Conv2d Delay Flatten Affine Linear Scale CubaLIF I IF LIF SumPool2d Threshold"
+    ),
+}
+
+# What may stand in for a node, exactly. With τ_syn = dt a current lasts one step, under forward Euler only.
+WAYS_ROUND = {
+    "Affine": "Linear, if its bias is 0 everywhere",
+    "Linear": "Affine with a bias of 0",
+    "Conv2d": "Linear, as one large matrix",
+    "Flatten": "nothing, where layers are flat anyway",
+    "AvgPool2d": "SumPool2d, and smaller weights behind it",
+    "SumPool2d": "Conv2d of ones with the same stride",
+    "LIF": "CubaLIF with τ_syn = dt",
+    "LI": "CubaLI with τ_syn = dt",
+    "CubaLI": "CubaLIF, its threshold out of reach",
+}
+
+
+class Obstacle(NamedTuple):
+    """A node that a platform's reader does not know.
+
+    Attributes:
+        node: its name in the graph.
+        kind: of the node.
+        way_round: what may stand in its place; empty if the course knows nothing.
+    """
+
+    node: str
+    kind: str
+    way_round: str
+
+
+def check(graph: nir.NIRGraph, platform: str) -> list[Obstacle]:
+    """The nodes of a graph that a platform's reader does not know, in the graph's order; empty if there are none.
+
+    Raises:
+        ValueError: the platform is not in `PLATFORMS`.
+    """
+    if platform not in PLATFORMS:
+        raise ValueError(f"platform is {platform!r}; it must be one of {', '.join(PLATFORMS)}")
+    known = PLATFORMS[platform].nodes | {"Input", "Output"}
+    kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
+    return [Obstacle(name, kind, WAYS_ROUND.get(kind, "")) for name, kind in kinds.items() if kind not in known]
+
+
+def table(graph: nir.NIRGraph) -> list[tuple[str, str, str]]:
+    """For each platform: its name with its reader, and the nodes in the way, or that nothing is known to be."""
+    rows = []
+    for name, platform in PLATFORMS.items():
+        obstacles = check(graph, name)
+        named = ", ".join(f"{obstacle.node} ({obstacle.kind})" for obstacle in obstacles) or "nothing known"
+        rows.append((name, platform.reader, named))
+    return rows
