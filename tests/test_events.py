@@ -1,16 +1,30 @@
-"""N-MNIST: the file format, damaged files, frames."""
+"""N-MNIST: the file format against a second reader, damaged files, windows, frames and time surfaces."""
 
+import io
+import math
+import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.data import events
 from course_utils.data.download import NotAvailable
-from course_utils.data.events import Events, decode, frames, load_nmnist
+from course_utils.data.events import (
+    Events,
+    check_events,
+    counts,
+    decode,
+    frames,
+    frames_by_count,
+    load_nmnist,
+    time_surface,
+    window,
+)
 
 some_events = st.lists(
     st.tuples(st.integers(0, 33), st.integers(0, 33), st.integers(0, 1), st.integers(0, 2**23 - 1)), max_size=30
@@ -26,6 +40,47 @@ def encode(found: list[tuple[int, int, int, int]]) -> bytes:
 @given(some_events)
 def test_what_is_encoded_is_decoded(found: list[tuple[int, int, int, int]]):
     assert list(zip(*(part.tolist() for part in decode(encode(found))), strict=True)) == found
+    assert decode(encode(found)).x.dtype == np.int32
+    assert events.encode(decode(encode(found))) == encode(found)
+
+
+@pytest.fixture(scope="module")
+def by_tonic():
+    """tonic's reader of a file's bytes: x, y, polarity, time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tonic_io = pytest.importorskip("tonic.io")
+    kind = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.int8)])
+
+    def read(data: bytes) -> list[np.ndarray]:
+        found = tonic_io.read_mnist_file(io.BytesIO(data), dtype=kind, is_stream=True)
+        return [found[name] for name in "xypt"]
+
+    return read
+
+
+def test_invented_files_are_read_as_tonic_reads_them(by_tonic):
+    @given(some_events)
+    def same(found: list[tuple[int, int, int, int]]):
+        data = encode(found)
+        assert all(np.array_equal(mine, theirs) for mine, theirs in zip(decode(data), by_tonic(data), strict=True))
+
+    same()
+
+
+def test_real_files_are_read_as_tonic_reads_them(by_tonic):
+    path = events.find("NMNIST_1100.zip")
+    if path is None:
+        pytest.skip("NMNIST_1100.zip is neither in $COURSE_DATA nor in data/")
+    train, test = load_nmnist()
+    with zipfile.ZipFile(path) as packed:
+        for folder, recordings in (("Train/", train), ("Test/", test)):
+            names = sorted(name for name in packed.namelist() if name.startswith(folder) and name.endswith(".bin"))
+            assert len(names) == len(recordings.events)
+            for name, mine in zip(names, recordings.events, strict=True):
+                data = packed.read(name)
+                assert all(np.array_equal(a, b) for a, b in zip(mine, by_tonic(data), strict=True)), name
+                assert events.encode(mine) == data
 
 
 @pytest.mark.parametrize(
@@ -40,6 +95,75 @@ def test_what_is_encoded_is_decoded(found: list[tuple[int, int, int, int]]):
 def test_damage_is_named_by_its_byte(data: bytes, words: str):
     with pytest.raises(ValueError, match=words):
         decode(data)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ([(1, 2, 1, 3), (34, 2, 1, 4)], "event 1 has x 34; it must be a whole number from 0 to 33"),
+        ([(1, -1, 1, 3)], "event 0 has y -1"),
+        ([(1, 2, 2, 3)], "event 0 has on 2; .* from 0 to 1"),
+        ([(1, 2, 1, 2**23)], "event 0 has time_us 8388608; .* to 8388607"),
+        ([(1, 2, 1, 5), (1, 2, 1, 5), (1, 2, 0, 4)], "event 2 goes back in time, from 5 to 4"),
+    ],
+)
+def test_events_that_no_file_can_hold(found: list[tuple[int, int, int, int]], words: str):
+    some = Events(*np.array(found).T)
+    for refuses in (check_events, events.encode):
+        with pytest.raises(ValueError, match=words):
+            refuses(some)
+
+
+def test_events_of_uneven_length():
+    with pytest.raises(ValueError, match=r"\[2, 2, 2, 1\] entries"):
+        check_events(Events(np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(1)))
+
+
+THREE = Events(*np.array([[5, 6, 1, 10], [5, 6, 1, 20], [7, 8, 0, 20], [5, 6, 1, 40]]).T)
+
+
+def test_a_window_has_its_start_and_not_its_end():
+    assert window(THREE, 10, 20).time_us.tolist() == [10]
+    assert window(THREE, 11, 41).time_us.tolist() == [20, 20, 40]
+    assert window(THREE, 50, 60).x.tolist() == []
+    for start, end in ((-1, 5), (5, 5), (6, 5)):
+        with pytest.raises(ValueError, match=f"the window is {start} to {end} µs"):
+            window(THREE, start, end)
+
+
+def test_counts_and_frames_of_the_same_slices():
+    found = counts(THREE, 2, 40)
+    assert found[0, 0, 6, 5] == 1 and found[1, 0, 6, 5] == 2 and found[1, 1, 8, 7] == 1 and found.sum() == 4
+    assert torch.equal(frames(THREE, 2, 40), found.clamp(max=1))
+
+
+def test_frames_by_count_by_hand():
+    made = frames_by_count(THREE, 2)
+    assert sorted(map(tuple, made.nonzero().tolist())) == [(0, 0, 6, 5), (1, 0, 6, 5), (1, 1, 8, 7)]
+    assert made.max() == 1
+    for steps in (0, 5):
+        with pytest.raises(ValueError, match=f"steps is {steps}; it must lie between 1 and 4"):
+            frames_by_count(THREE, steps)
+
+
+@given(some_events.filter(bool), st.integers(1, 12), st.integers(1, 400_000))
+def test_slices_lose_no_event(found: list[tuple[int, int, int, int]], steps: int, duration_us: int):
+    some = Events(*np.array(found).T)
+    assert counts(some, steps, duration_us).sum() == len(found)
+    a_frame = min(steps, len(found))
+    assert frames_by_count(some, a_frame).flatten(1).sum(1).max() <= -(-len(found) // a_frame)
+
+
+def test_a_time_surface_by_hand():
+    surface = time_surface(THREE, 30, 10.0)
+    assert surface[0, 6, 5].item() == pytest.approx(math.exp(-1))
+    assert surface[1, 8, 7].item() == pytest.approx(math.exp(-1))
+    assert surface.count_nonzero() == 2
+    assert time_surface(THREE, 40, 10.0)[0, 6, 5] == 1
+    assert time_surface(THREE, 5, 10.0).sum() == 0
+    for time_us, tau_us in ((-1, 10), (5, 0), (5, math.nan)):
+        with pytest.raises(ValueError, match=f"time_us is {time_us} and tau_us {tau_us}"):
+            time_surface(THREE, time_us, tau_us)
 
 
 def test_frames_by_hand():
@@ -70,6 +194,7 @@ def test_a_part_of_the_set_and_then_the_whole(folder: Path):
     train, test = load_nmnist()
     assert "1,000" in train.source
     assert train.labels.tolist() == [0, 3]
+    assert train.numbers.tolist() == [1, 0], "files count from 1"
     assert test.labels.tolist() == [7]
     pack(folder / "NMNIST" / "Train.zip", Train_5_00001=data)
     pack(folder / "NMNIST" / "Test.zip", Test_9_00001=data)

@@ -1,0 +1,256 @@
+"""A simulated event camera that jerks three times before a digit, as the one of N-MNIST did (lesson 13 explains it).
+
+    recordings = simulate_saccades(images)          # a list of `Events`, as a real recording
+    train, test = load_event_digits()               # N-MNIST where it is, else simulated
+
+A pixel remembers the logarithm of the light at its last event. When the light has moved away from it by a contrast
+threshold, the pixel sends an event and remembers anew (P. Lichtsteiner, C. Posch and T. Delbruck, "A 128×128 120 dB
+15 µs latency asynchronous temporal contrast vision sensor", IEEE J. Solid-State Circuits 43, 2008). Between two time
+steps the logarithm is taken as a straight line, so events carry microseconds (H. Rebecq, D. Gehrig and D. Scaramuzza,
+"ESIM: an open event camera simulator", CoRL 2018).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from course_utils import keyed
+from course_utils.data.digits import ImageSet, load_images
+from course_utils.data.download import NotAvailable
+from course_utils.data.events import SACCADES_US, SIZE, Events, Recordings, load_nmnist
+
+# Where the upper left corner of a 28×28 digit is at the start and after each saccade: (column, row), in pixels.
+# Measured on 150 recordings of N-MNIST and the MNIST images that they show, by the correlation of ON minus OFF with
+# what a displaced image would give.
+CORNERS = ((0.6, 1.2), (2.0, 6.5), (5.6, 1.5), (0.6, 1.2))
+IMAGE = 28
+MARGIN = 8  # pixels of ground around an image, more than it is ever moved
+
+
+@dataclass(frozen=True)
+class Camera:
+    """An event camera and the light before it.
+
+    Attributes:
+        threshold: how much ln(light) has to change for an event, above 0.
+        spread: standard deviation of the threshold from pixel to pixel, as a share of it, 0 to 0.3.
+        noise_hz: events a second that a pixel sends for no reason, 0 or more.
+        ambient: light from the darkest place if the brightest one sends 1 more, above 0.
+        blur: standard deviation of the lens's blur in pixels, 0 or more.
+        dark_digits: whether the digit is dark on bright ground. The recordings of N-MNIST look so: where the digit goes
+            pixels become darker, where it comes from brighter.
+        step_us: time between two looks at the light.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    threshold: float = 0.19
+    spread: float = 0.1
+    noise_hz: float = 0.5
+    ambient: float = 0.3
+    blur: float = 0.5
+    dark_digits: bool = True
+    step_us: int = 3000
+
+    def __post_init__(self):
+        for name in ("threshold", "ambient", "step_us"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("noise_hz", "blur"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if not 0 <= self.spread <= 0.3:
+            raise ValueError(f"spread is {self.spread}; it must lie between 0 and 0.3")
+
+
+CAMERA = Camera()
+
+
+def position(time_us: float) -> tuple[float, float]:
+    """Column and row of the digit's upper left corner. Each third of the time is one saccade, a side of a triangle.
+
+    The velocity of a saccade rises and falls as 1 − cos; before the first and after the last one the digit rests.
+    """
+    saccades = len(CORNERS) - 1
+    way = min(max(time_us / SACCADES_US, 0.0), 1.0) * saccades
+    number = min(int(way), saccades - 1)
+    share = way - number
+    share -= math.sin(2 * math.pi * share) / (2 * math.pi)
+    (x0, y0), (x1, y1) = CORNERS[number], CORNERS[number + 1]
+    return (1 - share) * x0 + share * x1, (1 - share) * y0 + share * y1
+
+
+def light(images: Tensor, camera: Camera = CAMERA) -> Tensor:
+    """Light before the camera: of the images, blurred by its lens, with a margin for `moved`, above 0.
+
+    Args:
+        images: uint8 from 0 to 255 or float from 0 to 1, [count, size, size], at most 28 pixels a side.
+        camera: see `Camera`.
+
+    Returns:
+        float32 [count, 34 + 2·margin, 34 + 2·margin].
+
+    Raises:
+        ValueError: the shape, the type or the values are others.
+    """
+    if images.dim() != 3 or images.shape[1] != images.shape[2] or not 1 <= images.shape[1] <= IMAGE:
+        raise ValueError(
+            f"images have shape {tuple(images.shape)}; they must be [count, size, size] of at most {IMAGE} pixels"
+        )
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise ValueError(f"images are {images.dtype}; they must be uint8 from 0 to 255 or float from 0 to 1")
+    seen = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    if len(seen) and not (seen.min() >= 0 and seen.max() <= 1):
+        raise ValueError(f"images hold values from {seen.min():g} to {seen.max():g}; they must lie between 0 and 1")
+    before = MARGIN + (IMAGE - images.shape[1]) // 2
+    after = SIZE + 2 * MARGIN - images.shape[1] - before
+    seen = _blurred(functional.pad(seen, (before, after, before, after)), camera.blur)
+    return camera.ambient + (1 - seen if camera.dark_digits else seen)
+
+
+def moved(seen: Tensor, x: float, y: float) -> Tensor:
+    """What `light` gave, seen by the 34×34 pixels of the camera when the digit's corner is at column x and row y.
+
+    Positions between pixels are interpolated. |x| and |y| are below the margin.
+    """
+    column, row = math.floor(x), math.floor(y)
+    right, down = x - column, y - row
+
+    def whole(rows: int, columns: int) -> Tensor:
+        top, left = MARGIN - rows, MARGIN - columns
+        return seen[:, top : top + SIZE, left : left + SIZE]
+
+    above = torch.lerp(whole(row, column), whole(row, column + 1), right)
+    below = torch.lerp(whole(row + 1, column), whole(row + 1, column + 1), right)
+    return torch.lerp(above, below, down)
+
+
+def simulate_saccades(
+    images: Tensor, *, seed: int = 0, camera: Camera = CAMERA, samples: Tensor | None = None, batch_size: int = 250
+) -> list[Events]:
+    """Recordings of images by a camera that jerks three times in 0.3 s.
+
+    Args:
+        images: uint8 from 0 to 255 or float from 0 to 1, [count, size, size], at most 28 pixels a side.
+        seed: of the camera's uneven thresholds and of its noise.
+        camera: see `Camera`.
+        samples: int64 [count], the numbers of the images in their set: an image's noise belongs to its number, so it
+            is the same alone and among others. 0, 1, 2 … if None.
+        batch_size: images at a time; it changes nothing but the memory.
+
+    Raises:
+        ValueError: images are of another shape, type or range, or there is not one number for each.
+    """
+    if samples is None:
+        samples = torch.arange(len(images))
+    if samples.shape != images.shape[:1]:
+        raise ValueError(f"samples have shape {tuple(samples.shape)}; {len(images)} images need [{len(images)}]")
+    uneven = torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(seed)).clamp(-3, 3)
+    thresholds = camera.threshold * (1 + camera.spread * uneven)
+    batches = zip(images.split(batch_size), samples.split(batch_size), strict=True)
+    return [
+        events for batch, some in batches for events in _record(light(batch, camera), some, thresholds, camera, seed)
+    ]
+
+
+def _record(seen: Tensor, samples: Tensor, thresholds: Tensor, camera: Camera, seed: int) -> list[Events]:
+    found = [_noise(samples, camera, seed)]
+    before = moved(seen, *position(0)).log()
+    memory = keyed.uniform(keyed.keys(samples, seed, 1), SIZE, SIZE)  # the last event was before the recording began
+    remembered = before + (2 * memory - 1) * thresholds
+    for start in range(0, SACCADES_US, camera.step_us):
+        now = moved(seen, *position(start + camera.step_us)).log()
+        crossed = ((now - remembered) / thresholds).trunc()
+        where = crossed.nonzero()
+        count = crossed[tuple(where.T)]
+        where, sign = where.repeat_interleave(count.abs().long(), 0), count.sign()
+        first = count.abs().long().cumsum(0) - count.abs().long()  # the number of each pixel's first event in the list
+        nth = torch.arange(len(where)) - first.repeat_interleave(count.abs().long()) + 1
+        sign = sign.repeat_interleave(count.abs().long())
+        image, y, x = where.T
+        level = remembered[image, y, x] + sign * nth * thresholds[y, x]
+        share = ((level - before[image, y, x]) / (now - before)[image, y, x]).clamp(0, 1)
+        time_us = start + (share * (camera.step_us - 1)).long()
+        found.append(torch.stack([image, x, y, (sign > 0).long(), time_us]))
+        remembered += crossed * thresholds
+        before = now
+    image, x, y, on, time_us = torch.cat(found, 1)
+    order = (image * SACCADES_US + time_us).argsort(stable=True)
+    parts = torch.stack([x, y, on, time_us])[:, order].to(torch.int32).numpy()
+    ends = np.cumsum(np.bincount(image.numpy(), minlength=len(seen)))[:-1]
+    return [Events(*part) for part in np.split(parts, ends, axis=1)[: len(seen)]]
+
+
+def _noise(samples: Tensor, camera: Camera, seed: int) -> Tensor:
+    """Events that nothing caused, [5, events]: number of the image in the batch, x, y, bit, time."""
+    expected = camera.noise_hz * SIZE**2 * SACCADES_US / 1e6
+    most = math.ceil(expected + 8 * math.sqrt(expected)) + 8
+    gap, place, bit = keyed.uniform(keyed.keys(samples, seed, 0), 3, most).unbind(1)
+    time_us = -(1 - gap).log().cumsum(1) * (SACCADES_US / expected if expected else math.inf)  # a Poisson process
+    image, number = (time_us < SACCADES_US).nonzero().T
+    place = (place[image, number] * SIZE**2).long()
+    return torch.stack(
+        [image, place % SIZE, place // SIZE, (bit[image, number] < 0.5).long(), time_us[image, number].long()]
+    )
+
+
+def _blurred(images: Tensor, blur: float) -> Tensor:
+    """Images [count, height, width] after a Gaussian blur."""
+    if blur == 0:
+        return images
+    reach = math.ceil(3 * blur)
+    bell = [math.exp(-0.5 * (place / blur) ** 2) for place in range(-reach, reach + 1)]
+    for dim, border in ((1, (0, 0, reach, reach)), (2, (reach, reach))):
+        wide, size = functional.pad(images, border), images.shape[dim]
+        # not a convolution of PyTorch's: its last bits depend on how many images it gets
+        images = sum(weight / sum(bell) * wide.narrow(dim, place, size) for place, weight in enumerate(bell))
+    return images
+
+
+def load_event_digits(
+    train: int = 4000, test: int = 1000, *, seed: int = 0, simulated: bool = False
+) -> tuple[Recordings, Recordings]:
+    """Training and test recordings of digits, and one line that says where they come from.
+
+    The real ones of N-MNIST, all that are in `$COURSE_DATA` or `data/`; where there are none, simulated saccades over
+    the first images of MNIST, or over scikit-learn's small digits if MNIST is missing, too.
+
+    Args:
+        train: how many recordings to simulate for training; fewer if there are fewer images. Real ones come all.
+        test: the same for the test.
+        seed: of the simulation.
+        simulated: whether to simulate even where real recordings are.
+
+    Raises:
+        ValueError: a number is below 1, or a file is damaged.
+    """
+    if train < 1 or test < 1:
+        raise ValueError(f"train is {train} and test {test}; both must be 1 or more")
+    if not simulated:
+        try:
+            real = load_nmnist()
+        except NotAvailable:
+            print("No N-MNIST here: it is neither in $COURSE_DATA nor in data/. Simulated saccades stand in for it.")
+        else:
+            print(f"{real[0].source}: {len(real[0].labels):,} training and {len(real[1].labels):,} test recordings.")
+            return real
+    images = load_images("MNIST")
+    return (
+        record_digits(images[0], train, seed=seed),
+        record_digits(images[1], test, seed=seed, first=len(images[0].labels)),
+    )
+
+
+def record_digits(images: ImageSet, count: int, *, seed: int = 0, first: int = 0) -> Recordings:
+    """Simulated recordings of the first images of a set. `first` is the number of its first image in all that exist."""
+    some = images.images[:count]
+    source = f"simulated saccades over {images.source}"
+    numbers = torch.arange(len(some))
+    return Recordings(
+        source, simulate_saccades(some, seed=seed, samples=first + numbers), images.labels[:count], numbers
+    )
