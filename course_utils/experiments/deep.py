@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.linear_model import RidgeClassifier
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +23,7 @@ from course_utils.data.colour import load_colour
 from course_utils.data.digits import load_images
 from course_utils.data.events import frames, load_nmnist
 from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.linear import linear_accuracy
 from course_utils.gradients import Neuron, Spike
 from course_utils.ledger import Record, versions
 from course_utils.long_training import Plan
@@ -201,7 +201,7 @@ class Recipe:
             | {"shift": self.shift, "flip": self.flip, "device": str(long_training.device())}
             | seconds,
             accuracy=test,
-            baseline={"name": "linear classifier", "accuracy": linear_baseline(task)},
+            baseline={"name": "linear classifier", "accuracy": linear_accuracy(task.train, task.test)},
             beside={"validation": validation},
             parameters=sum(values.numel() for values in model.parameters()),
             dense=operations.dense,
@@ -220,17 +220,6 @@ class Recipe:
         keys = self._test_keys(len(samples.labels), seed)
         found = long_training.answers(model, samples.images, keys, self.forward)
         return (found.argmax(1) == samples.labels).double().mean().item()
-
-
-def linear_baseline(task: Task, count: int = 10_000) -> float:
-    """Accuracy on the test set of a ridge classifier on the pixels of the first training images, events summed up."""
-
-    def flat(samples: Samples) -> np.ndarray:
-        images = samples.images.sum(1) if samples.images.dim() == 5 else samples.images
-        return images.flatten(1).numpy().astype(np.float32) / 255
-
-    classifier = RidgeClassifier(alpha=10.0).fit(flat(task.train)[:count], task.train.labels[:count].numpy())
-    return float((classifier.predict(flat(task.test)) == task.test.labels.numpy()).mean())
 
 
 # --- the experiments ------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.linear_model import RidgeClassifier
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +23,7 @@ from course_utils.data.events import Recordings, frames, load_nmnist
 from course_utils.data.saccades import simulate_saccades
 from course_utils.event_models import GAIN, ORDERS, Order, displaced, event_net, in_order
 from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.linear import linear_accuracy
 from course_utils.ledger import Record, versions
 from course_utils.long_training import Plan
 from course_utils.spiking_layers import SpikingNeurons
@@ -148,7 +148,7 @@ class Run:
             seed=seed,
             config=asdict(self.plan) | {"order": self.order, "displaced": self.displace, "leak": model.neuron.leak},
             accuracy=accuracy(self.order),
-            baseline={"name": "linear on counts", "accuracy": linear_on_counts(split)},
+            baseline={"name": "linear on counts", "accuracy": linear_accuracy(split.train, split.test)},
             beside={f"test frames {order}": accuracy(order) for order in ORDERS},
             parameters=sum(values.numel() for values in model.parameters()),
             dense=operations.dense,
@@ -159,17 +159,6 @@ class Run:
             versions=versions("torch"),
             curve={"loss": [float(np.mean(losses[i : i + updates])) for i in range(0, len(losses), updates)]},
         )
-
-
-def linear_on_counts(split: Split) -> float:
-    """Accuracy on the test set of a ridge classifier that sees each pixel's number of frames with an event, no time."""
-    (train, train_labels), (test, test_labels) = (
-        (spikes.sum(1).flatten(1).numpy().astype(np.float32), labels.numpy())
-        for spikes, labels in (split.train, split.test)
-    )
-    scale = train.std()
-    classifier = RidgeClassifier(alpha=300.0).fit(train / scale, train_labels)
-    return float((classifier.predict(test / scale) == test_labels).mean())
 
 
 def _experiment(name: str, about: str, runs: dict[str, Run], seeds: tuple[int, ...]) -> Experiment:
