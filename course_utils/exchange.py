@@ -553,7 +553,10 @@ def from_nir(
         else:
             layer = _SYNAPSES[type(node)](node).to(dtype)
         shape = _flow(layer, shape, name)
-        layers[name.replace(".", "_")] = layer  # PyTorch takes no dots
+        plain = name.replace(".", "_")  # PyTorch takes no dots
+        if plain in layers:
+            raise ValueError(f"node {name!r} and another one would both be called {plain!r}; rename one of them")
+        layers[plain] = layer
     return nn.Sequential(layers)
 
 

@@ -85,9 +85,9 @@ def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
 
 
 def fitting_scale(weight: Tensor, bits: int = 6) -> float:
-    """The scale at which the largest weight is just the chip's largest; 1 if all are zero."""
+    """The scale at which the largest weight is just the chip's largest; 1 if all are zero, or next to it."""
     top = weight.detach().abs().max().item()
-    return largest(bits) / top if top > 0 else 1.0
+    return largest(bits) / top if top > 1e-30 else 1.0
 
 
 # --- membranes and their converter ----------------------------------------------------------------------------------

@@ -49,17 +49,18 @@ PLATFORMS = {
     ),
 }
 
-# What may stand in for a node, exactly. With τ_syn = dt a current lasts one step, under forward Euler only.
+# What may stand in for a node, by the kind that a reader must know for it; "" for none. With τ_syn = dt a current lasts
+# one step, under forward Euler only.
 WAYS_ROUND = {
-    "Affine": "Linear, if its bias is 0 everywhere",
-    "Linear": "Affine with a bias of 0",
-    "Conv2d": "Linear, as one large matrix",
-    "Flatten": "nothing, where layers are flat anyway",
-    "AvgPool2d": "SumPool2d, and smaller weights behind it",
-    "SumPool2d": "Conv2d of ones with the same stride",
-    "LIF": "CubaLIF with τ_syn = dt",
-    "LI": "CubaLI with τ_syn = dt",
-    "CubaLI": "CubaLIF, its threshold out of reach",
+    "Affine": {"Linear": "Linear, if its bias is 0 everywhere"},
+    "Linear": {"Affine": "Affine with a bias of 0"},
+    "Conv2d": {"Linear": "Linear, as one large matrix", "Affine": "Affine, as one large matrix"},
+    "Flatten": {"": "nothing, where layers are flat anyway"},
+    "AvgPool2d": {"SumPool2d": "SumPool2d, and smaller weights behind it"},
+    "SumPool2d": {"Conv2d": "Conv2d of ones with the same stride"},
+    "LIF": {"CubaLIF": "CubaLIF with τ_syn = dt"},
+    "LI": {"CubaLI": "CubaLI with τ_syn = dt", "LIF": "LIF, its threshold out of reach; record its potential"},
+    "CubaLI": {"CubaLIF": "CubaLIF, its threshold out of reach; record its potential"},
 }
 
 
@@ -69,7 +70,7 @@ class Obstacle(NamedTuple):
     Attributes:
         node: its name in the graph.
         kind: of the node.
-        way_round: what may stand in its place; empty if the course knows nothing.
+        way_round: what the reader knows that may stand in its place; empty if the course knows nothing.
     """
 
     node: str
@@ -87,7 +88,11 @@ def check(graph: nir.NIRGraph, platform: str) -> list[Obstacle]:
         raise ValueError(f"platform is {platform!r}; it must be one of {', '.join(PLATFORMS)}")
     known = PLATFORMS[platform].nodes | {"Input", "Output"}
     kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
-    return [Obstacle(name, kind, WAYS_ROUND.get(kind, "")) for name, kind in kinds.items() if kind not in known]
+    return [Obstacle(name, kind, _way_round(kind, known)) for name, kind in kinds.items() if kind not in known]
+
+
+def _way_round(kind: str, known: frozenset[str]) -> str:
+    return next((how for needed, how in WAYS_ROUND.get(kind, {}).items() if needed in known | {""}), "")
 
 
 def table(graph: nir.NIRGraph) -> list[tuple[str, str, str]]:

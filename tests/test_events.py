@@ -202,6 +202,21 @@ def test_a_part_of_the_set_and_then_the_whole(folder: Path):
     assert (train.source, train.labels.tolist(), test.labels.tolist()) == ("N-MNIST", [5], [9])
 
 
+def test_the_first_recordings_are_the_same_of_the_part_and_of_the_whole(folder: Path):
+    data = encode([(1, 2, 1, 3)])
+    pack(folder / "NMNIST_1100.zip", Train_3_00001=data, Train_0_00002=data, Test_7_00001=data)
+    of_the_part = load_nmnist(1, 1)
+    pack(folder / "NMNIST" / "Train.zip", Train_3_00001=data, Train_0_00002=data, Train_8_01001=data)
+    pack(folder / "NMNIST" / "Test.zip", Test_7_00001=data, Test_9_00101=data)
+    of_the_whole = load_nmnist(1, 1)
+    for part, whole in zip(of_the_part, of_the_whole, strict=True):
+        assert part.source == whole.source == "N-MNIST, its first 1 + 1 recordings"
+        assert part.labels.tolist() == whole.labels.tolist()
+    assert [sorted(some.labels.tolist()) for some in load_nmnist(1000, 100)] == [[0, 3], [7]]
+    with pytest.raises(ValueError, match="train is 0; it must be 1 or more, or None"):
+        load_nmnist(0)
+
+
 def test_missing_and_damaged(folder: Path):
     with pytest.raises(NotAvailable, match="N-MNIST is neither"):
         load_nmnist()

@@ -483,6 +483,15 @@ def simple(*more: nir.NIRNode, shape=(3,), edges: tuple = ()) -> nir.NIRGraph:
     return nir.NIRGraph(nodes, pairs, type_check=False)
 
 
+def test_names_that_become_one_without_their_dots() -> None:
+    graph = simple(lif_node(3), lif_node(3))
+    for old, new in (("more0", "a.b"), ("more1", "a_b")):
+        graph.nodes = {new if name == old else name: node for name, node in graph.nodes.items()}
+        graph.edges = [tuple(new if end == old else end for end in edge) for edge in graph.edges]
+    with pytest.raises(ValueError, match="node 'a_b' and another one would both be called 'a_b'"):
+        from_nir(graph, "norse", dt_s=DT)
+
+
 def without_shape() -> nir.NIRGraph:
     return nir.NIRGraph(
         {"in": nir.Input(None), "lif": lif_node(3), "out": nir.Output(np.array([3]))},

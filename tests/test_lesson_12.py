@@ -64,6 +64,7 @@ def samples(time, batch, neurons):
         (checks.check_spiking_pool, pool(reset=lambda u, s: u - 0.75 * s), "set to 0"),
         (checks.check_spiking_pool, pool(reset=lambda u, s: u - s), "forget everything"),
         (checks.check_spiking_pool, pool(leak=0.5), "leaks"),
+        (checks.check_spiking_pool, pool(threshold=1.0), "has its own"),
         (checks.check_spiking_pool, pool(threshold=5.0), "should be 1"),
         (checks.check_spiking_pool, lambda spikes: functional.avg_pool2d(spikes[:, None], 2)[:, 0], "neither 0 nor 1"),
         (checks.check_spiking_pool, lambda spikes: spikes, "rows // 2"),

@@ -210,7 +210,7 @@ def thousand(monkeypatch: pytest.MonkeyPatch):
         return events.Recordings("invented", [one_event(first + int(n)) for n in numbers], numbers % 10, numbers)
 
     experiment._all_recordings.cache_clear()
-    monkeypatch.setattr(experiment, "load_nmnist", lambda: (part(1010, 0), part(103, 1000)))
+    monkeypatch.setattr(experiment, "load_nmnist", lambda train, test: (part(1010, 0), part(103, 1000)))
     yield
     experiment._all_recordings.cache_clear()
 

@@ -64,3 +64,13 @@ def test_every_node_of_the_table_is_one_of_nir() -> None:
 def test_an_unknown_platform_is_refused() -> None:
     with pytest.raises(ValueError, match=r"platform is 'TrueNorth'; it must be one of BrainScaleS-2, Xylo"):
         check(graph("Linear"), "TrueNorth")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_way_round_is_one_that_the_platform_reads(platform: str) -> None:
+    known = PLATFORMS[platform].nodes
+    for kind, ways in platforms.WAYS_ROUND.items():
+        offered = platforms._way_round(kind, known | {"Input", "Output"})
+        assert offered in {"", *(how for needed, how in ways.items() if needed in known or not needed)}
+        readable = [needed for needed in ways if needed in known or not needed]
+        assert bool(offered) == bool(readable)

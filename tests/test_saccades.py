@@ -180,7 +180,7 @@ def test_without_any_download_small_digits_are_recorded(capsys: pytest.CaptureFi
 
 def test_real_recordings_come_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path):
     part = Recordings("N-MNIST", [], *[torch.zeros(0, dtype=torch.int64)] * 2)
-    monkeypatch.setattr(saccades, "load_nmnist", lambda: (part, part))
+    monkeypatch.setattr(saccades, "load_nmnist", lambda train, test: (part, part))
     monkeypatch.setattr(saccades, "load_images", lambda name: small_digits())
     assert load_event_digits() == (part, part)
     assert capsys.readouterr().out.startswith("N-MNIST: 0 training")

@@ -36,7 +36,9 @@ def check_spiking_pool(spiking_pool: Callable[[Tensor], Tensor]) -> str:
         "You take the threshold away where a neuron fires. Here the potential is set to 0, and the excess is lost.": (
             _pool(corner, 1.0, reset="subtract")
         ),
-        "Your pool fires at 1, not above 0.75.": _pool(corner, 1.0, threshold=0.999),
+        "Your pool fires above 1, the threshold of the other neurons. The pool has its own, 0.75.": (
+            _pool(corner, 1.0, threshold=1.0)
+        ),
         "Your potential leaks. The pool's neurons keep all of it.": _pool(corner, 0.5),
     }
     right = _pool(corner, 1.0)
@@ -53,7 +55,7 @@ def check_spiking_pool(spiking_pool: Callable[[Tensor], Tensor]) -> str:
             raise NotYet(message)
     step, row, column = (found != right).nonzero()[0].tolist()
     raise NotYet(
-        f"At step {step} your pool says {found[step, row, column]:.0f} at ({row}, {column}); it should be "
+        f"At [{step}, {row}, {column}] your pool says {found[step, row, column]:.0f}; it should be "
         f"{right[step, row, column]:.0f}. Add the mean of the block to the potential, compare with 0.75, reset to 0."
     )
 

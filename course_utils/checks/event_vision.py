@@ -35,17 +35,22 @@ def check_decode_event(decode_event: Callable[[bytes], tuple[int, int, int, int]
         "Your bytes are in the wrong order: byte 2 is the most significant one of the time.": 0x030201,
         "You shift by 7 and 15 or so: a byte has eight bits.": (1 << 15) | (2 << 7) | 3,
         "You add the bytes without shifting them. Byte 2 counts 2¹⁶ µs each, byte 3 counts 2⁸.": 1 + 2 + 3,
-        "Byte 2 is missing from your time. Its lower seven bits belong to it.": 0x0203,
+        "Byte 2 is missing from your time. Its lower seven bits belong to it. If you have them, set brackets: Python "
+        "does << before &.": 0x0203,
     }
     for message, wrong in mistakes.items():
         if time_us == wrong:
             raise NotYet(message)
     if time_us != 0x010203:
-        raise NotYet(f"The time is 1·65,536 + 2·256 + 3 = 66,051 µs. You say {time_us:,}.")
+        raise NotYet(
+            f"The time is 1·65,536 + 2·256 + 3 = 66,051 µs. You say {time_us:,}. Are there brackets around each shift? "
+            "Python does + before <<."
+        )
     second = tuple(int(value) for value in attempt(decode_event, OFF_BYTES))
     if second != (33, 0, 0, 0x7FFFFE):
         raise NotYet(
-            f"Right for one event. For the bytes {OFF_BYTES.hex(' ')} you say {second}; its time is 8,388,606."
+            f"Right for one event. The bytes {OFF_BYTES.hex(' ')} are an OFF event at x 33, y 0, after 8,388,606 µs. "
+            f"You say {second}."
         )
     return "Two bytes of place, one bit of polarity, 23 bits of time."
 
@@ -59,8 +64,8 @@ def check_equal_counts(equal_counts: Callable[[Events, int], Tensor]) -> str:
     found = attempt(equal_counts, some, 4)
     expected = events.frames_by_count(some, 4)
     if not isinstance(found, Tensor) or found.shape != expected.shape:
-        shape = tuple(found.shape) if hasattr(found, "shape") else type(found).__name__
-        raise NotYet(f"Return a tensor [4, 2, 34, 34] for 4 steps, not {shape}.")
+        shape = f" {tuple(found.shape)}" if hasattr(found, "shape") else ""
+        raise NotYet(f"Return a tensor [4, 2, 34, 34] for 4 steps, not {type(found).__name__}{shape}.")
     found = found.to(expected.dtype)
     if found.max() > 1:
         raise NotYet(f"One of your pixels holds {found.max():g}. A spike is 0 or 1, however many events it stands for.")
@@ -72,7 +77,10 @@ def check_equal_counts(equal_counts: Callable[[Events, int], Tensor]) -> str:
         raise NotYet("ON and OFF are exchanged: channel 0 is ON, so the channel is 1 − on.")
     if not found.equal(expected):
         counts = [int(frame.sum()) for frame in found]
-        raise NotYet(f"600 events in 4 frames are 150 each. Pixels that spike in your frames: {counts}.")
+        raise NotYet(
+            "600 events in 4 frames are 150 each, the first 150 in frame 0. Pixels that spike in your frames: "
+            f"{counts}; in the right ones: {[int(frame.sum()) for frame in expected]}."
+        )
     few = Events(*(part[:10] for part in some))
     if not attempt(equal_counts, few, 4).to(expected.dtype).equal(events.frames_by_count(few, 4)):
         raise NotYet(
@@ -91,7 +99,7 @@ def check_surface_value(surface_value: Callable[[list[float], float, float], flo
         "You took the first event. The surface remembers the last one.": np.exp(-2.5),
         "You took an event of the future: at 60 ms the one at 90 ms has not happened.": np.exp(1.5),
         "The surface grows with age in your formula. The sign of the exponent is wrong.": np.exp(0.5),
-        "You multiply by τ. The age is divided by it.": np.exp(-200.0),
+        "Your value is 0, or nearly. If you multiply by τ: the age is divided by it.": np.exp(-200.0),
         "You added up all events. Only the last one counts.": np.exp(-0.5) + np.exp(-1.5) + np.exp(-2.5),
         "You took the distance to the nearest event, future ones included.": np.exp(-30 / 20),
     }

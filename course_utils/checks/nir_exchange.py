@@ -35,7 +35,8 @@ def check_decay(decay: Callable[[float, float], float]) -> str:
         {
             "This is what is lost in a step. β is what is left.": 0.001 / 0.008,
             "This is the exact solution, exp(−dt/τ). Norse takes Euler's step, and the graph is to be read as Norse "
-            "does: the two differ by a few percent, enough to move spikes.": 2.718281828459045 ** (-1 / 8),
+            "does: for τ = 8 ms and dt = 1 ms that is 0.875, and you have 0.882. "
+            "It is enough to move spikes.": 2.718281828459045 ** (-1 / 8),
             "You divided τ by dt. How much of the potential leaks in one step?": 1 - 8.0,
             "You took the rate 1/τ. How much leaks in one step of dt?": 1 - 1 / 0.008,
         },
@@ -57,7 +58,7 @@ def check_threshold(threshold: Callable[[float, float, float, float], float]) ->
             "You left it as it is. snnTorch's neuron climbs by the whole input in a step, the graph's only by r·dt/τ "
             "of it: the same threshold would be reached far too soon.": 0.5,
             "You multiplied by r·dt/τ. u is larger than v, so its threshold is larger, too.": 0.5 * 2 / 8,
-            "You changed from dt/τ, but left out r: with twice the resistance the potential climbs twice as fast.": 4.0,
+            "You have dt/τ, but left out r: with twice the resistance the potential climbs twice as fast.": 4.0,
             "r belongs below: with twice the resistance, v climbs twice as fast, so half the u is enough.": 8.0,
             "You divided by r only. That is Norse's unit; snnTorch also leaves out dt/τ.": 0.25,
         },

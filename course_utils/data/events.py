@@ -116,36 +116,54 @@ class Recordings:
     numbers: Tensor
 
 
-def load_nmnist() -> tuple[Recordings, Recordings]:
+def load_nmnist(train: int | None = None, test: int | None = None) -> tuple[Recordings, Recordings]:
     """Training and test set of N-MNIST, the whole set if it is in `$COURSE_DATA` or `data/`, else its first 1,100.
 
+    Args:
+        train: load only the training recordings with the lowest numbers, at most so many. None: all.
+        test: the same for the test set.
+
     Raises:
-        ValueError: a file is damaged.
+        ValueError: a count is below 1, or a file is damaged.
         NotAvailable: neither is here.
     """
+    for name, count in (("train", train), ("test", test)):
+        if count is not None and count < 1:
+            raise ValueError(f"{name} is {count}; it must be 1 or more, or None")
     whole = [find(Path("NMNIST") / name) for name in _WHOLE]
     if all(whole):
-        return tuple(_unpack(path, f"{path.stem}/", "N-MNIST") for path in whole)
-    if (part := find(_PART)) is not None:
-        source = "N-MNIST, its first 1,000 + 100 recordings"
-        return _unpack(part, "Train/", source), _unpack(part, "Test/", source)
-    raise NotAvailable(
-        "N-MNIST is neither in $COURSE_DATA nor in data/. Its files Train.zip and Test.zip belong into data/NMNIST/; "
-        "https://www.garrickorchard.com/datasets/n-mnist says where they are"
+        archives, available = whole, (60_000, 10_000)
+    elif (part := find(_PART)) is not None:
+        archives, available = [part, part], (1000, 100)
+    else:
+        raise NotAvailable(
+            "N-MNIST is neither in $COURSE_DATA nor in data/. Its files Train.zip and Test.zip belong into "
+            "data/NMNIST/; https://www.garrickorchard.com/datasets/n-mnist says where they are"
+        )
+    kept = [min(count or all_of_it, all_of_it) for count, all_of_it in zip((train, test), available, strict=True)]
+    source = "N-MNIST" if kept == [60_000, 10_000] else f"N-MNIST, its first {kept[0]:,} + {kept[1]:,} recordings"
+    return tuple(
+        _unpack(path, folder, source, count)
+        for path, folder, count in zip(archives, ("Train/", "Test/"), kept, strict=True)
     )
 
 
-def _unpack(path: Path, folder: str, source: str) -> Recordings:
+def _unpack(path: Path, folder: str, source: str, count: int) -> Recordings:
+    """The recordings of a folder whose numbers are below `count`."""
     try:
         with zipfile.ZipFile(path) as packed:
             names = sorted(name for name in packed.namelist() if name.startswith(folder) and name.endswith(".bin"))
+            names = [name for name in names if _number(name) < count]
             events = [decode(packed.read(name), name) for name in names]
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
     labels = torch.tensor([int(PurePosixPath(name).parent.name) for name in names], dtype=torch.int64)
-    # files count from 1. That the numbers are MNIST's own is nowhere written; lesson 13 checks it.
-    numbers = torch.tensor([int(PurePosixPath(name).stem) - 1 for name in names], dtype=torch.int64)
-    return Recordings(source, events, labels, numbers)
+    return Recordings(source, events, labels, torch.tensor([_number(name) for name in names], dtype=torch.int64))
+
+
+def _number(name: str) -> int:
+    """Files count from 1. That the numbers are MNIST's own is nowhere written; lesson 13 checks it."""
+    return int(PurePosixPath(name).stem) - 1
 
 
 # --- pictures of events ---------------------------------------------------------------------------------------------

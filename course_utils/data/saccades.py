@@ -217,11 +217,11 @@ def load_event_digits(
 ) -> tuple[Recordings, Recordings]:
     """Training and test recordings of digits, and one line that says where they come from.
 
-    The real ones of N-MNIST, all that are in `$COURSE_DATA` or `data/`; where there are none, simulated saccades over
-    the first images of MNIST, or over scikit-learn's small digits if MNIST is missing, too.
+    The first 1,000 and 100 real ones of N-MNIST, if they are in `$COURSE_DATA` or `data/`. Where there are none,
+    simulated saccades over the first images of MNIST, or over scikit-learn's small digits if MNIST is missing, too.
 
     Args:
-        train: how many recordings to simulate for training; fewer if there are fewer images. Real ones come all.
+        train: how many recordings to simulate for training; fewer if there are fewer images.
         test: the same for the test.
         seed: of the simulation.
         simulated: whether to simulate even where real recordings are.
@@ -233,7 +233,7 @@ def load_event_digits(
         raise ValueError(f"train is {train} and test {test}; both must be 1 or more")
     if not simulated:
         try:
-            real = load_nmnist()
+            real = load_nmnist(1000, 100)  # more of them would take a lesson longer than it says
         except NotAvailable:
             print("No N-MNIST here: it is neither in $COURSE_DATA nor in data/. Simulated saccades stand in for it.")
         else:
