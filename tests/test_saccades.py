@@ -160,7 +160,7 @@ def test_bad_arguments_are_named():
 
 @pytest.fixture
 def no_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> None:
+    def missing(train: int, test: int) -> None:
         raise NotAvailable("not here")
 
     monkeypatch.setattr(saccades, "load_nmnist", missing)
