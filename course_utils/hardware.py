@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from course_utils.models import READOUTS, Activity, LIReadout, spike
+from course_utils.models import Activity, LIReadout, spike
 from course_utils.tables import Table
 
 SPEED_UP = 1000
@@ -79,9 +79,13 @@ def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
     limit = largest(bits)
     if not 0 < scale < math.inf:
         raise ValueError(f"scale is {scale}; it must be above 0")
+    _check_finite(weight)
+    return _ToIntegers.apply(weight, scale, limit)
+
+
+def _check_finite(weight: Tensor) -> None:
     if not weight.isfinite().all():
         raise ValueError(f"weight holds {int((~weight.isfinite()).sum())} numbers that are not finite")
-    return _ToIntegers.apply(weight, scale, limit)
 
 
 def fitting_scale(weight: Tensor, bits: int = 6) -> float:
@@ -191,7 +195,7 @@ class VirtualChip(nn.Module):
         seed: which chip.
 
     Raises:
-        ValueError: the model's pool is a maximum, which no synapse can take, or a weight is not finite.
+        ValueError: the model's pool is a maximum, which no synapse can take; or, at a run, a weight is not finite.
     """
 
     def __init__(self, model: LIReadout, limits: Limits = NO_LIMITS, seed: int = 0):
@@ -235,8 +239,7 @@ class VirtualChip(nn.Module):
     def on_chip(self, weight: Tensor) -> Tensor:
         """A layer's weights as the chip's bits let them be, in the model's units."""
         if self.limits.weight_bits is None:
-            if not weight.isfinite().all():
-                raise ValueError(f"weight holds {int((~weight.isfinite()).sum())} numbers that are not finite")
+            _check_finite(weight)
             return weight
         scale = fitting_scale(weight, self.limits.weight_bits)
         return to_integers(weight, scale, self.limits.weight_bits) / scale
@@ -271,9 +274,7 @@ class VirtualChip(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores [batch, classes], as of the model."""
-        step = self.model.li.dt * self.model.li.p.tau_mem_inv.item()
-        scores = READOUTS[self.model.readout](self.activity(images).readout, step)
-        return scores if scores.shape[1] == 2 else torch.cat((torch.zeros_like(scores), scores), dim=1)
+        return self.model.scores(self.activity(images).readout)
 
     def _run(self, currents: Tensor, circuits: Circuits) -> tuple[Tensor, Tensor]:
         """Spikes and potentials [time, batch, neurons] of these circuits, from rest; Euler's step, as Norse's."""

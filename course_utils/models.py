@@ -213,8 +213,12 @@ class LIReadout(nn.Module):
         return Activity(inputs, hidden, over_time(self.li, current))
 
     def forward(self, images: Tensor) -> Tensor:
+        return self.scores(self.activity(images).readout)
+
+    def scores(self, potentials: Tensor) -> Tensor:
+        """Scores [batch, 2] for potentials of the output neurons [time, batch, outputs]."""
         step = self.li.dt * self.li.p.tau_mem_inv.item()
-        scores = READOUTS[self.readout](self.activity(images).readout, step)
+        scores = READOUTS[self.readout](potentials, step)
         return scores if scores.shape[1] == 2 else torch.cat((torch.zeros_like(scores), scores), dim=1)
 
 

@@ -16,7 +16,7 @@ import importlib.metadata
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from types import ModuleType
 
 TWINS = {
@@ -43,7 +43,7 @@ def load() -> ModuleType:
         return loaded
     if "tensorflow" not in sys.modules:
         _torch_first()
-    with _environment(QUIET), _silent():
+    with _holding(os.environ, QUIET), _silent():
         try:
             tensorflow = importlib.import_module("tensorflow")
             chosen = [getattr(getattr(tensorflow, name), of_it).__module__ for name, of_it in LAZY.items()]
@@ -58,7 +58,7 @@ def load() -> ModuleType:
                 "TensorFlow was loaded before NengoDL and has chosen Keras 3. Restart the kernel, and call "
                 "nengo_bridge.load() before anything imports TensorFlow."
             )
-        with _standing_for(twins):
+        with _holding(sys.modules, twins):
             try:
                 nengo_dl = importlib.import_module("nengo_dl")
             except (ImportError, AttributeError) as error:
@@ -95,32 +95,18 @@ def _sentence(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def _holding(places: MutableMapping, values: Mapping) -> Iterator[None]:
+    """These values at these names, for as long as this lasts."""
+    before = {name: places.get(name) for name in values}
+    places.update(values)
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                os.environ.pop(name, None)
+                places.pop(name, None)
             else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _standing_for(twins: dict[str, ModuleType]) -> Iterator[None]:
-    """Modules of these names, for as long as this lasts."""
-    before = {name: sys.modules.get(name) for name in twins}
-    sys.modules.update(twins)
-    try:
-        yield
-    finally:
-        for name, module in before.items():
-            if module is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = module
+                places[name] = value
 
 
 @contextlib.contextmanager

@@ -121,3 +121,18 @@ def test_mnist_itself_is_needed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(deep, "load_images", lambda name: small_digits())
     with pytest.raises(ValueError, match="needs MNIST itself"):
         deep.mnist()
+
+
+@pytest.mark.parametrize("label", EXPERIMENTS["cifar10-surrogate-bn"].runs)
+def test_only_tuned_surrogates_bring_the_error_to_the_first_layer(label: str):
+    recipe = EXPERIMENTS["cifar10-surrogate-bn"].runs[label].args[0]
+    coarse = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    images = bipolar(torch.nn.functional.interpolate(coarse, 32, mode="bilinear"))
+    torch.manual_seed(0)
+    network = recipe.network(0)
+    spikes = network.run(images, recipe.steps, KEYS[:12])
+    for sent in spikes:
+        sent.retain_grad()
+    deep.cross_entropy(recipe.gain * network.answer(spikes[-1]), torch.arange(12) % 10).sum().backward()
+    left = (spikes[0].grad.norm() / spikes[-1].grad.norm()).item()
+    assert 0.5 < left < 2 if label.startswith("tuned") else left < 1e-3

@@ -325,7 +325,7 @@ _deep("cifar10-vgg9", "CIFAR-10", "VGG9", 2, flip=True)
 _deep("cifar10-resnet9", "CIFAR-10", "ResNet9", 1, flip=True)
 _deep("cifar10-resnet11", "CIFAR-10", "ResNet11", 1, flip=True)
 # {default, tuned} × {batch norm, none}, as in lesson 11. Tuned: the height at which, before the first update, the
-# error's norm is about the same in the first and in the last layer.
+# error's norms in the first and in the last layer agree within a factor of two.
 _SURROGATES = {
     "default, no batch norm": (fast_sigmoid(), False),
     "default, batch norm": (fast_sigmoid(), True),
