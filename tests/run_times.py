@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-CEILING_S = defaultdict(lambda: 150, {"00": 60, "01": 60, "02": 240, "04": 60, "18": 60})
+CEILING_S = defaultdict(lambda: 150, {"00": 60, "01": 60, "02": 240, "04": 60, "15": 240, "18": 60})
 
 
 def printed_run_time_s(path: Path) -> int:
