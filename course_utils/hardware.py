@@ -171,16 +171,43 @@ BRAINSCALES = Limits(weight_bits=6, clip=True, converter=True, sample_us=2.0)
 
 
 class Circuits(NamedTuple):
-    """Neurons as one chip has them; each a number for all, or one for each neuron.
+    """Neurons of a layer as the chip has them; each a number for all, or one for each neuron.
 
     Attributes:
-        threshold: in units of what was asked for.
+        threshold: in units of the model's.
         step_mem, step_syn: Δt/τ of membrane and synaptic current.
     """
 
     threshold: Tensor
     step_mem: Tensor
     step_syn: Tensor
+
+
+class Settings(NamedTuple):
+    """What the circuits of a layer are asked for, in multiples of the model's values; one for all, or one for each."""
+
+    threshold: Tensor
+    tau_mem: Tensor
+    tau_syn: Tensor
+
+
+class Seen(NamedTuple):
+    """What a chip shows of a run, [time, batch, …] each.
+
+    Attributes:
+        inputs: spikes that were sent to it.
+        hidden: spikes of the hidden neurons that came out of it.
+        membranes: of the hidden neurons, as the converter tells them, in units of the threshold.
+        readout: of the output neurons, likewise.
+    """
+
+    inputs: Tensor
+    hidden: Tensor
+    membranes: Tensor
+    readout: Tensor
+
+
+LAYERS = ("hidden", "output")
 
 
 class VirtualChip(nn.Module):
@@ -193,6 +220,9 @@ class VirtualChip(nn.Module):
         model: with a pool that adds up.
         limits: of the chip.
         seed: which chip.
+
+    Attributes:
+        settings: of the layers "hidden" and "output"; a calibration changes them.
 
     Raises:
         ValueError: the model's pool is a maximum, which no synapse can take; or, at a run, a weight is not finite.
@@ -209,15 +239,14 @@ class VirtualChip(nn.Module):
         self.limits = limits
         self.seed = seed
         generator = torch.Generator().manual_seed(seed)
-        maps, side = model.conv.out_channels, 13
-        neuron, output = model.lif.p, model.li.p
+        maps, side, outputs = model.conv.out_channels, 13, model.linear.out_features
+        counts = {"hidden": maps * side**2, "output": outputs}
         self.register_buffer("hidden_synapses", self._factor(generator, limits.weight_mismatch, maps, side**2, 16))
-        outputs = model.linear.out_features
         self.register_buffer(
-            "output_synapses", self._factor(generator, limits.weight_mismatch, outputs, maps * side**2)
+            "output_synapses", self._factor(generator, limits.weight_mismatch, outputs, counts["hidden"])
         )
-        self._hidden = self._circuits(generator, model.lif.dt, neuron, maps * side**2, float(neuron.v_th))
-        self._output = self._circuits(generator, model.li.dt, output, outputs, math.inf)
+        self._drawn = {layer: self._factors(generator, counts[layer]) for layer in LAYERS}
+        self.settings = {layer: Settings(*torch.ones(3).unbind()) for layer in LAYERS}
 
     @staticmethod
     def _factor(generator: torch.Generator, mismatch: float, *shape: int) -> Tensor:
@@ -226,12 +255,21 @@ class VirtualChip(nn.Module):
             return torch.ones(())
         return (1 + mismatch * torch.randn(shape, generator=generator)).clamp(min=0.05)
 
-    def _circuits(self, generator: torch.Generator, dt: float, asked, count: int, threshold: float) -> Circuits:
+    def _factors(self, generator: torch.Generator, count: int) -> Settings:
+        """How much each circuit of a layer differs from what it is asked for; nobody outside can read this."""
         limits = self.limits
+        mismatches = (limits.threshold_mismatch, limits.tau_mismatch, limits.tau_mismatch)
+        return Settings(*(self._factor(generator, mismatch, count) for mismatch in mismatches))
+
+    def _circuits(self, layer: str) -> Circuits:
+        """What the settings make of the circuits. Output neurons have no threshold."""
+        cell = {"hidden": self.model.lif, "output": self.model.li}[layer]
+        threshold, tau_mem, tau_syn = (
+            setting * drawn for setting, drawn in zip(self.settings[layer], self._drawn[layer], strict=True)
+        )
+        asked = float(cell.p.v_th) if layer == "hidden" else math.inf
         return Circuits(
-            threshold * self._factor(generator, limits.threshold_mismatch, count),
-            dt * asked.tau_mem_inv / self._factor(generator, limits.tau_mismatch, count),
-            dt * asked.tau_syn_inv / self._factor(generator, limits.tau_mismatch, count),
+            asked * threshold, cell.dt * cell.p.tau_mem_inv / tau_mem, cell.dt * cell.p.tau_syn_inv / tau_syn
         )
 
     # --- what is written into its synapses
@@ -260,17 +298,38 @@ class VirtualChip(nn.Module):
 
         The noise comes from PyTorch's generator: a run differs from the next, as on a chip.
         """
+        inputs, hidden, _, readout = self._through(images)
+        return Activity(inputs, hidden.unflatten(2, (-1, 13, 13)), self._read(readout))
+
+    @torch.no_grad()
+    def see(self, images: Tensor) -> Seen:
+        """What the chip shows of a run, and no more: spikes, and what its converter says of membranes."""
+        inputs, hidden, membranes, readout = self._through(images)
+        return Seen(inputs, hidden, self._read(membranes), self._read(readout))
+
+    @torch.no_grad()
+    def inject(self, layer: str, currents: Tensor) -> tuple[Tensor, Tensor]:
+        """A current of known size into every neuron of a layer, [time]: spikes and samples, [time, neurons] each.
+
+        For a measurement on the bench; no synapse takes part. Samples as of `see`.
+        """
+        count = {"hidden": self.model.conv.out_channels * 13 * 13, "output": self.model.linear.out_features}[layer]
+        spikes, potentials = self._run(currents[:, None, None].expand(-1, 1, count), self._circuits(layer))
+        return spikes[:, 0], self._read(potentials)[:, 0]
+
+    def _through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Inputs, hidden spikes that got through, potentials of both layers as they are, [time, batch, …] each."""
         model = self.model
         inputs = model.encode(images)
         windows = functional.unfold(inputs.flatten(0, 1), 4)  # [time · batch, 16, 169]
         synapses = self.on_chip(model.conv.weight.flatten(1))[:, None] * self.hidden_synapses
         currents = torch.einsum("bip,mpi->bmp", windows, synapses.expand(-1, windows.shape[2], -1))
         currents = (currents + model.conv.bias[:, None]).flatten(1).unflatten(0, inputs.shape[:2])
-        hidden, _ = self._run(currents, self._hidden)
-        hidden = self._through_the_router(hidden)
+        spikes, membranes = self._run(currents, self._circuits("hidden"))
+        hidden = self._through_the_router(spikes)
         weights = self.on_chip(self.folded()) * self.output_synapses
-        _, potentials = self._run(hidden @ weights.T + model.linear.bias, self._output)
-        return Activity(inputs, hidden.unflatten(2, (-1, 13, 13)), self._read(potentials))
+        _, readout = self._run(hidden @ weights.T + model.linear.bias, self._circuits("output"))
+        return inputs, hidden, membranes, readout
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores [batch, classes], as of the model."""
@@ -300,12 +359,15 @@ class VirtualChip(nn.Module):
             return spikes
         return spikes * (spikes.detach().cumsum(-1) <= self.limits.events_per_us)
 
-    def _read(self, potentials: Tensor) -> Tensor:
-        """Samples of the output's potentials, each held until the next one."""
-        limits = self.limits
+    def held(self, potentials: Tensor) -> Tensor:
+        """Potentials [time, …] at the moments of the samples, each held until the next one."""
         steps = torch.arange(len(potentials))
-        sampled = ((steps / limits.sample_us).floor() * limits.sample_us).long()
-        potentials = potentials[sampled]
+        return potentials[((steps / self.limits.sample_us).floor() * self.limits.sample_us).long()]
+
+    def _read(self, potentials: Tensor) -> Tensor:
+        """What the converter says of potentials [time, …]."""
+        limits = self.limits
+        potentials = self.held(potentials)
         if not limits.converter:
             return potentials
         noise = limits.readout_noise_lsb * torch.randn_like(potentials) if limits.readout_noise_lsb else 0.0

@@ -143,8 +143,8 @@ def test_a_seed_is_a_chip():
 def test_mismatch_has_the_deviation_that_was_asked_for(name: str):
     chip = VirtualChip(MODEL, Limits(**{name: 0.1}), seed=5)
     found = {
-        "threshold_mismatch": chip._hidden.threshold,
-        "tau_mismatch": 0.1 / chip._hidden.step_mem,  # Norse's 10 ms at 1 ms a step
+        "threshold_mismatch": chip._circuits("hidden").threshold,
+        "tau_mismatch": 0.1 / chip._circuits("hidden").step_mem,  # Norse's 10 ms at 1 ms a step
         "weight_mismatch": chip.hidden_synapses.flatten(),
     }
     for other, factors in found.items():

@@ -1,0 +1,159 @@
+"""The fifth model on virtual chips: how many bits a weight needs, and what circuits that differ cost (lesson 17)."""
+
+import copy
+import functools
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from course_utils import models
+from course_utils.chip_training import AnyChip, InTheLoop, calibrate
+from course_utils.data import stripes
+from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.stripes import FIRST_TEST, Recipe, Splits, awake, measured
+from course_utils.hardware import BRAINSCALES, Limits, VirtualChip
+from course_utils.ledger import Record
+from course_utils.models import LIReadout
+from course_utils.training import accuracy, fit
+
+LESSON = "17_hardware_quantization"
+FAINT = stripes.StripeSettings(noise=(0.3,), contrast=0.4)
+CHIPS = range(20)
+BITS = (8, 6, 5, 4, 3, 2)
+MISMATCHES = (0.05, 0.1, 0.2, 0.3, 0.4)
+STEPS = 32
+
+# The fifth model with a pool that adds up. On faint stripes more images, and half the current, as in lesson 07.
+RECIPES = {
+    "plain": Recipe(LESSON, partial(awake, pool="sum"), 9, 5e-3),
+    "faint": Recipe(
+        LESSON,
+        partial(awake, gain=12.0, pool="sum", encode=partial(models.constant_current, scale=10.0, steps=STEPS)),
+        8,
+        1e-2,
+        steps=STEPS,
+        settings=FAINT,
+        images=4000,
+        first_test=FIRST_TEST,
+    ),
+}
+
+
+def limits(mismatch: float, **others: Any) -> Limits:
+    """The chip's limits, and circuits whose thresholds, time constants and weights all differ by this much."""
+    differing = {f"{name}_mismatch": mismatch for name in ("threshold", "tau", "weight")}
+    return replace(BRAINSCALES, noise=0.02, readout_noise_lsb=1.0, **differing, **others)
+
+
+@functools.cache
+def trained(task: str, seed: int) -> tuple[LIReadout, Splits]:
+    """The model that all runs of a seed begin with, and its data. Copy it before you change it."""
+    model, splits, _ = RECIPES[task].train(seed)
+    return model, splits
+
+
+def tuned(
+    model: nn.Module, splits: Splits, seed: int, *, images: int = 2000, epochs: int = 2, rate: float = 5e-3
+) -> None:
+    """Go on training for a while, with whatever stands between the weights and the scores."""
+    train = tuple(part[:images] for part in splits.train)
+    fit(model, train, splits.validation, epochs=epochs, learning_rate=rate, seed=seed, batch_size=64)
+
+
+# --- bits -----------------------------------------------------------------------------------------------------------
+
+
+def _bits(task: str, name: str, bits: int | None, aware: bool, seed: int, checkpoint: Path) -> Record:
+    """A record of the model with weights of so many bits: rounded, or trained on with them."""
+    model, splits = trained(task, seed)
+    chip = VirtualChip(copy.deepcopy(model), Limits(weight_bits=bits))
+    if aware:
+        tuned(chip, splits, seed)
+    record = measured(RECIPES[task], chip.model, splits, task=f"stripes, {task}", name=name, seed=seed, curve={})
+    return replace(record, accuracy=accuracy(chip, *splits.test), bits=bits or 32)
+
+
+def _bits_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
+    runs = {
+        "float": partial(_bits, task, "float", None, False),
+        "float, trained on": partial(_bits, task, "float", None, True),
+    }
+    for aware, verb in ((False, "rounded to"), (True, "trained with")):
+        for bits in BITS:
+            name = f"{verb} {bits} bits"
+            runs[name] = partial(_bits, task, name, bits, aware)
+    return runs
+
+
+# --- circuits that differ -------------------------------------------------------------------------------------------
+
+
+def _as_it_is(model: LIReadout, mismatch: float, splits: Splits) -> Iterator[nn.Module]:
+    for seed in CHIPS:
+        yield VirtualChip(model, limits(mismatch), seed)
+
+
+def _calibrated(model: LIReadout, mismatch: float, splits: Splits) -> Iterator[nn.Module]:
+    for chip in _as_it_is(model, mismatch, splits):
+        yield calibrate(chip)
+
+
+def _in_the_loop(model: LIReadout, mismatch: float, splits: Splits, *, tested: int = 0) -> Iterator[nn.Module]:
+    """Each chip trains weights of its own. They are used on a chip that is `tested` numbers further."""
+    for seed in CHIPS:
+        own = copy.deepcopy(model)
+        tuned(InTheLoop(VirtualChip(own, limits(mismatch), seed)), splits, seed)
+        yield VirtualChip(own, limits(mismatch), (seed + tested) % len(CHIPS))
+
+
+def _any_chip(model: LIReadout, mismatch: float, splits: Splits) -> Iterator[nn.Module]:
+    own = copy.deepcopy(model)
+    tuned(AnyChip(own, limits(mismatch)), splits, 0, images=len(splits.train[0]), epochs=4)
+    return _as_it_is(own, mismatch, splits)
+
+
+def _mismatch(
+    task: str, name: str, way: Callable[..., Iterator[nn.Module]], mismatch: float, seed: int, _: Path
+) -> Record:
+    """A record of 20 chips: its accuracy is their median, its curve holds all of them."""
+    model, splits = trained(task, seed)
+    test = tuple(part[:1000] for part in splits.test)
+    torch.manual_seed(seed)  # the chips' noise
+    found = [accuracy(chip, *test) for chip in way(model, mismatch, splits)]
+    record = measured(RECIPES[task], model, splits, task=f"stripes, {task}", name=name, seed=seed, curve={})
+    return replace(
+        record,
+        data=record.data | {"test": len(test[1])},
+        config=record.config | {"mismatch": mismatch, "chips": len(CHIPS)},
+        accuracy=statistics.median(found),
+        beside={"float": record.accuracy, "lowest": min(found), "highest": max(found)},
+        bits=6,
+        curve={"accuracy of each chip": found},
+    )
+
+
+def _mismatch_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
+    ways = {
+        f"{name}, {mismatch:.0%}": (way, mismatch)
+        for name, way in (("as it is", _as_it_is), ("calibrated", _calibrated))
+        for mismatch in MISMATCHES
+    }
+    ways |= {
+        "in the loop, 20%": (_in_the_loop, 0.2),
+        "in the loop of another chip, 20%": (partial(_in_the_loop, tested=1), 0.2),
+        "trained for any chip, 20%": (_any_chip, 0.2),
+    }
+    return {name: partial(_mismatch, task, name, *how) for name, how in ways.items()}
+
+
+EXPERIMENTS = (
+    Experiment("chip-bits", "faint stripes with weights of 2 to 8 bits", _bits_runs("faint")),
+    Experiment("chip-bits-plain", "plain stripes with weights of 2 to 8 bits", _bits_runs("plain")),
+    Experiment("chip-mismatch", "faint stripes on 20 chips whose circuits differ", _mismatch_runs("faint"), (0, 1, 2)),
+)
