@@ -113,6 +113,17 @@ def test_without_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert load_vehicles(20, 30) == (1598, {"height": 20, "width": 30})
 
 
+def test_the_aspect_ratios_are_those_of_the_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr("course_utils.data.locate.DOWNLOADS", tmp_path)
+    assert vehicles.aspect_ratios() is None
+    with zipfile.ZipFile(tmp_path / "caltech101_vehicles.zip", "w") as packed:
+        for name, size in (("Motorbikes/a", (160, 100)), ("airplanes/a", (260, 100)), ("airplanes/b", (90, 45))):
+            Image.new("L", size).save(tmp_path / "some.jpg")
+            packed.write(tmp_path / "some.jpg", f"{name}.jpg")
+    assert vehicles.aspect_ratios().tolist() == [1.6, 2.6, 2.0]
+
+
 @pytest.mark.skipif(find("caltech101_vehicles.zip") is None, reason="needs the photographs of Caltech-101")
 def test_the_real_photographs():
     found = load_vehicles()

@@ -97,6 +97,16 @@ def load_vehicles(height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
     return Vehicles("Caltech-101", np.stack(images), np.array([label for *_, label in files]))
 
 
+def aspect_ratios() -> np.ndarray | None:
+    """Width over height of every photograph as it was taken, in the order of `load_vehicles`; None for silhouettes.
+
+    Raises:
+        ValueError: a photograph is damaged; the message names it.
+    """
+    sizes = [_opened(name, data).size for name, data, _ in _photographs()]
+    return np.array([width / height for width, height in sizes]) if sizes else None
+
+
 def check_size(height: int, width: int) -> None:
     for name, side in (("height", height), ("width", width)):
         if isinstance(side, bool) or not isinstance(side, int) or side < 8:

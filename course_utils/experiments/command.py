@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from course_utils.experiments import deep, events, harder, stdp, stripes
+from course_utils.experiments import chips, deep, events, harder, rates, stdp, stripes, vehicles
 from course_utils.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -14,6 +14,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         *stdp.EXPERIMENTS,
         *deep.EXPERIMENTS,
         *events.EXPERIMENTS,
+        *chips.EXPERIMENTS,
+        *rates.EXPERIMENTS,
+        *vehicles.EXPERIMENTS,
     )
 }
 

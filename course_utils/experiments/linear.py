@@ -5,18 +5,21 @@ from sklearn.linear_model import RidgeClassifier
 from torch import Tensor
 
 
-def linear_accuracy(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], count: int = 10_000) -> float:
+def linear_accuracy(
+    train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], count: int = 10_000, *, alpha: float = 300.0
+) -> float:
     """Accuracy on the test set of a ridge classifier on inputs of standard deviation 1.
 
     Args:
         train: images [count, channels, size, size], or spikes [count, time, …], which are added up over time; labels.
         test: the same.
         count: how many to train on.
+        alpha: weight of the squared weights in the loss.
     """
     (x, y), (x_test, y_test) = (
         ((inputs.sum(1) if inputs.dim() == 5 else inputs).flatten(1).numpy().astype(np.float32), labels.numpy())
         for inputs, labels in ((train[0][:count], train[1][:count]), test)
     )
     scale = x.std()
-    classifier = RidgeClassifier(alpha=300.0).fit(x / scale, y)
+    classifier = RidgeClassifier(alpha=alpha).fit(x / scale, y)
     return float((classifier.predict(x_test / scale) == y_test).mean())

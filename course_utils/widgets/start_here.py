@@ -148,7 +148,7 @@ LESSONS = (
     Lesson(6, "13_event_vision", "event\nvision", "train on the events of a vision sensor", _OTHER, 0),
     Lesson(6, "14_nir_exchange", "NIR\nexchange", "move a network between frameworks, spike for spike", _OTHER, 1),
     Lesson(6, "15_nengodl_conversion", "NengoDL\nconversion", "train with rates, run on spikes", _OTHER, 2),
-    Lesson(6, "16_vehicles", "vehicles", "tell motorbikes from airplanes by which neuron fires first", _OTHER, 3),
+    Lesson(6, "16_vehicles", "vehicles", "tell motorbikes from airplanes, clean and noisy", _OTHER, 3),
     Lesson(7, "17_hardware_quantization", "hardware\nquantization", "fit a network to a chip's limits", _STRIPES, 4),
     Lesson(7, "18_ledger_and_next_steps", "ledger and\nnext steps", "compare all results, and go on alone", _ENDS, 2),
 )
