@@ -27,6 +27,7 @@ import nengo  # noqa: E402  (behind the bridge: torch goes first)
 import tensorflow as tf  # noqa: E402
 
 tf.get_logger().setLevel("ERROR")  # it warns of every simulator after the fifth
+tf.config.experimental.enable_op_determinism()  # same machine, same seed: the same numbers
 
 IMAGE = (28, 28, 1)
 CLASSES = 10
