@@ -33,14 +33,14 @@ IMAGE = (28, 28, 1)
 CLASSES = 10
 SMOOTHING = 0.02  # σ of SoftLIF
 Layers = Sequence[tuple[int, int]]  # channels and stride of each 3×3 convolution
-NEURONS = ("SoftLIF", "LIF", "ReLU", "spiking ReLU")
+NEURONS = ("SoftLIF", "LIF", "spiking ReLU")
 
 
 def neuron_type(name: str, rate_hz: float = 1.0) -> nengo.neurons.NeuronType:
     """A neuron of Nengo whose spike, or whose rate in Hz, is divided by `rate_hz`. All begin with the potential 0.
 
     Args:
-        name: "SoftLIF" or "ReLU", which have a rate, or "LIF" or "spiking ReLU", which spike.
+        name: "SoftLIF", which has a rate, or "LIF" or "spiking ReLU", which spike.
         rate_hz: the rate that stands for an activation of 1, above 0.
 
     Raises:
@@ -52,7 +52,6 @@ def neuron_type(name: str, rate_hz: float = 1.0) -> nengo.neurons.NeuronType:
     at_rest = {"voltage": nengo.dists.Choice([0])}  # Nengo draws it from 0 to 1 if it is not told
     return {
         "SoftLIF": lambda: nengo_dl.SoftLIFRate(sigma=SMOOTHING, amplitude=1 / rate_hz),
-        "ReLU": lambda: nengo.RectifiedLinear(amplitude=1 / rate_hz),
         "LIF": lambda: nengo.LIF(amplitude=1 / rate_hz, initial_state=at_rest),
         "spiking ReLU": lambda: nengo.SpikingRectifiedLinear(amplitude=1 / rate_hz, initial_state=at_rest),
     }[name]()

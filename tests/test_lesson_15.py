@@ -92,6 +92,16 @@ WRONG = [
         lambda s, dt: (s.mean((0, 2)), by_population(s, dt)[:3], by_trials(s, dt)),
         "Which axis must disappear",
     ),
+    (
+        checks.check_three_rates,
+        lambda s, dt: (s.mean((0, 2)) / dt, by_population(s, dt), by_trials(s, dt)),
+        "one trial, or one neuron, alone",
+    ),
+    (
+        checks.check_three_rates,
+        lambda s, dt: (by_time(s, dt), by_population(s, dt), s.mean((0, 1)) / dt),
+        "one trial, or one neuron, alone",
+    ),
     (checks.check_needed_rate, lambda p, steps, dt: 1 / (p * steps * dt), "spikes a millisecond"),
     (checks.check_needed_rate, lambda p, steps, dt: 1000 / (steps * dt), "left out the precision"),
     (checks.check_needed_rate, lambda p, steps, dt: 1000 / (p * dt), "left out the number of steps"),
@@ -251,5 +261,4 @@ def test_the_long_preset_is_recorded_at_the_report_s_figure() -> None:
     for record in experiment.records().values():
         assert record.data["test"] == 10_000 and record.time_steps == 30
         assert abs(record.accuracy - record.beside["rate network"]) <= 0.005
-    if best := experiment.records().get(("ReLU, run as spiking ReLU", 0)):
-        assert best.accuracy >= 0.9877
+    assert experiment.records()["ReLU, run as spiking ReLU", 0].accuracy >= 0.9877

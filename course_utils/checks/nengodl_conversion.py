@@ -26,6 +26,12 @@ def check_three_rates(three_rates: Callable[[np.ndarray, float], tuple]) -> str:
         attempt(three_rates, spikes.copy(), dt_s), 3, "the averages over time, over neurons and over trials"
     )
     wanted = spikes[0].mean(1) / dt_s, spikes[0].mean(0) / dt_s, spikes[:, 0].mean(0) / dt_s
+    at_each_step = spikes.mean((0, 1)) / dt_s
+    everything = {
+        "over time": spikes.mean((0, 2)) / dt_s,
+        "over the population": at_each_step,
+        "over trials": at_each_step,
+    }
     for name, found, right in zip(
         ("over time", "over the population", "over trials"), (by_time, by_population, by_trials), wanted, strict=True
     ):
@@ -43,9 +49,13 @@ def check_three_rates(three_rates: Callable[[np.ndarray, float], tuple]) -> str:
             raise NotYet("This is the average over trials. The population is all neurons in one trial.")
         if name == "over trials" and found.shape == right.shape and np.allclose(found, wanted[1]):
             raise NotYet("This is the average over the population. Take one neuron, in all trials.")
+        if found.shape == right.shape and np.allclose(found, everything[name]):
+            raise NotYet(f"Your average {name} also averages over what is to be held: one trial, or one neuron, alone.")
+        if found.shape == right.shape:
+            raise NotYet(f"Your average {name} has other values than expected. Which axis must disappear?")
         raise NotYet(
-            f"Your average {name} has shape {found.shape}, or another value than expected; the shape must be "
-            f"{right.shape}. Which axis must disappear: trials, neurons or steps?"
+            f"Your average {name} has shape {found.shape}; it must be {right.shape}. Which axis must disappear: "
+            "trials, neurons or steps?"
         )
     return "One number a neuron; one a step of one trial; one a step of one neuron."
 

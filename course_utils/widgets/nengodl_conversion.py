@@ -36,7 +36,7 @@ def draw_activation(activation: float, rate_hz: float, tau_syn_ms: float) -> tup
     below.axhline(activation, color="gray", lw=1.5, ls="--")
     below.plot(steps, np.minimum(filtered, 5), "o-", color=ORANGE, ms=3)
     below.set(xlim=(0, STEPS + 1), ylim=(0, 5.2), xlabel="step of 1 ms", ylabel="filtered spikes")
-    below.set_title("dashed: the activation; above 5 it is cut off", loc="left", fontsize=10)
+    below.set_title("dashed: the activation; needles above 5 are cut off", loc="left", fontsize=10)
     return figure, (
         f"An activation of {activation:g} with {rate_hz:g} Hz for 1: {counts.sum():.0f} spikes in {STEPS} steps, whose "
         f"mean says {seen:.2f}. Filtered with {tau_syn_ms:g} ms they reach {filtered[-1]:.2f} in the end."
