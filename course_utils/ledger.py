@@ -30,6 +30,11 @@ _Validator = jsonschema.validators.extend(
 _VALIDATOR = _Validator(SCHEMA)  # made once: `jsonschema.validate` checks the schema anew for every record
 
 
+def mine() -> Path:
+    """Where records go that are run here: `data/results/mine/`, or the folder that `$COURSE_RESULTS` names."""
+    return Path(os.environ.get("COURSE_RESULTS", MINE))
+
+
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
     """The 95 % Wilson interval of an accuracy on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927).
 
@@ -97,7 +102,7 @@ class Record:
 
 
 def write(record: Record, folder: Path | None = None) -> Path:
-    """Check a record and write it to `data/results/mine/`, or to the folder that `$COURSE_RESULTS` names.
+    """Check a record and write it to the folder of `mine`.
 
     Raises:
         ValueError: the record does not fit the schema, or another run has a record of that name; the message names the
@@ -110,7 +115,7 @@ def write(record: Record, folder: Path | None = None) -> Path:
         text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"config of this record holds what JSON cannot: {error}") from error
-    folder = folder or Path(os.environ.get("COURSE_RESULTS", MINE))
+    folder = folder or mine()
     path = folder / record.file_name
     if path.exists() and _read(path).identity != record.identity:
         raise ValueError(
@@ -134,7 +139,7 @@ def read(lesson: str | None = None, *folders: Path, experiment: str = "") -> lis
     Raises:
         ValueError: a file is no record; the message names the file and the field.
     """
-    paths = {path.name: path for folder in folders or (SHIPPED, MINE) for path in folder.glob("*.json")}
+    paths = {path.name: path for folder in folders or (SHIPPED, mine()) for path in folder.glob("*.json")}
     records = [_read(paths[name]) for name in sorted(paths)]
     return [record for record in records if lesson in (None, record.lesson) and record.experiment == experiment]
 

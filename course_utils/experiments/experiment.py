@@ -56,7 +56,7 @@ class Experiment:
         Raises:
             ValueError: a seed or a model is none of the experiment's.
         """
-        folder = folder or Path(os.environ.get("COURSE_RESULTS", ledger.MINE))
+        folder = folder or ledger.mine()
         if unknown := set(seeds or ()) - set(self.seeds):
             raise ValueError(f"seeds hold {sorted(unknown)}; {self.name} has {list(self.seeds)}")
         if unknown := set(models or ()) - set(self.runs):

@@ -93,7 +93,7 @@ def digits(seed: int, *, train: int = 3000, validation: int = 300, test: int = 5
 
 def _trained(network: nn.Module, train: Part, validation: Part, seed: int, *, epochs: int = EPOCHS, **how) -> nn.Module:
     """The network after training on pictures [count, channels, height, width], in evaluation mode."""
-    fit(
+    history = fit(
         Varied(network, **how),
         train,
         validation,
@@ -102,6 +102,8 @@ def _trained(network: nn.Module, train: Part, validation: Part, seed: int, *, ep
         batch_size=BATCH,
         seed=seed,
     )
+    if len(history.loss) < epochs:
+        raise KeyboardInterrupt  # `fit` keeps the half-trained model of an interrupted cell; a record must not
     return network.eval()
 
 
