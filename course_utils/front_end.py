@@ -105,7 +105,8 @@ def bank(scales: Sequence[str] = ("fine", "coarse"), centres: Sequence[Centre] =
 def coefficients(images: Tensor, filters: Sequence[DoG]) -> Tensor:
     """How strongly each cell is driven: [batch, height, width] to [batch, filters, height, width], 0 or more.
 
-    A cell cannot fire less than not at all. What one centre would answer below 0, the other answers above.
+    A cell cannot fire less than not at all. What one centre would answer below 0, the other answers above (exactly so
+    only where both have one width).
 
     Raises:
         ValueError: there is no filter, or the images are no floats between 0 and 1 of that shape.

@@ -21,7 +21,7 @@ def _number(answer: object) -> float:
 @check
 def check_by_threshold(by_threshold: Callable[[Tensor, Tensor, Tensor, Tensor], float]) -> str:
     """Test accuracy of a threshold on one number, chosen on the training part."""
-    generator = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(0)  # a draw in which one threshold alone is best
 
     def part(count: int, gap: float) -> tuple[Tensor, Tensor]:
         labels = torch.arange(count) % 2
@@ -110,8 +110,8 @@ def check_current_for(current_for: Callable[[float, float], float]) -> str:
     for message, wrong in mistakes.items():
         if abs(found - wrong) < 1e-9:
             raise NotYet(message)
-    if abs(found - wanted) > 1e-9:
+    if abs(found - wanted) > 1e-5:  # a float32 answer is right too
         raise NotYet(f"For P = 5 steps and λ = {leak:.3f} the current is {wanted:.3f}. You say {found:.3f}.")
-    if abs(_number(attempt(current_for, 12.5, 0.9)) - 1 / (1 - 0.9**12.5)) > 1e-9:
+    if abs(_number(attempt(current_for, 12.5, 0.9)) - 1 / (1 - 0.9**12.5)) > 1e-5:
         raise NotYet("Right for P = 5 and one leak, but not for P = 12.5 and λ = 0.9.")
     return "The f–I curve, read backwards."

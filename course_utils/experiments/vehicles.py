@@ -337,6 +337,7 @@ def retina(filters: Sequence[front_end.DoG]) -> Callable[[Tensor], Tensor]:
 FRONT_ENDS: dict[str, Callable[[Tensor], Tensor]] = {
     "pixels": lambda images: images[:, None],
     "blurred": lambda images: front_end.blurred(images, front_end.COARSE["on"].sigma)[:, None],
+    "less blurred": lambda images: front_end.blurred(images, front_end.FINE["on"].sigma)[:, None],
     **{
         name: retina(front_end.bank(scales, centres))
         for name, scales, centres in (
@@ -371,7 +372,7 @@ def in_front(
         noisy: every training image has noise, too, of a level drawn for it.
     """
     data, front = load(seed), FRONT_ENDS[name]
-    is_retina = name not in ("pixels", "blurred")
+    is_retina = "blurred" not in name and name != "pixels"
     classes, mirror = int(data.test[1].max()) + 1, task != DIGITS
 
     def seen(part: Part, levels: int | Tensor, draw: int) -> Part:
