@@ -128,7 +128,7 @@ def convert(
     for number, stage in enumerate(stages[:-1], start=1):
         bound = _bound(stage, torch.full_like(activations, scales[-1]))
         activations = stage(activations).relu()
-        scales.append({"data": _percentile(activations, percentile), "model": bound, None: 1.0}[balance])
+        scales.append({"data": strongest(activations, percentile), "model": bound, None: 1.0}[balance])
         if not scales[-1] > 0:
             raise ValueError(f"ReLU number {number} of ann is silent for all images; no threshold can balance it")
     for stage, below in zip(stages, scales, strict=True):
@@ -200,7 +200,7 @@ def _bound(stage: nn.Sequential, ceiling: Tensor) -> float:
     return positive(ceiling[:1]).max().item()
 
 
-def _percentile(activations: Tensor, percentile: float) -> float:
+def strongest(activations: Tensor, percentile: float) -> float:
     """The percentile of the activations above 0 (nearest rank); 0 if there are none."""
     active = activations[activations > 0]
     rank = max(1, round(percentile / 100 * len(active)))

@@ -64,11 +64,16 @@ class OverTime(nn.Module):
         """Answers [batch, classes] for pictures [batch, channels, height, width], or spikes [time, batch, …]."""
         return self.watch(inputs)[0]
 
+    def parts(self) -> tuple[nn.Sequential, nn.Sequential]:
+        """The layers up to the last that spikes, which are run over time, and those after it."""
+        last = max(place for place, layer in enumerate(self.layers) if isinstance(layer, SpikingNeurons))
+        return self.layers[: last + 1], self.layers[last + 1 :]
+
     def watch(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The answers, and the spikes of every layer [time, batch, …]."""
         x, spikes = inputs if inputs.dim() == 5 else inputs[None], []
-        last = max(place for place, layer in enumerate(self.layers) if isinstance(layer, SpikingNeurons))
-        for layer in self.layers[: last + 1]:
+        body, head = self.parts()
+        for layer in body:
             if isinstance(layer, SpikingNeurons):
                 if inputs.dim() == 4 and not spikes:  # a constant input: its convolution was computed once for all
                     x = x.expand(self.steps, *x.shape[1:])
@@ -76,7 +81,7 @@ class OverTime(nn.Module):
                 spikes.append(x)
             else:
                 x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-        return self.layers[last + 1 :](x.mean(0)), spikes
+        return head(x.mean(0)), spikes
 
 
 class Varied(nn.Module):

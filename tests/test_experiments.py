@@ -129,5 +129,5 @@ def test_shipped_records_belong_to_runs_that_exist():
         experiment = command.EXPERIMENTS[record.experiment]
         assert record.model in experiment.runs
         assert record.seed in experiment.seeds
-        if record.curve:  # whoever keeps one keeps all of it
+        if record.lesson != "16_vehicles":  # its first records were written without their curves
             assert len(record.curve.get("loss", [])) == record.config.get("epochs", 0)

@@ -52,10 +52,9 @@ def limits(mismatch: float, **others: Any) -> Limits:
 
 
 @functools.cache
-def trained(task: str, seed: int) -> tuple[LIReadout, Splits]:
-    """The model that all runs of a seed begin with, and its data. Copy it before you change it."""
-    model, splits, _ = RECIPES[task].train(seed)
-    return model, splits
+def trained(task: str, seed: int) -> tuple[LIReadout, Splits, dict[str, list[float]]]:
+    """The model that all runs of a seed begin with, its data and its curve. Copy it before you change it."""
+    return RECIPES[task].train(seed)
 
 
 def tuned(
@@ -71,11 +70,11 @@ def tuned(
 
 def _bits(task: str, name: str, bits: int | None, aware: bool, seed: int, checkpoint: Path) -> Record:
     """A record of the model with weights of so many bits: rounded, or trained on with them."""
-    model, splits = trained(task, seed)
+    model, splits, curve = trained(task, seed)
     chip = VirtualChip(copy.deepcopy(model), Limits(weight_bits=bits))
     if aware:
         tuned(chip, splits, seed)
-    record = measured(RECIPES[task], chip.model, splits, task=f"stripes, {task}", name=name, seed=seed, curve={})
+    record = measured(RECIPES[task], chip.model, splits, task=f"stripes, {task}", name=name, seed=seed, curve=curve)
     return replace(record, accuracy=accuracy(chip, *splits.test), bits=bits or 32)
 
 
@@ -122,11 +121,11 @@ def _mismatch(
     task: str, name: str, way: Callable[..., Iterator[nn.Module]], mismatch: float, seed: int, _: Path
 ) -> Record:
     """A record of 20 chips: its accuracy is their median, its curve holds all of them."""
-    model, splits = trained(task, seed)
+    model, splits, curve = trained(task, seed)
     test = tuple(part[:1000] for part in splits.test)
     torch.manual_seed(seed)  # the chips' noise
     found = [accuracy(chip, *test) for chip in way(model, mismatch, splits)]
-    record = measured(RECIPES[task], model, splits, task=f"stripes, {task}", name=name, seed=seed, curve={})
+    record = measured(RECIPES[task], model, splits, task=f"stripes, {task}", name=name, seed=seed, curve=curve)
     return replace(
         record,
         data=record.data | {"test": len(test[1])},
@@ -134,7 +133,7 @@ def _mismatch(
         accuracy=statistics.median(found),
         beside={"float": record.accuracy, "lowest": min(found), "highest": max(found)},
         bits=6,
-        curve={"accuracy of each chip": found},
+        curve=curve | {"accuracy of each chip": found},
     )
 
 

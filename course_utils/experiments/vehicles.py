@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils import front_end, vehicle_models
-from course_utils.conversion import ConvertedNet, accuracy_by_step, constant_input, convert
+from course_utils.conversion import ConvertedNet, accuracy_by_step, constant_input, convert, strongest
 from course_utils.counting import OperationCounter, Operations
 from course_utils.data.digits import load_images
 from course_utils.data.vehicles import aspect_ratios, load_vehicles, split
@@ -278,14 +278,13 @@ def in_nengo_dl(
 
 def firing_rate_scale(ann: nn.Sequential, images: Tensor, percentile: float = PERCENTILE) -> float:
     """Spikes a second for an activation of 1, so that the strongest of all layers spike at about every step of 1 ms."""
-    strongest, x = 0.0, images
+    top, x = 0.0, images
     with torch.no_grad():
         for layer in ann:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
-                active = x[x > 0]
-                strongest = max(strongest, active.kthvalue(round(percentile / 100 * len(active))).values.item())
-    return 1000 / strongest
+                top = max(top, strongest(x, percentile))
+    return 1000 / top
 
 
 def directly(seed: int, _: Path, *, steps: int) -> Record:
@@ -308,7 +307,7 @@ def directly(seed: int, _: Path, *, steps: int) -> Record:
 @torch.no_grad()
 def run_over_time(network: OverTime, images: Tensor, steps: int) -> tuple[Tensor, Operations]:
     """Answers if the run were stopped after each step, [time, batch, classes], and what all steps cost a sample."""
-    head = network.layers[9:]
+    _, head = network.parts()
     network.steps = steps
     answers = []
     for some in images.split(50):
