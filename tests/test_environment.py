@@ -12,11 +12,20 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+EXTRA_LOCK = (ROOT / "requirements-extra.lock").read_text(encoding="utf-8")
 ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-ENTRIES = [line for line in LOCK.replace("\\\n", " ").splitlines() if line and not line.lstrip().startswith("#")]
-PINS = [Requirement(entry.partition("--hash")[0]) for entry in ENTRIES]
+
+def entries_of(lock: str) -> dict[Requirement, str]:
+    """Each pin of a lock, and the whole entry with its hashes."""
+    lines = [line for line in lock.replace("\\\n", " ").splitlines() if line and not line.lstrip().startswith("#")]
+    return {Requirement(line.partition("--hash")[0]): line for line in lines}
+
+
+ENTRIES = entries_of(LOCK)
+EXTRA_ENTRIES = entries_of(EXTRA_LOCK)
+PINS = list(ENTRIES)
 FOR_HERE = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate()]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
 CARD = ["jupyterlab", "torch", "norse", "snntorch", "nengo", "nengo-dl", "matplotlib", "ipywidgets", "nbval"]
@@ -32,12 +41,12 @@ def test_environment_yml_holds_the_pins_of_the_lock():
 
 def test_every_pin_is_exact_and_hashed():
     assert len(PINS) > 100
-    for pin, entry in zip(PINS, ENTRIES, strict=True):
+    for pin, entry in (ENTRIES | EXTRA_ENTRIES).items():
         assert re.fullmatch(r"==[^*,]+", str(pin.specifier)), f"{pin} is no exact version"
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), f"{pin} has no hash"
 
 
-@pytest.mark.parametrize("text", [LOCK, ENVIRONMENT], ids=["requirements.lock", "environment.yml"])
+@pytest.mark.parametrize("text", [LOCK, EXTRA_LOCK, ENVIRONMENT], ids=["lock", "extra lock", "environment.yml"])
 def test_no_address_is_written_down(text: str):
     """An address would bind the course to one index or mirror."""
     assert re.findall(r"https?:|(?:git|file|ftp)(?:\+\w+)?://| @ |--(?:extra-)?index-url|--find-links", text) == []
@@ -52,13 +61,20 @@ def test_the_lock_satisfies_what_the_project_asks_for(wanted: Requirement):
         assert wanted.specifier.contains(version, prereleases=True), f"{pin} does not satisfy {wanted}"
 
 
+def test_the_extra_lock_holds_the_other_extras_and_nothing_that_is_in_the_lock():
+    extras = PROJECT["optional-dependencies"]
+    assert sorted(map(str, EXTRA_ENTRIES)) == sorted(extras["xylo"] + extras["neurobench"])
+    assert not {pin.name for pin in PINS} & {pin.name for pin in EXTRA_ENTRIES}
+
+
 def test_only_one_pin_of_a_package_holds_here():
     names = [pin.name for pin in FOR_HERE]
     assert sorted(names) == sorted(set(names))
 
 
 def test_what_is_installed_is_what_the_lock_says():
-    found = {pin: installed_version(pin.name) for pin in FOR_HERE}
+    extras = [pin for pin in EXTRA_ENTRIES if installed_version(pin.name)]
+    found = {pin: installed_version(pin.name) for pin in [*FOR_HERE, *extras]}
     wrong = [
         f"{pin}: {version or 'not installed'}"
         for pin, version in found.items()
