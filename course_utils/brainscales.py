@@ -68,7 +68,7 @@ def with_bias_input(inputs: Tensor) -> Tensor:
 
 @torch.no_grad()
 def readout_bias(model: LIReadout, steps: int) -> Tensor:
-    """What the readout's bias adds to its potentials, [time, 1, outputs]. Leaky integrators add up, so this is exact."""
+    """What the readout's bias adds to its potentials, [time, 1, outputs]; exact, for leaky integrators add up."""
     return over_time(model.li, model.linear.bias.expand(steps, 1, -1))
 
 

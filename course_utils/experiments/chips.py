@@ -14,8 +14,9 @@ from torch import nn
 
 from course_utils import models
 from course_utils.chip_training import AnyChip, InTheLoop, calibrate
-from course_utils.data import stripes
+from course_utils.data import patches, stripes
 from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.harder import PatchRecipe
 from course_utils.experiments.stripes import FIRST_TEST, Recipe, Splits, awake, measured
 from course_utils.hardware import BRAINSCALES, Limits, VirtualChip
 from course_utils.ledger import Record
@@ -42,6 +43,7 @@ RECIPES = {
         images=4000,
         first_test=FIRST_TEST,
     ),
+    "easy patches": PatchRecipe(LESSON, partial(awake, pool="sum"), 8, 5e-3, settings=patches.EASY, images=4000),
 }
 
 
@@ -93,38 +95,47 @@ def _bits_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
 # --- circuits that differ -------------------------------------------------------------------------------------------
 
 
-def _as_it_is(model: LIReadout, mismatch: float, splits: Splits) -> Iterator[nn.Module]:
-    for seed in CHIPS:
-        yield VirtualChip(model, limits(mismatch), seed)
+def _as_it_is(task: str, mismatch: float, seed: int) -> Iterator[nn.Module]:
+    for chip in CHIPS:
+        yield VirtualChip(trained(task, seed)[0], limits(mismatch), chip)
 
 
-def _calibrated(model: LIReadout, mismatch: float, splits: Splits) -> Iterator[nn.Module]:
-    for chip in _as_it_is(model, mismatch, splits):
+def _calibrated(task: str, mismatch: float, seed: int) -> Iterator[nn.Module]:
+    for chip in _as_it_is(task, mismatch, seed):
         yield calibrate(chip)
 
 
-def _in_the_loop(model: LIReadout, mismatch: float, splits: Splits, *, tested: int = 0) -> Iterator[nn.Module]:
-    """Each chip trains weights of its own. They are used on a chip that is `tested` numbers further."""
-    for seed in CHIPS:
-        own = copy.deepcopy(model)
-        tuned(InTheLoop(VirtualChip(own, limits(mismatch), seed)), splits, seed)
-        yield VirtualChip(own, limits(mismatch), (seed + tested) % len(CHIPS))
-
-
-def _any_chip(model: LIReadout, mismatch: float, splits: Splits) -> Iterator[nn.Module]:
+@functools.cache
+def _own(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
+    """The model with weights that were trained with this chip in the loop."""
+    model, splits, _ = trained(task, seed)
     own = copy.deepcopy(model)
-    tuned(AnyChip(own, limits(mismatch)), splits, 0, images=len(splits.train[0]), epochs=4)
-    return _as_it_is(own, mismatch, splits)
+    tuned(InTheLoop(VirtualChip(own, limits(mismatch), chip)), splits, seed)
+    return own
+
+
+def _in_the_loop(task: str, mismatch: float, seed: int, *, further: int = 0) -> Iterator[nn.Module]:
+    """Each chip with the weights of its own, or with those of the chip that is `further` numbers on."""
+    for chip in CHIPS:
+        yield VirtualChip(_own(task, mismatch, seed, (chip + further) % len(CHIPS)), limits(mismatch), chip)
+
+
+def _any_chip(task: str, mismatch: float, seed: int) -> Iterator[nn.Module]:
+    model, splits, _ = trained(task, seed)
+    own = copy.deepcopy(model)
+    tuned(AnyChip(own, limits(mismatch)), splits, seed, images=len(splits.train[0]), epochs=4)
+    for chip in CHIPS:
+        yield VirtualChip(own, limits(mismatch), chip)
 
 
 def _mismatch(
-    task: str, name: str, way: Callable[..., Iterator[nn.Module]], mismatch: float, seed: int, _: Path
+    task: str, name: str, way: Callable[[str, float, int], Iterator[nn.Module]], mismatch: float, seed: int, _: Path
 ) -> Record:
     """A record of 20 chips: its accuracy is their median, its curve holds all of them."""
     model, splits, curve = trained(task, seed)
     test = tuple(part[:1000] for part in splits.test)
     torch.manual_seed(seed)  # the chips' noise
-    found = [accuracy(chip, *test) for chip in way(model, mismatch, splits)]
+    found = [accuracy(chip, *test) for chip in way(task, mismatch, seed)]
     record = measured(RECIPES[task], model, splits, task=f"stripes, {task}", name=name, seed=seed, curve=curve)
     return replace(
         record,
@@ -145,14 +156,21 @@ def _mismatch_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
     }
     ways |= {
         "in the loop, 20%": (_in_the_loop, 0.2),
-        "in the loop of another chip, 20%": (partial(_in_the_loop, tested=1), 0.2),
+        "in the loop of another chip, 20%": (partial(_in_the_loop, further=1), 0.2),
         "trained for any chip, 20%": (_any_chip, 0.2),
     }
     return {name: partial(_mismatch, task, name, *how) for name, how in ways.items()}
 
 
+PATCH_RUNS = {
+    name: run
+    for name, run in (_bits_runs("easy patches") | _mismatch_runs("easy patches")).items()
+    if name == "float" or name.endswith((" 6 bits", " 4 bits")) or name in ("as it is, 20%", "calibrated, 20%")
+}
+
 EXPERIMENTS = (
     Experiment("chip-bits", "faint stripes with weights of 2 to 8 bits", _bits_runs("faint")),
     Experiment("chip-bits-plain", "plain stripes with weights of 2 to 8 bits", _bits_runs("plain")),
     Experiment("chip-mismatch", "faint stripes on 20 chips whose circuits differ", _mismatch_runs("faint"), (0, 1, 2)),
+    Experiment("chip-patches", "easy patches with few bits, and on 20 chips", PATCH_RUNS, (0, 1, 2)),
 )
