@@ -281,7 +281,7 @@ _add(
     "LeNet5 on all of MNIST",
     here=(
         "LeNet5, batch norm, T=4",
-        Recipe(mnist, partial(_lenet5, norm=True), 4, Plan(15, 128, 2e-3, weight_decay=1e-3), shift=2),
+        Recipe(mnist, partial(_lenet5, norm=True), 4, Plan(15, 64, 1e-2), shift=2),
     ),
     card=_thesis("mnist-lenet5", mnist),
 )
