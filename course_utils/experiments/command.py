@@ -3,7 +3,19 @@
 import argparse
 from pathlib import Path
 
-from course_utils.experiments import chips, deep, events, harder, rates, stdp, stripes, vehicles
+from course_utils.experiments import (
+    chips,
+    deep,
+    emulators,
+    energy,
+    events,
+    harder,
+    rates,
+    stdp,
+    stripes,
+    vehicles,
+    xylo,
+)
 from course_utils.experiments.experiment import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -15,8 +27,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         *deep.EXPERIMENTS,
         *events.EXPERIMENTS,
         *chips.EXPERIMENTS,
+        *emulators.EXPERIMENTS,
+        *energy.EXPERIMENTS,
         *rates.EXPERIMENTS,
         *vehicles.EXPERIMENTS,
+        *xylo.EXPERIMENTS,
     )
 }
 
