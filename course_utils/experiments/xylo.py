@@ -70,7 +70,8 @@ def _record(task: str, where: str, seed: int, _: Path) -> Record:
         accuracy=(ran.scores.argmax(1) == labels).double().mean().item(),
         baseline={"name": "row and column variance", "accuracy": (guesses == labels).double().mean().item()},
         parameters=sum(values.numel() for values in network.parameters()),
-        dense=float(len(spikes) * (inputs * hidden + hidden * outputs)),
+        # every input and hidden neuron at its most: each spike of a step is added for itself
+        dense=float(len(spikes) * hidden * (inputs * xylo.INPUT_SPIKES + outputs * xylo.HIDDEN_SPIKES)),
         multiply_accumulates=0.0,
         accumulates=(spikes.sum().item() * hidden + arrived * outputs) / len(labels),
         spikes=(ran.hidden.sum().item() + ran.output.sum().item()) / len(labels),
