@@ -251,9 +251,8 @@ class VirtualChip(nn.Module):
     @staticmethod
     def _factor(generator: torch.Generator, mismatch: float, *shape: int) -> Tensor:
         """Factors around 1, each drawn for itself; none is below a twentieth, for no circuit runs backwards."""
-        if mismatch == 0:
-            return torch.ones(())
-        return (1 + mismatch * torch.randn(shape, generator=generator)).clamp(min=0.05)
+        deviations = torch.randn(shape, generator=generator)  # drawn at any mismatch: a seed stays the same chip
+        return (1 + mismatch * deviations).clamp(min=0.05) if mismatch else torch.ones(())
 
     def _factors(self, generator: torch.Generator, count: int) -> Settings:
         """How much each circuit of a layer differs from what it is asked for; nobody outside can read this."""

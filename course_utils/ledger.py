@@ -130,8 +130,10 @@ def write(record: Record, folder: Path | None = None) -> Path:
     return path
 
 
-def read(lesson: str | None = None, *folders: Path, experiment: str = "") -> list[Record]:
+def read(lesson: str | None = None, *folders: Path, experiment: str | None = "") -> list[Record]:
     """The records of all lessons or of one, or those of an experiment, in the order of their file names.
+
+    None as `experiment` takes the records of lessons and of all experiments.
 
     Where both a shipped record and one of your own tell of the same run, yours is taken. `folders` replaces the two
     places; a later folder goes before an earlier one.
@@ -141,7 +143,7 @@ def read(lesson: str | None = None, *folders: Path, experiment: str = "") -> lis
     """
     paths = {path.name: path for folder in folders or (SHIPPED, mine()) for path in folder.glob("*.json")}
     records = [_read(paths[name]) for name in sorted(paths)]
-    return [record for record in records if lesson in (None, record.lesson) and record.experiment == experiment]
+    return [record for record in records if lesson in (None, record.lesson) and experiment in (None, record.experiment)]
 
 
 def table(records: Iterable[Record]) -> Table:

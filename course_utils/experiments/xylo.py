@@ -17,7 +17,7 @@ from course_utils.experiments.experiment import Experiment
 from course_utils.experiments.stripes import FIRST_TEST, Splits, pixels_of
 from course_utils.ledger import Record, versions
 from course_utils.training import fit
-from course_utils.xylo import XyloNet, columns, one_step_later, quantized, simulate
+from course_utils.xylo import HIDDEN_SPIKES, INPUT_SPIKES, XyloNet, columns, one_step_later, quantized, simulate
 
 EPOCHS, LEARNING_RATE, BATCH = 6, 3e-3, 64
 TASKS = {"plain": stripes.PLAIN, "faint": FAINT, "hard": stripes.HARD}
@@ -71,7 +71,7 @@ def _record(task: str, where: str, seed: int, _: Path) -> Record:
         baseline={"name": "row and column variance", "accuracy": (guesses == labels).double().mean().item()},
         parameters=sum(values.numel() for values in network.parameters()),
         # every input and hidden neuron at its most: each spike of a step is added for itself
-        dense=float(len(spikes) * hidden * (inputs * xylo.INPUT_SPIKES + outputs * xylo.HIDDEN_SPIKES)),
+        dense=float(len(spikes) * hidden * (inputs * INPUT_SPIKES + outputs * HIDDEN_SPIKES)),
         multiply_accumulates=0.0,
         accumulates=(spikes.sum().item() * hidden + arrived * outputs) / len(labels),
         spikes=(ran.hidden.sum().item() + ran.output.sum().item()) / len(labels),
