@@ -61,7 +61,7 @@ def _activities(seed: int) -> dict[str, Activity]:
 @torch.no_grad()
 def _run(name: str, seed: int, _: Path) -> Record:
     """A record of one way to run the model, and how near it is to the emulator."""
-    model, splits, _ = trained("faint", seed)
+    model, splits, curve = trained("faint", seed)
     images, labels = fainter(seed)
     ours, emulated = _activities(seed)[name], _activities(seed)["Loihi's emulator"]
     fainter_splits = Splits(splits.train, splits.validation, (images, labels))
@@ -76,7 +76,7 @@ def _run(name: str, seed: int, _: Path) -> Record:
             "hidden counts, correlation with the emulator's": correlation(ours, emulated),
             "hidden spikes unlike the emulator's": (ours.hidden != emulated.hidden).double().mean().item(),
         },
-        curve={"largest difference of potentials": [(ours.readout - emulated.readout).abs().max().item()]},
+        curve=curve | {"largest difference of potentials": [(ours.readout - emulated.readout).abs().max().item()]},
         bits=32 if name == "float" else 8,
         versions=versions("torch", "norse", "nengo", "nengo-loihi"),
     )
