@@ -163,28 +163,6 @@ def _row(result: Result) -> tuple[str, ...]:
     )
 
 
-def seeds_table(found: Iterable[Result]) -> Table:
-    """A row for each network that was run from several seeds: its lowest, mean and highest accuracy, and its cost."""
-    return Table(
-        ["experiment", "task", "network", "seeds", "lowest", "mean", "highest", "baseline", "operations", "bits"],
-        [
-            (
-                result.first.experiment,
-                result.first.task,
-                result.name,
-                len(result.records),
-                f"{result.interval[0]:.2%}" if len(result.records) > 1 else "–",
-                f"{result.accuracy:.2%}",
-                f"{result.interval[1]:.2%}" if len(result.records) > 1 else "–",
-                f"{result.baseline:.1%}",
-                f"{result.cost('synaptic operations a sample'):,.0f}",
-                result.first.bits,
-            )
-            for result in found
-        ],
-    )
-
-
 # --- lessons --------------------------------------------------------------------------------------------------------
 
 

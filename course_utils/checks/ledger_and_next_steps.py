@@ -43,7 +43,7 @@ def check_wilson(wilson: Callable[[int, int], tuple[float, float]]) -> str:
                 "shown what you saw."
             )
         if math.isclose((low + high) / 2, p, abs_tol=1e-6):
-            raise NotYet("Your interval lies around p. Wilson's lies around c, which is nearer to one half.")
+            raise NotYet("Your interval lies around p. Wilson's lies around m, which is nearer to one half.")
         if math.isclose((low + high) / 2, centre, abs_tol=2e-4):
             raise NotYet("The centre is right, the half width is not. Is everything divided by 1 + z²/n?")
         raise NotYet(
