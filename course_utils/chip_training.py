@@ -25,7 +25,7 @@ def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
 
     Time constants come first. A small current is switched on and off; the samples of the membrane are compared with
     what circuits of 101 × 101 pairs of time constants would show, and the nearest pair is taken. Then the threshold:
-    a current that grows slowly, and the last sample before the first spike. All of it several times, for the noise.
+    a current that grows slowly, and the sample at the first spike. All of it several times, for the noise.
 
     Args:
         chip: with any limits; its settings are changed.

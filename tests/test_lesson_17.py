@@ -5,6 +5,7 @@ import warnings
 from contextlib import redirect_stdout
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 
@@ -52,6 +53,11 @@ def at(samples, step):
 def spoiled(spikes, samples):
     samples.zero_()
     return torch.ones(4)
+
+
+def test_a_number_of_numpy_is_an_answer_too() -> None:
+    solution = total(lambda inputs: -(-inputs // 128))
+    assert checks.check_circuits_taken(lambda layers: np.int64(solution(layers))).status == "solved"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Lesson 17: checks of its exercises."""
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ def check_circuits_taken(circuits_taken: Callable[[Sequence[tuple[int, int]]], i
     )
     wanted = [sum(neurons * circuits_for(inputs) for neurons, inputs in case) for case in cases]
     found = [attempt(circuits_taken, list(case)) for case in cases]
-    if not all(isinstance(answer, int | float) and not isinstance(answer, bool) for answer in found):
+    if not all(isinstance(answer, Real) and not isinstance(answer, bool) for answer in found):
         raise NotYet(f"Return one whole number. For {cases[2]} you return {found[2]!r}.")
     if found == wanted:
         return "338 + 2 · 3 = 344 circuits for the fifth model: each output neuron is made of three."

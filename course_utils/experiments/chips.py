@@ -120,10 +120,11 @@ def _in_the_loop(task: str, mismatch: float, seed: int, *, further: int = 0) -> 
         yield VirtualChip(_own(task, mismatch, seed, (chip + further) % len(CHIPS)), limits(mismatch), chip)
 
 
-def _any_chip(task: str, mismatch: float, seed: int) -> Iterator[nn.Module]:
+def _any_chip(task: str, mismatch: float, seed: int, *, met: float | None = None) -> Iterator[nn.Module]:
+    """Weights for chips that they never met; in training they met others, of mismatch `met` if it is given."""
     model, splits, _ = trained(task, seed)
     own = copy.deepcopy(model)
-    tuned(AnyChip(own, limits(mismatch)), splits, seed, images=len(splits.train[0]), epochs=4)
+    tuned(AnyChip(own, limits(mismatch if met is None else met)), splits, seed, images=len(splits.train[0]), epochs=4)
     for chip in CHIPS:
         yield VirtualChip(own, limits(mismatch), chip)
 
@@ -158,6 +159,7 @@ def _mismatch_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
         "in the loop, 20%": (_in_the_loop, 0.2),
         "in the loop of another chip, 20%": (partial(_in_the_loop, further=1), 0.2),
         "trained for any chip, 20%": (_any_chip, 0.2),
+        "trained as long on chips that are alike, 20%": (partial(_any_chip, met=0.0), 0.2),
     }
     return {name: partial(_mismatch, task, name, *how) for name, how in ways.items()}
 
