@@ -51,7 +51,7 @@ def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
     if not 0 <= accuracy <= 1 or count < 1:
         raise ValueError(f"accuracy is {accuracy} of {count} samples; it must lie between 0 and 1, of 1 sample or more")
     interval = binomtest(round(accuracy * count), count).proportion_ci(0.95, method="wilson")
-    return interval.low, interval.high
+    return float(interval.low), float(interval.high)
 
 
 def versions(*packages: str) -> dict[str, str]:
