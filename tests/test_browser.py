@@ -26,15 +26,21 @@ KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "py
 DONE = "all cells have run"
 REDRAW_MS = 150  # from the release of a slider to the new picture, at the median over the course
 ROUNDS = 3  # tries, where a lesson seems slower: whatever else the machine does only adds time
-EXPLORER = ".widget-vbox:has(.widget-html img):has(.noUi-handle)"
+EXPLORER = ".widget-vbox:has(.widget-html img):has(.noUi-handle, select)"
 WITH_WIDGETS = [path.stem for path in lessons.ALL if lessons.cells(path.stem, "widget")]
 
-# Presses a key on a slider and waits until another picture stands in its explorer and is decoded; returns milliseconds.
-PRESS = """async ([handle, key]) => {
-  const explorer = handle.closest('.widget-vbox'), before = explorer.querySelector('img').src;
+# Presses a key on a slider, or takes the next choice of a list, and waits until another picture stands in its explorer
+# and is decoded; returns milliseconds.
+MOVE = """async ([control, key]) => {
+  const explorer = control.closest('.widget-vbox'), before = explorer.querySelector('img').src;
   const begin = performance.now();
-  handle.focus();
-  handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  control.focus();
+  if (control.tagName === 'SELECT') {
+    control.selectedIndex = (control.selectedIndex + 1) % control.options.length;
+    control.dispatchEvent(new Event('change', {bubbles: true}));
+  } else {
+    control.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  }
   while (performance.now() - begin < 20000) {
     const image = explorer.querySelector('img');
     if (image && image.src !== before) { await image.decode(); return performance.now() - begin; }
@@ -147,15 +153,17 @@ def redraws() -> dict[str, list[float]]:
     return {}
 
 
-def move_sliders(page: Page, lesson: str) -> list[float]:
-    """Moves every slider of the page two steps on, or back from its end; how long each picture took."""
+def move_all(page: Page, lesson: str) -> list[float]:
+    """Moves every slider of the page two steps on, or back from its end, and every list; how long each picture took."""
     milliseconds = []
     for handle in page.locator(f"{EXPLORER} .noUi-handle").all():
         for _ in range(2):
             at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
             key = "ArrowLeft" if at_end else "ArrowRight"
-            milliseconds.append(page.evaluate(PRESS, [handle.element_handle(), key]))
-    assert None not in milliseconds, f"a slider moved and the picture stayed: {milliseconds}"
+            milliseconds.append(page.evaluate(MOVE, [handle.element_handle(), key]))
+    for choices in page.locator(f"{EXPLORER} select").all():
+        milliseconds += [page.evaluate(MOVE, [choices.element_handle(), None]) for _ in range(2)]
+    assert None not in milliseconds, f"a control moved and the picture stayed: {milliseconds}"
     median = statistics.median(milliseconds)
     print(f"{lesson}: {len(milliseconds)} redraws, median {median:.0f} ms, slowest {max(milliseconds):.0f} ms")
     return milliseconds
@@ -176,9 +184,9 @@ def test_widgets_work(lesson: str, browser: Browser, lab: tuple[str, Path], redr
     open_and_run(page, address, f"{lesson}.ipynb")
 
     page.locator(EXPLORER).first.wait_for()
-    rounds = [move_sliders(page, lesson)]
+    rounds = [move_all(page, lesson)]
     while statistics.median(rounds[-1]) >= REDRAW_MS and len(rounds) < ROUNDS:
-        rounds.append(move_sliders(page, lesson))
+        rounds.append(move_all(page, lesson))
     redraws[lesson] = min(rounds, key=statistics.median)
 
     for question in page.locator(".widget-vbox:has(.widget-radio)").all():
