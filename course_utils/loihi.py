@@ -18,7 +18,6 @@ and, for how Nengo chooses the numbers, the public code of nengo-loihi 1.1.0.
 
 import copy
 import importlib
-import importlib.metadata
 import math
 import sys
 import warnings
@@ -31,6 +30,7 @@ from torch import Tensor, nn
 
 from course_utils.hardware import VirtualChip
 from course_utils.models import Activity, LIReadout, each_step
+from course_utils.old_packages import holding, imported
 
 CORES, COMPARTMENTS = 128, 1024  # of a chip, of a core
 UNIT = 64  # weights and thresholds are multiples of it
@@ -49,6 +49,7 @@ BLANK = 160
 
 # --- the emulator on today's NumPy ----------------------------------------------------------------------------------
 
+TESTED = {"nengo-loihi": "1.1.0", "nengo": "4.1.0", "numpy": "2.4"}
 # NengoLoihi looks for these and would use them, but works without; TensorFlow would take half a minute to import.
 NOT_NEEDED = ("tensorflow", "nengo_dl", "nengo_extras")
 OLD_FASHIONED = ("nengo_loihi.block", "nengo_loihi.neurons")
@@ -75,37 +76,13 @@ def load() -> ModuleType:
         ImportError: it is not installed, or does not fit the other packages; the message says which there are.
     """
     if "nengo_loihi" not in sys.modules:
-        before = {name: sys.modules[name] for name in NOT_NEEDED if name in sys.modules}
-        sys.modules.update(dict.fromkeys(NOT_NEEDED))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                importlib.import_module("nengo_loihi")
-        except (ImportError, AttributeError) as error:
-            for name in [name for name in sys.modules if name.partition(".")[0] == "nengo_loihi"]:
-                del sys.modules[name]  # half of it is there
-            raise ImportError(_sentence(error)) from error
-        finally:
-            for name in NOT_NEEDED:
-                del sys.modules[name]
-            sys.modules.update(before)
+        with holding(sys.modules, dict.fromkeys(NOT_NEEDED)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            imported("nengo_loihi", "NengoLoihi", TESTED)
     numpy1 = _Numpy1("numpy")
     for name in OLD_FASHIONED:
         importlib.import_module(name).np = numpy1
     return sys.modules["nengo_loihi"]
-
-
-def _sentence(error: Exception) -> str:
-    installed = []
-    for package in ("nengo-loihi", "nengo", "numpy"):
-        try:
-            installed.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            installed.append(f"no {package}")
-    return (
-        f"NengoLoihi does not fit the installed packages ({', '.join(installed)}): {error}. The course was tested with "
-        "nengo-loihi 1.1.0, nengo 4.1.0 and numpy 2.4; requirements.lock holds these."
-    )
 
 
 # --- what is written into a core ------------------------------------------------------------------------------------

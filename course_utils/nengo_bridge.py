@@ -12,13 +12,15 @@ variables.
 
 import contextlib
 import importlib
-import importlib.metadata
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator
 from types import ModuleType
 
+from course_utils.old_packages import holding, imported, misfit
+
+TESTED = {"nengo-dl": "3.6.0", "tensorflow": "2.21.0", "tf-keras": "2.21.0"}
 TWINS = {
     "keras": "tf_keras",
     "keras.engine": "tf_keras.src.engine",
@@ -43,7 +45,7 @@ def load() -> ModuleType:
         return loaded
     if "tensorflow" not in sys.modules:
         _torch_first()
-    with _holding(os.environ, QUIET), _silent():
+    with holding(os.environ, QUIET), _silent():
         try:
             tensorflow = importlib.import_module("tensorflow")
             chosen = [getattr(getattr(tensorflow, name), of_it).__module__ for name, of_it in LAZY.items()]
@@ -52,19 +54,14 @@ def load() -> ModuleType:
                 for attribute in wanted:
                     getattr(twins[name], attribute)
         except (ImportError, AttributeError) as error:
-            raise ImportError(_sentence(error)) from error
+            raise misfit("NengoDL", error, TESTED) from error
         if not all(module.startswith("tf_keras") for module in chosen):
             raise ImportError(
                 "TensorFlow was loaded before NengoDL and has chosen Keras 3. Restart the kernel, and call "
                 "nengo_bridge.load() before anything imports TensorFlow."
             )
-        with _holding(sys.modules, twins):
-            try:
-                nengo_dl = importlib.import_module("nengo_dl")
-            except (ImportError, AttributeError) as error:
-                for name in [name for name in sys.modules if name.partition(".")[0] == "nengo_dl"]:
-                    del sys.modules[name]  # half of it is there
-                raise ImportError(_sentence(error)) from error
+        with holding(sys.modules, twins):
+            nengo_dl = imported("nengo_dl", "NengoDL", TESTED)
     warnings.filterwarnings("ignore", "No GPU support detected", module="nengo_dl")  # at every simulator
     return nengo_dl
 
@@ -79,34 +76,6 @@ def _torch_first() -> None:
     with contextlib.suppress(ImportError):
         importlib.import_module("torch").cuda.is_available()
         importlib.import_module("triton")
-
-
-def _sentence(error: Exception) -> str:
-    installed = []
-    for package in ("nengo-dl", "tensorflow", "tf-keras"):
-        try:
-            installed.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            installed.append(f"no {package}")
-    return (
-        f"NengoDL does not fit the installed packages ({', '.join(installed)}): {error}. The course was tested with "
-        "nengo-dl 3.6.0, tensorflow 2.21.0 and tf-keras 2.21.0; requirements.lock holds these."
-    )
-
-
-@contextlib.contextmanager
-def _holding(places: MutableMapping, values: Mapping) -> Iterator[None]:
-    """These values at these names, for as long as this lasts."""
-    before = {name: places.get(name) for name in values}
-    places.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                places.pop(name, None)
-            else:
-                places[name] = value
 
 
 @contextlib.contextmanager

@@ -1,0 +1,60 @@
+"""Packages that are older than what they stand on: names held in place while they are imported, and plain words if not.
+
+`nengo_bridge` and `loihi` say what NengoDL and NengoLoihi need.
+"""
+
+import contextlib
+import importlib
+import importlib.metadata
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from types import ModuleType
+
+
+@contextlib.contextmanager
+def holding(places: MutableMapping, values: Mapping) -> Iterator[None]:
+    """These values at these names, for as long as this lasts."""
+    before = {name: places.get(name) for name in values}
+    places.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                places.pop(name, None)
+            else:
+                places[name] = value
+
+
+def imported(name: str, library: str, tested: Mapping[str, str]) -> ModuleType:
+    """The module of that name. If its import fails, nothing of it stays behind.
+
+    Args:
+        name: of the module.
+        library: what people call it.
+        tested: packages and the versions with which it is known to work.
+
+    Raises:
+        ImportError: it is not installed or does not fit the installed packages; the message says which these are.
+    """
+    try:
+        return importlib.import_module(name)
+    except (ImportError, AttributeError) as error:
+        for half in [loaded for loaded in sys.modules if loaded.partition(".")[0] == name]:
+            del sys.modules[half]
+        raise misfit(library, error, tested) from error
+
+
+def misfit(library: str, error: Exception, tested: Mapping[str, str]) -> ImportError:
+    """What to raise where a library and the installed packages do not fit together; arguments as of `imported`."""
+    installed = []
+    for package in tested:
+        try:
+            installed.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            installed.append(f"no {package}")
+    *most, last = (f"{package} {version}" for package, version in tested.items())
+    return ImportError(
+        f"{library} does not fit the installed packages ({', '.join(installed)}): {error}. The course was tested with "
+        f"{', '.join(most)} and {last}; requirements.lock holds these."
+    )
