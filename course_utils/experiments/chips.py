@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -15,13 +14,13 @@ from torch import nn
 from course_utils import models
 from course_utils.chip_training import AnyChip, InTheLoop, calibrate
 from course_utils.data import patches, stripes
-from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.experiment import Experiment, fit_whole
 from course_utils.experiments.harder import PatchRecipe
 from course_utils.experiments.stripes import FIRST_TEST, Recipe, Splits, awake, measured
 from course_utils.hardware import BRAINSCALES, Limits, VirtualChip
 from course_utils.ledger import Record
 from course_utils.models import LIReadout
-from course_utils.training import accuracy, fit
+from course_utils.training import accuracy
 
 LESSON = "17_hardware_quantization"
 FAINT = stripes.StripeSettings(noise=(0.3,), contrast=0.4)
@@ -47,10 +46,10 @@ RECIPES = {
 }
 
 
-def limits(mismatch: float, **others: Any) -> Limits:
+def limits(mismatch: float) -> Limits:
     """The chip's limits, and circuits whose thresholds, time constants and weights all differ by this much."""
     differing = {f"{name}_mismatch": mismatch for name in ("threshold", "tau", "weight")}
-    return replace(BRAINSCALES, noise=0.02, readout_noise_lsb=1.0, **differing, **others)
+    return replace(BRAINSCALES, noise=0.02, readout_noise_lsb=1.0, **differing)
 
 
 @functools.cache
@@ -64,7 +63,7 @@ def tuned(
 ) -> None:
     """Go on training for a while, with whatever stands between the weights and the scores."""
     train = tuple(part[:images] for part in splits.train)
-    fit(model, train, splits.validation, epochs=epochs, learning_rate=rate, seed=seed, batch_size=64)
+    fit_whole(model, train, splits.validation, epochs=epochs, learning_rate=rate, seed=seed, batch_size=64)
 
 
 # --- bits -----------------------------------------------------------------------------------------------------------

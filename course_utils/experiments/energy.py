@@ -15,11 +15,11 @@ from torch import nn
 
 from course_utils.energy import CONVENTIONS, Anytime, Priced, TunedInput, Twin, anytime, folded
 from course_utils.experiments.chips import RECIPES, STEPS
-from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.experiment import Experiment, fit_whole
 from course_utils.experiments.stripes import Splits, measured
 from course_utils.ledger import Record
 from course_utils.models import LIReadout
-from course_utils.training import History, fit
+from course_utils.training import History
 
 RECIPE = replace(RECIPES["faint"], epochs=4)  # half of the epochs: it goes on
 SCALE = 10.0  # of the recipe's encoder
@@ -48,7 +48,7 @@ def priced(
     own = copy.deepcopy(model)
     own.encode = TunedInput(SCALE, STEPS)
     training = Priced(own, price)
-    history = fit(
+    history = fit_whole(
         training,
         tuple(part[:images] for part in splits.train),
         splits.validation,
@@ -58,8 +58,6 @@ def priced(
         batch_size=64,
         loss=training.loss,
     )
-    if len(history.loss) < epochs:
-        raise KeyboardInterrupt  # `fit` keeps the half-trained model of an interrupted cell; a record must not
     return own, history
 
 
@@ -72,7 +70,7 @@ def train_twin(splits: Splits, seed: int) -> tuple[Twin, History]:
     """The twin without spikes, trained."""
     torch.manual_seed(seed)
     twin = Twin()
-    history = fit(
+    history = fit_whole(
         twin,
         splits.train,
         splits.validation,
@@ -81,8 +79,6 @@ def train_twin(splits: Splits, seed: int) -> tuple[Twin, History]:
         seed=seed,
         batch_size=64,
     )
-    if len(history.loss) < TWIN_EPOCHS:
-        raise KeyboardInterrupt
     return twin, history
 
 

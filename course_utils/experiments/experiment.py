@@ -5,12 +5,15 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from course_utils import ledger
 from course_utils.ledger import Record
 from course_utils.tables import Table
+from course_utils.training import History, fit
 
 Run = Callable[[int, Path], Record]  # (seed, checkpoint) to what was measured
 
@@ -98,3 +101,15 @@ class Experiment:
                 cells += ["", "", ""]
             rows.append((model, *cells))
         return Table(["model", *(f"seed {seed}" for seed in self.seeds), "lowest", "mean", "baseline, mean"], rows)
+
+
+def fit_whole(model: nn.Module, *data: Any, epochs: int, **how: Any) -> History:
+    """`training.fit`, to the end. In a lesson an interrupted `fit` keeps the half-trained model; a record must not.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    history = fit(model, *data, epochs=epochs, **how)
+    if len(history.loss) < epochs:
+        raise KeyboardInterrupt
+    return history

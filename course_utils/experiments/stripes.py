@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from course_utils import models
 from course_utils.counting import OperationCounter
 from course_utils.data import stripes
-from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.experiment import Experiment, fit_whole
 from course_utils.ledger import Record, versions
-from course_utils.training import accuracy, fit
+from course_utils.training import accuracy
 
 TRAIN, VALIDATION, TEST = 2000, 500, 2000
 FIRST_TEST = 200_000  # where settings were chosen with the images before it, the test images begin at this number
@@ -114,7 +114,7 @@ class Recipe:
         splits = self.draw(seed)
         torch.manual_seed(seed)
         model = self.build(splits.train[0], seed)
-        history = fit(
+        history = fit_whole(
             model,
             splits.train,
             splits.validation,
@@ -124,8 +124,6 @@ class Recipe:
             batch_size=64,
             checkpoint=checkpoint,
         )
-        if len(history.loss) < self.epochs:
-            raise KeyboardInterrupt  # `fit` keeps the half-trained model of an interrupted cell; a record must not
         return model, splits, asdict(history)
 
     def record(self, task: str, model_name: str, seed: int, checkpoint: Path | None = None) -> Record:

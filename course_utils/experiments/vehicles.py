@@ -19,12 +19,11 @@ from course_utils.conversion import ConvertedNet, accuracy_by_step, constant_inp
 from course_utils.counting import OperationCounter, Operations
 from course_utils.data.digits import load_images
 from course_utils.data.vehicles import aspect_ratios, load_vehicles, split
-from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.experiment import Experiment, fit_whole
 from course_utils.experiments.linear import linear_accuracy
 from course_utils.gradients import Neuron
 from course_utils.ledger import Record, versions
 from course_utils.spiking_layers import SpikingNeurons
-from course_utils.training import fit
 from course_utils.vehicle_models import OverTime, Varied, as_tensors, with_noise
 
 EPOCHS, LEARNING_RATE, BATCH = 12, 4e-3, 50
@@ -93,7 +92,7 @@ def digits(seed: int, *, train: int = 3000, validation: int = 300, test: int = 5
 
 def _trained(network: nn.Module, train: Part, validation: Part, seed: int, *, epochs: int = EPOCHS, **how) -> nn.Module:
     """The network after training on pictures [count, channels, height, width], in evaluation mode."""
-    history = fit(
+    fit_whole(
         Varied(network, **how),
         train,
         validation,
@@ -102,8 +101,6 @@ def _trained(network: nn.Module, train: Part, validation: Part, seed: int, *, ep
         batch_size=BATCH,
         seed=seed,
     )
-    if len(history.loss) < epochs:
-        raise KeyboardInterrupt  # `fit` keeps the half-trained model of an interrupted cell; a record must not
     return network.eval()
 
 

@@ -13,10 +13,9 @@ import torch
 
 from course_utils.data import stripes
 from course_utils.experiments.chips import FAINT, LESSON
-from course_utils.experiments.experiment import Experiment
+from course_utils.experiments.experiment import Experiment, fit_whole
 from course_utils.experiments.stripes import FIRST_TEST, Splits, pixels_of
 from course_utils.ledger import Record, versions
-from course_utils.training import fit
 from course_utils.xylo import HIDDEN_SPIKES, INPUT_SPIKES, XyloNet, columns, one_step_later, quantized, simulate
 
 EPOCHS, LEARNING_RATE, BATCH = 6, 3e-3, 64
@@ -30,7 +29,7 @@ def trained(task: str, seed: int) -> tuple[XyloNet, Splits, dict[str, list[float
     splits = Splits.draw(seed, TASKS[task], first_test=FIRST_TEST)
     torch.manual_seed(seed)
     network = XyloNet()
-    history = fit(
+    history = fit_whole(
         network,
         splits.train,
         splits.validation,
@@ -39,8 +38,6 @@ def trained(task: str, seed: int) -> tuple[XyloNet, Splits, dict[str, list[float
         seed=seed,
         batch_size=BATCH,
     )
-    if len(history.loss) < EPOCHS:
-        raise KeyboardInterrupt  # `fit` keeps the half-trained model of an interrupted cell; a record must not
     return network, splits, {"loss": history.loss, "accuracy": history.accuracy}
 
 
