@@ -3,15 +3,17 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from course_utils import convnets, keyed, ledger, presets
 from course_utils.data.digits import small_digits
 from course_utils.experiments import deep
 from course_utils.experiments.command import EXPERIMENTS
-from course_utils.experiments.deep import Recipe, Samples, Task, bipolar, flipped, shifted
+from course_utils.experiments.deep import Recipe, Samples, Task, bipolar, flipped, shifted, turned
 from course_utils.experiments.experiment import Experiment
 from course_utils.long_training import Plan
 
@@ -39,9 +41,29 @@ def test_shifted_images_are_the_same_pixels_elsewhere():
 def test_flipped_images():
     images = torch.rand(200, 3, 4, 4)
     found = flipped(images, KEYS)
-    turned = (found == images.flip(-1)).flatten(1).all(1)
-    assert 70 < turned.sum() < 130
-    assert torch.equal(found[~turned], images[~turned])
+    mirrored = (found == images.flip(-1)).flatten(1).all(1)
+    assert 70 < mirrored.sum() < 130
+    assert torch.equal(found[~mirrored], images[~mirrored])
+
+
+def test_turned_images_are_those_of_scipy():
+    images = torch.rand(20, 2, 9, 9, generator=torch.Generator().manual_seed(0))
+    found = turned(images, KEYS[:20], degrees=30.0, zoom=0.2)
+    shares = 2 * keyed.uniform(KEYS[:20], 2).double().numpy() - 1
+    middle = np.full(2, 4.0)
+    for image, result, (angle, scale) in zip(images, found, shares, strict=True):
+        cos, sin = (1 + 0.2 * scale) * np.array([np.cos(np.radians(30 * angle)), np.sin(np.radians(30 * angle))])
+        places = np.array([[cos, sin], [-sin, cos]])  # of (row, column); it says where a pixel comes from
+        for channel, seen in zip(image, result, strict=True):
+            true = ndimage.affine_transform(
+                channel, places, middle - places @ middle, order=1, mode="grid-constant", output=np.float64
+            )
+            assert np.abs(seen.numpy() - true).max() < 1e-5
+
+
+def test_images_that_may_not_turn_stay_as_they_are():
+    images = torch.rand(5, 1, 8, 8)
+    assert torch.allclose(turned(images, KEYS[:5]), images, atol=1e-6)
 
 
 def test_bipolar_images_have_no_mean_and_stay_within_one():
