@@ -30,6 +30,11 @@ class Splits:
     validation: tuple[Tensor, Tensor]
     test: tuple[Tensor, Tensor]
 
+    @property
+    def sizes(self) -> dict[str, str | int]:
+        """What a record says of the data."""
+        return {"source": "drawn"} | {name: len(labels) for name, (_, labels) in vars(self).items()}
+
     @classmethod
     def draw(
         cls,
@@ -151,22 +156,14 @@ def measured(
         lesson=recipe.lesson,
         task=task,
         model=name,
-        data={
-            "source": "drawn",
-            "train": len(splits.train[1]),
-            "validation": len(splits.validation[1]),
-            "test": len(labels),
-        },
+        data=splits.sizes,
         seed=seed,
         config={"epochs": recipe.epochs, "learning_rate": recipe.learning_rate, "batch_size": 64},
         accuracy=accuracy(model, images, labels),
         baseline={"name": recipe.rule, "accuracy": (guesses == labels).double().mean().item()},
         beside=recipe.beside(model, splits),
         parameters=sum(values.numel() for values in model.parameters()),
-        dense=operations.dense,
-        multiply_accumulates=operations.multiply_accumulates,
-        accumulates=operations.accumulates,
-        spikes=operations.spikes,
+        **asdict(operations),
         time_steps=recipe.steps,
         versions=versions("torch", "norse"),
         curve=curve,

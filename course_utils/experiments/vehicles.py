@@ -6,7 +6,7 @@ the end. Behind a retina networks learn for fewer epochs, to save time.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,10 +184,7 @@ def _record(
         baseline={"name": "linear on pixels", "accuracy": linear},
         beside=beside | {f"after {stop} steps": by_step[stop - 1].item() for stop in STOPS if stop < len(by_step)},
         parameters=parameters,
-        dense=cost.dense,
-        multiply_accumulates=cost.multiply_accumulates,
-        accumulates=cost.accumulates,
-        spikes=cost.spikes,
+        **asdict(cost),
         time_steps=len(by_step),
         versions=versions("torch", *packages),
     )
@@ -404,10 +401,7 @@ def in_front(
         baseline={"name": "linear on pixels", "accuracy": _linear(load, seed)},
         beside={f"σ = {sigma}": share for sigma, share in found.items() if sigma},
         parameters=_size(ann),
-        dense=cost.dense,
-        multiply_accumulates=cost.multiply_accumulates,
-        accumulates=cost.accumulates,
-        spikes=cost.spikes,
+        **asdict(cost),
         time_steps=steps,
     )
 

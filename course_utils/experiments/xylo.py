@@ -56,12 +56,7 @@ def _record(task: str, where: str, seed: int, _: Path) -> Record:
         lesson=LESSON,
         task=f"stripes, {task}",
         model=f"{task}, {where}",
-        data={
-            "source": "drawn",
-            "train": len(splits.train[1]),
-            "validation": len(splits.validation[1]),
-            "test": len(labels),
-        },
+        data=splits.sizes,
         seed=seed,
         config={"epochs": EPOCHS, "learning_rate": LEARNING_RATE, "batch_size": BATCH, "hidden": hidden},
         accuracy=(ran.scores.argmax(1) == labels).double().mean().item(),
