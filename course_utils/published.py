@@ -175,7 +175,7 @@ def side_by_side(experiments: Mapping[str, Experiment], *folders: Path) -> Table
         for model in experiments[name].runs:
             found = [record for (of, _), record in records.items() if of == model]
             rows.append((name, _percent(target.thesis), _percent(target.talk), model, *_measured(name, model, found)))
-    columns = ("experiment", "thesis (%)", "talk (%)", "ours", "accuracy, 95 % interval", "baseline", "on which data")
+    columns = ("experiment", "thesis (%)", "talk (%)", "ours", "accuracy, 95 % interval", "baseline", "data and epochs")
     return Table(columns, rows)
 
 
@@ -185,16 +185,17 @@ def command(experiment: str, model: str) -> str:
 
 
 def _measured(experiment: str, model: str, found: list[Record]) -> tuple[str, str, str]:
-    """Accuracy, baseline and data, of the first seed that was run."""
+    """Accuracy, baseline, data and epochs, of the first seed that was run."""
     if not found:
         return f"not run: `{command(experiment, model)}`", "", ""
     record = min(found, key=lambda record: record.seed)
     low, high = record.accuracy_interval
-    data = record.data
+    data, epochs = record.data, record.config["epochs"]
     return (
         f"{record.accuracy:.2%} ({low:.2%} to {high:.2%})",
         f"{record.baseline['accuracy']:.2%} ({record.baseline['name']})",
-        f"{data['source']}: {data['train']:,} to learn from, {data['test']:,} for the test",
+        f"{data['source']}: {data['train']:,} to learn from, {epochs} epoch{'s' * (epochs > 1)}, "
+        f"{data['test']:,} for the test",
     )
 
 

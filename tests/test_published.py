@@ -16,7 +16,7 @@ RECORD = ledger.Record(
     model="here",
     data={"source": "CIFAR10, a part", "train": 9000, "validation": 1000, "test": 2000},
     seed=0,
-    config={},
+    config={"epochs": 3},
     accuracy=0.5,
     baseline={"name": "linear classifier", "accuracy": 0.3},
     parameters=1,
@@ -101,7 +101,7 @@ def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:
     accuracy, baseline, data = table.rows[0][4:]
     assert accuracy == "50.00% (47.81% to 52.19%)", "the first seed"
     assert baseline == "30.00% (linear classifier)"
-    assert data == "CIFAR10, a part: 9,000 to learn from, 2,000 for the test"
+    assert data == "CIFAR10, a part: 9,000 to learn from, 3 epochs, 2,000 for the test"
     assert table.rows[1][4].startswith("not run")
 
 
