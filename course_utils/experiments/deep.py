@@ -300,9 +300,9 @@ _add(
         "LeNet5, batch norm, T=4",
         Recipe(
             mnist,
-            partial(_built, "LeNet5", norm=True, neuron=Neuron(leak=0.5)),
+            partial(_built, "LeNet5", norm=True, neuron=_neuron(triangle(1.0, 1.0), leak=0.5)),
             4,
-            Plan(20, 64, 1e-2),
+            Plan(24, 64, 4e-3),
             shift=2,
             turn=10.0,
             zoom=0.1,
