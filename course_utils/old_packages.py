@@ -14,16 +14,14 @@ from types import ModuleType
 @contextlib.contextmanager
 def holding(places: MutableMapping, values: Mapping) -> Iterator[None]:
     """These values at these names, for as long as this lasts."""
-    before = {name: places.get(name) for name in values}
+    before = {name: places[name] for name in values if name in places}
     places.update(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                places.pop(name, None)
-            else:
-                places[name] = value
+        for name in values:
+            places.pop(name, None)
+        places.update(before)
 
 
 def imported(name: str, library: str, tested: Mapping[str, str]) -> ModuleType:

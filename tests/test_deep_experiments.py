@@ -145,9 +145,14 @@ def test_mnist_itself_is_needed(monkeypatch: pytest.MonkeyPatch):
         deep.mnist()
 
 
-@pytest.mark.parametrize("label", EXPERIMENTS["cifar10-surrogate-bn"].runs)
+SURROGATES = EXPERIMENTS["cifar10-surrogate-bn"].runs | {
+    "tuned, leak 0.5": EXPERIMENTS["svhn-vgg7"].runs["VGG7, batch norm, T=8"]
+}
+
+
+@pytest.mark.parametrize("label", SURROGATES)
 def test_only_tuned_surrogates_bring_the_error_to_the_first_layer(label: str):
-    recipe = EXPERIMENTS["cifar10-surrogate-bn"].runs[label].args[0]
+    recipe = SURROGATES[label].args[0]
     coarse = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     images = bipolar(torch.nn.functional.interpolate(coarse, 32, mode="bilinear"))
     torch.manual_seed(0)
