@@ -92,7 +92,8 @@ def fit(
     memory.recall({"epochs": epochs, "learning_rate": learning_rate, "seed": seed, "batch_size": batch_size})
     done = len(history.loss)
     model.train()
-    with tqdm(total=epochs * steps_an_epoch, initial=done * steps_an_epoch, leave=False) as bar:
+    # Twice a second: whoever reads a cell's messages only after its end (nbval does) has room for about 1,000.
+    with tqdm(total=epochs * steps_an_epoch, initial=done * steps_an_epoch, leave=False, mininterval=0.5) as bar:
         try:
             for epoch in range(done, epochs):
                 total = 0.0
