@@ -13,7 +13,7 @@ from course_utils import convnets, keyed, ledger, presets
 from course_utils.data.digits import small_digits
 from course_utils.experiments import deep
 from course_utils.experiments.command import EXPERIMENTS
-from course_utils.experiments.deep import Recipe, Samples, Task, bipolar, flipped, shifted, turned
+from course_utils.experiments.deep import Recipe, Samples, Task, bipolar, flipped, shifted, warped
 from course_utils.experiments.experiment import Experiment
 from course_utils.long_training import Plan
 
@@ -48,7 +48,7 @@ def test_flipped_images():
 
 def test_turned_images_are_those_of_scipy():
     images = torch.rand(20, 2, 9, 9, generator=torch.Generator().manual_seed(0))
-    found = turned(images, KEYS[:20], degrees=30.0, zoom=0.2)
+    found = warped(images, KEYS[:20], degrees=30.0, zoom=0.2)
     shares = 2 * keyed.uniform(KEYS[:20], 2).double().numpy() - 1
     middle = np.full(2, 4.0)
     for image, result, (angle, scale) in zip(images, found, shares, strict=True):
@@ -61,9 +61,23 @@ def test_turned_images_are_those_of_scipy():
             assert np.abs(seen.numpy() - true).max() < 1e-5
 
 
+def test_bent_images_move_smoothly_by_the_pixels_asked_for():
+    size, inner = 29, slice(5, 24)  # black comes in at the edge
+    places = torch.arange(size, dtype=torch.float32).expand(1000, 1, size, size)
+    keys = keyed.keys(torch.arange(1000))
+    for image in (places, places.mT):  # its values are columns, or rows, so a change is a move
+        moves = (warped(image, keys, bend=0.5) - image)[:, 0]
+        at_points = moves[:, [7, 7, 21], [7, 21, 14]]
+        assert abs(at_points.std() - 0.5) < 0.03 and abs(at_points.mean()) < 0.03
+        assert moves[:, inner, inner].diff(dim=2).abs().max() < 0.5, "neighbours move alike"
+    both = warped(places, keys, bend=0.5) - places, warped(places.mT, keys, bend=0.5) - places.mT
+    assert abs(torch.corrcoef(torch.stack([move[:, 0, 7, 7] for move in both]))[0, 1]) < 0.1, "sideways and downwards"
+    assert torch.equal(warped(places[:3], keys[:3], bend=0.5), warped(places, keys, bend=0.5)[:3]), "each by its key"
+
+
 def test_images_that_may_not_turn_stay_as_they_are():
     images = torch.rand(5, 1, 8, 8)
-    assert torch.allclose(turned(images, KEYS[:5]), images, atol=1e-6)
+    assert torch.allclose(warped(images, KEYS[:5]), images, atol=1e-6)
 
 
 def test_bipolar_images_have_no_mean_and_stay_within_one():
