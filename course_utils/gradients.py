@@ -104,9 +104,11 @@ def simulate(currents: Tensor, neuron: Neuron) -> Trace:
 def _spikes(currents: Tensor, neuron: Neuron, u: Tensor) -> Tensor:
     """Spikes for currents [time, batch, …]; the potentials before the reset are left in u, whatever its memory is.
 
-    Large tensors cost as much to allocate as to compute, so every step works in place.
+    Large tensors cost as much to allocate as to compute, so every step works in place. Spikes lie in memory as the
+    currents of a step do, step after step, even where the currents are one step that is expanded over time.
     """
-    s = torch.empty_like(currents, memory_format=torch.contiguous_format)
+    step = torch.empty_like(currents[0])
+    s = step.new_empty_strided(currents.shape, (step.numel(), *step.stride()))
     v = torch.zeros_like(s[0])
     for current, potential, fired in zip(currents, u, s, strict=True):
         torch.add(current, v, alpha=neuron.leak, out=potential)

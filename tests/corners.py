@@ -1,10 +1,12 @@
 """An explorer at every corner of its controls."""
 
+import io
 import itertools
 import warnings
 
 import ipywidgets
 import matplotlib.pyplot as plt
+from PIL import Image
 
 from course_utils.widgets.explorer import Explorer
 
@@ -28,3 +30,19 @@ def check_corners(explorer: Explorer) -> None:
             figure.canvas.draw()
         assert len(alt) > 20, values
         plt.close(figure)
+    check_choices(explorer)
+
+
+def check_choices(explorer: Explorer) -> None:
+    """Every choice of a list has a picture of its own: whoever chooses sees that something happened."""
+    for name, control in explorer.controls.items():
+        if not isinstance(control, ipywidgets.Dropdown | ipywidgets.ToggleButtons):
+            continue
+        seen: dict[bytes, object] = {}
+        before = control.value
+        for choice in extremes(control):
+            control.value = choice
+            picture = Image.open(io.BytesIO(explorer.png)).tobytes()
+            assert picture not in seen, f"{name}: {choice!r} looks like {seen[picture]!r}"
+            seen[picture] = choice
+        control.value = before

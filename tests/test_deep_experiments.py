@@ -1,6 +1,7 @@
 """The long experiments of lesson 12: what they are made of, and one of them from end to end on a few images."""
 
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from course_utils.experiments import deep
 from course_utils.experiments.command import EXPERIMENTS
 from course_utils.experiments.deep import Recipe, Samples, Task, bipolar, flipped, shifted, warped
 from course_utils.experiments.experiment import Experiment
-from course_utils.long_training import Plan
+from course_utils.long_training import Plan, train
 
 NAMES = [
     "mnist-lenet5", "nmnist-lenet5", "svhn-vgg7", "svhn-resnet7", "cifar10-vgg9", "cifar10-resnet9", "cifar10-resnet11",
@@ -118,6 +119,31 @@ def test_an_experiment_from_end_to_end(tmp_path: Path):
     assert ledger.read(None, tmp_path, experiment="bars") == [record]
     assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".json"]
     assert "not run" in str(experiment.table(tmp_path))
+
+
+def test_an_interrupted_spiking_network_ends_with_the_same_weights_bit_for_bit(tmp_path: Path):
+    """Also with channels side by side in memory, batch norm, dropout and images that move."""
+
+    def run(checkpoint: Path | None = None, stop_after: int | None = None) -> convnets.SpikingConvNet:
+        torch.manual_seed(0)
+        model = RECIPE.network(0).to(memory_format=torch.channels_last)
+        seen = count()
+
+        def forward(model: torch.nn.Module, images: Tensor, keys: Tensor) -> Tensor:
+            if next(seen) == stop_after:
+                raise KeyboardInterrupt
+            return RECIPE.forward(model, images, keys)
+
+        how = {"seed": 0, "forward": forward, "loss": deep.cross_entropy, "save_every_s": 0}
+        train(model, *task().train, RECIPE.plan, checkpoint=checkpoint, **how)
+        return model
+
+    whole = run()
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "a.safetensors", stop_after=11)
+    resumed = run(tmp_path / "a.safetensors")
+    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_events_and_poisson_spikes_enter_a_network():

@@ -275,3 +275,20 @@ def test_no_such_threshold(threshold) -> None:
 def test_a_network_of_other_layers_is_refused(layers) -> None:
     with pytest.raises(ValueError, match=r"layers given|is no Linear or Conv2d"):
         SpikingNet(*layers, rule=RULES["running"])
+
+
+@pytest.mark.parametrize("repeated", [False, True], ids=["currents of every step", "one step, expanded"])
+def test_spikes_lie_in_memory_as_the_currents_do(repeated: bool):
+    """Channels side by side stay so: convolutions are then quicker. No spike and no gradient changes."""
+    currents = 2 * torch.rand(1 if repeated else 6, 4, 3, 5, 5, generator=torch.Generator().manual_seed(0), dtype=F64)
+    results = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        one = torch.empty_like(currents[0], memory_format=layout)
+        x = one.new_empty_strided(currents.shape, (one.numel(), *one.stride())).copy_(currents).requires_grad_()
+        spikes = lif(x.expand(6, *x.shape[1:]), Neuron())
+        assert all(step.is_contiguous(memory_format=layout) for step in spikes)
+        (spikes * torch.arange(1.0, 7.0)[:, None, None, None, None]).sum().backward()
+        results.append((spikes, x.grad))
+    (spikes, gradient), (same_spikes, same_gradient) = results
+    assert 0 < spikes.mean() < 1 and torch.equal(spikes, same_spikes)
+    torch.testing.assert_close(gradient, same_gradient, rtol=0, atol=1e-14)

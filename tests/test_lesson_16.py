@@ -99,7 +99,17 @@ def test_the_explorer_says_what_it_shows() -> None:
     image = widgets.pictures()["digit"][None]
     alike = front_end.likeness(front_end.reconstruct(values, filters, 300), image).item()
     assert f"{alike:.2f}" in alt and f"{alike:.2f} alike" in figure.axes[2].get_title(loc="left")
+    assert all(words in alt for words in widgets.kinds(values, "fine", "on and off", 300))
     widgets.plt.close(figure)
+
+
+def test_the_first_cells_are_counted_by_scale_and_by_centre() -> None:
+    _, values = widgets._coefficients("digit", "both scales", "on and off")
+    fine_on, fine_off, coarse_on, coarse_off = widgets.first_cells(values, 1000).sum((1, 2)).tolist()
+    assert fine_on + fine_off + coarse_on + coarse_off == 1000 and min(fine_on, fine_off, coarse_on, coarse_off) > 0
+    by_scale, by_centre = widgets.kinds(values, "both scales", "on and off", 1000)
+    assert by_scale == f"{fine_on + fine_off} fine, {coarse_on + coarse_off} coarse"
+    assert by_centre == f"{fine_on + coarse_on} on, {fine_off + coarse_off} off"
 
 
 def test_the_first_cells_are_on_the_bright_side() -> None:

@@ -210,7 +210,8 @@ class Recipe:
         """Train, read the test set once, and say what was measured."""
         task = self.task()
         torch.manual_seed(seed)
-        model = self.network(seed).to(long_training.device())
+        # With the channels of a place side by side in memory, convolutions on a processor take half the time.
+        model = self.network(seed).to(long_training.device(), memory_format=torch.channels_last)
         began, afresh = time.monotonic(), checkpoint is None or not checkpoint.exists()
         with long_training.team() as team:
             losses = long_training.train(
@@ -319,7 +320,7 @@ _add(
             mnist,
             partial(_built, "LeNet5", norm=True, neuron=_neuron(triangle(1.0, 1.0), leak=0.5)),
             4,
-            Plan(36, 64, 4e-3),
+            Plan(24, 64, 4e-3),
             shift=1,
             turn=10.0,
             zoom=0.1,

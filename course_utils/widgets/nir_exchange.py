@@ -92,6 +92,8 @@ def draw_graph(graph: nir.NIRGraph, platform: str | None = None) -> tuple[Figure
     chain = ", ".join(f"{row.name} ({row.kind})" for row in described)
     if platform is None:
         return figure, f"A chain of {len(described)} nodes: {chain}."
+    inner = len(described) - 2  # every reader knows Input and Output
+    ax.set_title(f"{platform}: its reader knows {inner - len(obstacles)} of the {inner} nodes", fontsize=12)
     named = ", ".join(f"{name} ({item.kind})" for name, item in obstacles.items()) or "nothing that is known"
     return figure, f"A chain of {len(described)} nodes: {chain}. In the way to {platform}: {named}."
 

@@ -44,11 +44,23 @@ def _coefficients(picture: str, scale: str, centre: str) -> tuple[tuple[front_en
     return filters, front_end.coefficients(pictures()[picture][None], filters)
 
 
+def first_cells(values: Tensor, kept: int) -> Tensor:
+    """Whether each cell is among the first ranks: values [1, filters, height, width] to [filters, height, width]."""
+    return ((front_end.ranks(values) < kept) & (values > 0))[0]
+
+
 def speaking(values: Tensor, filters: tuple[front_end.DoG, ...], kept: int) -> Tensor:
     """Where the first ranks lie, [height, width]: 1 an on-centre cell, −1 an off-centre one, 0 neither."""
-    first = (front_end.ranks(values) < kept) & (values > 0)
     signs = torch.tensor([1.0 if each.centre == "on" else -1.0 for each in filters])[:, None, None]
-    return (first[0] * signs).sum(0).sign()
+    return (first_cells(values, kept) * signs).sum(0).sign()
+
+
+def kinds(values: Tensor, scale: str, centre: str, kept: int) -> tuple[str, str]:
+    """How many of the first cells are of each scale, and of each centre."""
+    counts = first_cells(values, kept).sum((1, 2)).view(len(CHOICES[scale]), len(CENTRES[centre]))  # as `bank` has them
+    by_scale = (f"{count:,} {name}" for count, name in zip(counts.sum(1), CHOICES[scale], strict=True))
+    by_centre = (f"{count:,} {name}" for count, name in zip(counts.sum(0), CENTRES[centre], strict=True))
+    return ", ".join(by_scale), ", ".join(by_centre)
 
 
 def draw_front_end(picture: str, scale: str, centre: str, ranks: int) -> tuple[Figure, str]:
@@ -57,19 +69,19 @@ def draw_front_end(picture: str, scale: str, centre: str, ranks: int) -> tuple[F
     image = pictures()[picture]
     rebuilt = front_end.reconstruct(values, filters, ranks)[0]
     same = front_end.likeness(rebuilt[None], image[None]).item()
+    first = kinds(values, scale, centre, ranks)
     figure, axes = plt.subplots(1, 3, figsize=(8, 2.3))
     axes[0].imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
     axes[1].imshow(speaking(values, filters, ranks).numpy(), cmap="PuOr_r", vmin=-1.3, vmax=1.3)
     reach = max(rebuilt.abs().max().item(), 1e-6)
     axes[2].imshow(rebuilt.numpy(), cmap="gray", vmin=-reach, vmax=reach)
-    for ax, title in zip(
-        axes, ("the picture", f"its first {ranks:,} cells", f"rebuilt: {same:.2f} alike"), strict=True
-    ):
+    titles = "the picture", "first cells: " + "\n".join(first), f"rebuilt: {same:.2f} alike"
+    for ax, title in zip(axes, titles, strict=True):
         ax.set_title(title, fontsize=11)
         ax.set_axis_off()
     return figure, (
-        f"A {picture}; the places of the first {ranks} {scale} {centre} cells; and the picture rebuilt from them, "
-        f"whose correlation with the original is {same:.2f}."
+        f"A {picture}; the places of the first {ranks} {scale} {centre} cells, {', '.join(first)}; and the picture "
+        f"rebuilt from them, whose correlation with the original is {same:.2f}."
     )
 
 
