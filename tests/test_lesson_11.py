@@ -45,20 +45,24 @@ def root(ways):
     [
         (checks.check_triangle_slope, lambda x, width, height: height * (1 - x.abs() / width), "negative"),
         (checks.check_triangle_slope, lambda x, width, height: height * (1 - x / width).clamp(min=0), "Take |x|"),
+        (checks.check_triangle_slope, lambda x, b, g: g * (1 - x / b).clamp(0, 1), "β everywhere"),
         (checks.check_triangle_slope, lambda x, width, height: (1 - x.abs() / width).clamp(min=0), "height 1"),
         (checks.check_triangle_slope, lambda x, b, g: g * (1 - x.abs() / b).clamp(max=1, min=0) ** 2, "straight lines"),
         (checks.check_triangle_slope, lambda x, b, g: b * (1 - x.abs() / g).clamp(min=0), "β wide and γ high"),
         (checks.check_triangle_slope, lambda x, b, g: g * (1 - 2 * x.abs() / b).clamp(min=0), "at γ/2"),
         (checks.check_triangle_slope, lambda x, b, g: g * (x.abs() < b), "a box"),
         (checks.check_triangle_slope, lambda x, b, g: 0.5 * (1 - x.abs() / 2).clamp(min=0), "but not for γ = 0.3"),
+        (checks.check_triangle_slope, lambda x, b, g: triangle(b, g).slope(x.flatten()), "any shape"),
         (checks.check_triangle_slope, lambda x, b, g: g, "one slope for each entry"),
         (checks.check_balanced_height, lambda norms, height: height * norms[0] / norms[1], "must shrink"),
         (checks.check_balanced_height, root(lambda norms: 1), "take a root"),
         (checks.check_balanced_height, root(len), "fourth root"),
         (checks.check_balanced_height, root(lambda norms: 2 * len(norms) - 2), "not squared"),
-        (checks.check_balanced_height, lambda norms, height: norms[-1] / norms[-2], "ignores this"),
+        (checks.check_balanced_height, lambda norms, height: root(lambda n: len(n) - 1)(norms, 1.0), "ignores this"),
         (checks.check_balanced_height, lambda norms, height: 0.3, "in three ways"),
         (checks.check_balanced_height, lambda norms, height: 0.5, "you say 0.5"),
+        (checks.check_balanced_height, lambda norms, height: height * norms[1] / norms[0], "Only the first"),
+        (checks.check_balanced_height, lambda norms, height: height * norms[-1] / norms[-2], "Only the first and the"),
         (checks.check_batch_norm, over(1), "every time step by itself"),
         (checks.check_batch_norm, over(0), "every image by itself"),
         (checks.check_batch_norm, over(2), "layer norm"),
@@ -67,7 +71,10 @@ def root(ways):
         (checks.check_batch_norm, lambda c, a, b: (normalise(c, (0, 1)) + b) * a, "shift first"),
         (checks.check_batch_norm, lambda c, a, b: (c - c.mean((0, 1))) / c.var((0, 1)) * a + b, "Divide by its root"),
         (checks.check_batch_norm, lambda c, a, b: c / c.std((0, 1)) * a + b, "take the mean away"),
-        (checks.check_batch_norm, lambda c, a, b: c * a + b, "Not yet"),
+        (checks.check_batch_norm, lambda c, a, b: (d := c - c.mean((0, 1))) / d.std() * a + b, "one standard"),
+        (checks.check_batch_norm, lambda c, a, b: normalise(c, (0, 1)) * a, "but not shifted"),
+        (checks.check_batch_norm, lambda c, a, b: normalise(c, (0, 1)) * b + a, "changed places"),
+        (checks.check_batch_norm, lambda c, a, b: c * a + b, "For each neuron"),
         (checks.check_batch_norm, lambda c, a, b: c.mean((0, 1)), "shape of `current`"),
     ],
 )
@@ -82,10 +89,14 @@ def biased(current, scale, shift):
     )
 
 
+def by_module(current, scale, shift):
+    return torch.nn.BatchNorm1d(current.shape[2])(current.flatten(0, 1)).view_as(current) * scale + shift
+
+
 @pytest.mark.parametrize(
     "right",
-    [biased, lambda c, a, b: normalise(c, (0, 1)) * a + b, lambda c, a, b: normalise(c, (0, 1), 0) * a + b],
-    ids=["of PyTorch", "n − 1", "nothing added under the root"],
+    [biased, by_module, lambda c, a, b: normalise(c, (0, 1)) * a + b, lambda c, a, b: normalise(c, (0, 1), 0) * a + b],
+    ids=["of PyTorch", "a module of PyTorch", "n − 1", "nothing added under the root"],
 )
 def test_other_right_answers_are_accepted(right) -> None:
     assert checks.check_batch_norm(right)

@@ -40,6 +40,8 @@ def check_leak_factor(leak_factor: Callable[[Tensor, float], Tensor]) -> str:
             1 - log * f / count
         ),
         "You divide by the number of steps. Divide by the number of spikes of each neuron.": 1 + log * f / len(s),
+        "You divide by the rate N/T. Divide by the count N of each neuron.": 1 + log * f * len(s) / count,
+        "You divide by the spikes of all neurons. Each has its own count: sum over time only.": 1 + log * f / s.sum(),
         "You left out the slope: f′ = ln(λ)·f.": 1 + f / count,
         "ln λ is the natural logarithm, `math.log(leak)`; you multiply by λ itself.": 1 + 0.5 * f / count,
         "Your trace never leaks: you use the number of spikes. Multiply by λ at every step.": (
@@ -82,6 +84,7 @@ def check_through_time(through_time: Callable[..., Tensor]) -> str:
         "The reset is missing: after a spike the potential is 0, so nothing of it reaches the next step.": 1 + 0 * s,
         "One half of the product rule is missing. v = u(1 − s), and s depends on u too: −u·σ′.": 1 - s,
         "The other half of the product rule is missing: ∂v/∂u has the term 1 − s.": -u * slope,
+        "In the second half u is missing: ∂(u(1 − s))/∂u = (1 − s) − u·σ′.": 1 - s - slope,
         "A sign: ∂(1 − s)/∂u is −σ′, so the second half is −u·σ′.": 1 - s + u * slope,
     }
     for message, passes in mistakes.items():
@@ -90,10 +93,16 @@ def check_through_time(through_time: Callable[..., Tensor]) -> str:
     right = 1 - s - u * slope
     if torch.allclose(found, _backwards(e, slope, right), atol=1e-6):
         raise NotYet("The leak is missing: ∂u[t+1]/∂v[t] = λ.")
+    next_alone = torch.cat([(e * slope)[1:], e.new_zeros(1)])
+    if torch.allclose(found, e * slope + neuron.leak * right * next_alone, atol=1e-6):
+        raise NotYet(
+            "Only the next step's own spike reaches back. Use δ[t+1], which holds all later steps. Does your loop "
+            "begin at the end?"
+        )
     if torch.allclose(found[-1:], wanted[-1:], atol=1e-6):
         raise NotYet(
-            "The last step is right, the steps before it are not. Go from the last step but one down to 0: "
-            "δ[t] = e[t]·σ′[t] + λ·δ[t+1]·∂v/∂u."
+            "The last step is right, the steps before it are not. Go from the last step but one down to 0, and add to "
+            "each step's own part what u[t] does to u[t+1], times δ[t+1]."
         )
     raise NotYet("At the last step nothing follows, so δ[T−1] = e[T−1]·σ′[T−1]. Begin there and go backwards.")
 

@@ -21,6 +21,7 @@ def check_triangle_slope(triangle_slope: Callable[[Tensor, float, float], Tensor
         "Far from the threshold your slope is negative: there the error would flow back with the wrong sign. Cut it "
         "off at 0.": 0.5 * (1 - x.abs() / 2),
         "Below the threshold your slope is larger than at it. Take |x|, not x.": 0.5 * (1 - x / 2).clamp(min=0),
+        "Below the threshold your slope is β everywhere. Take |x|, not x.": 0.5 * (1 - x / 2).clamp(0, 1),
         "Your triangle has height 1, whatever β is.": (1 - x.abs() / 2).clamp(min=0),
         "Your triangle is β wide and γ high. γ is the width.": 2.0 * (1 - x.abs() / 0.5).clamp(min=0),
         "For γ = 2 and β = 0.5 your triangle ends at −1 and 1, at γ/2. It should end at γ, which is half its base; β "
@@ -35,8 +36,11 @@ def check_triangle_slope(triangle_slope: Callable[[Tensor, float, float], Tensor
             f"For γ = 2 and β = 0.5 your slopes at {x.tolist()} are {found.tolist()}. At x = 0 it is β; it falls on "
             "straight lines to 0 at x = −γ and x = γ."
         )
-    x = torch.linspace(-2, 2, 41)
-    found = attempt(triangle_slope, x, 0.3, 1.7).to(x.dtype)
+    x = torch.linspace(-2, 2, 42).reshape(2, 3, 7)
+    found = attempt(triangle_slope, x, 0.3, 1.7)
+    if not isinstance(found, Tensor) or found.shape != x.shape:
+        raise NotYet("Right for one row of numbers, but x may have any shape.")
+    found = found.to(x.dtype)
     if not torch.allclose(found, surrogates.triangle(0.3, 1.7).slope(x), atol=1e-6):  # near the ends rounding is all
         raise NotYet("Right for γ = 2 and β = 0.5, but not for γ = 0.3 and β = 1.7.")
     return "β at the threshold, nothing beyond γ."
@@ -60,11 +64,14 @@ def check_balanced_height(balanced_height: Callable[[list[float], float], float]
             raise NotYet(message)
     if abs(found - 0.5) > 1e-6:
         raise NotYet(f"From the last layer to the first the norm grows from 6 to 48 in three ways. You say {found:g}.")
-    second = float(attempt(balanced_height, [0.09, 0.3, 1.0], 0.2))
+    second = float(attempt(balanced_height, [0.09, 0.5, 1.0], 0.2))  # not the same in each way
     if abs(second - 0.2 / 0.3) > 1e-6:
         if abs(second - 1 / 0.3) < 1e-6:
             raise NotYet("The norms were measured at height 0.2. Your answer ignores this: scale that height.")
-        raise NotYet(f"Right for the first case. For the norms 0.09, 0.3, 1 at height 0.2 you say {second:g}.")
+        raise NotYet(
+            f"Right where every layer multiplies by the same. For the norms 0.09, 0.5, 1 at height 0.2 you say "
+            f"{second:g}. Only the first and the last norm count, and how many ways lie between them."
+        )
     return "The error's norm is multiplied once per way, so the height takes the root of that number."
 
 
@@ -72,9 +79,9 @@ def check_balanced_height(balanced_height: Callable[[list[float], float], float]
 def check_batch_norm(batch_norm: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
     """Batch norm of currents [time, batch, neurons]."""
     generator = torch.Generator().manual_seed(0)
-    steps, neurons = torch.linspace(0, 3, 60, dtype=torch.float64)[:, None, None], torch.linspace(0, 2, 60)
-    current = 2 * torch.randn(60, 60, 60, generator=generator, dtype=torch.float64) + steps + neurons
-    scale, shift = torch.linspace(0.5, 2, 60).double(), torch.linspace(1, -1, 60).double()
+    steps, neurons = torch.linspace(0, 3, 50)[:, None, None], torch.linspace(0, 2, 70)
+    current = torch.linspace(1, 3, 70) * torch.randn(50, 60, 70, generator=generator) + steps + neurons
+    scale, shift = torch.linspace(0.5, 2, 70), torch.linspace(1, -1, 70)
     found = attempt(batch_norm, current, scale, shift)
     if not isinstance(found, Tensor) or found.shape != current.shape:
         raise NotYet("Return a tensor of the shape of `current`, [time, batch, neurons].")
@@ -98,9 +105,15 @@ def check_batch_norm(batch_norm: Callable[[Tensor, Tensor, Tensor], Tensor]) -> 
         raise NotYet("You divide by the variance. Divide by its root, the standard deviation.")
     if _close(found, current / current.std((0, 1), correction=0) * scale + shift):
         raise NotYet("You forgot to take the mean away.")
+    if _close(found, centred / centred.std() * scale + shift):
+        raise NotYet("You have one standard deviation for all neurons. Each neuron needs its own.")
+    if _close(found, right * scale):
+        raise NotYet("Scaled, but not shifted: add the shift of each neuron.")
+    if _close(found, right * shift + scale):
+        raise NotYet("Scale and shift have changed places.")
     if not _close(found, right * scale + shift):
         raise NotYet(
-            "Not yet. For each neuron: take away the mean over time and batch, divide by the standard deviation over "
+            "For each neuron: take away the mean over time and batch, divide by the standard deviation over "
             "time and batch, multiply by its scale, add its shift."
         )
     return "One mean and one standard deviation for each neuron, over time and batch together."
@@ -113,4 +126,4 @@ def _normalised(current: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 def _close(found: Tensor, expected: Tensor) -> bool:
     # with or without the small number under the root, and whether the variance counts n or n − 1
-    return nn.functional.mse_loss(found.double(), expected).sqrt().item() < 0.02 * expected.std().item()
+    return nn.functional.mse_loss(found.to(expected.dtype), expected).sqrt().item() < 0.02 * expected.std().item()

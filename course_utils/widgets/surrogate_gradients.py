@@ -71,7 +71,7 @@ def draw_errors(width: float, height: float, depth: int) -> tuple[Figure, str]:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=(1, 1.25))
     left.stairs(network().share, BINS, fill=True, color="lightsteelblue")
     left.plot([-6, -width, 0, width, 6], [0, 0, height, 0, 0], color=ORANGE, lw=2)
-    left.set(xlim=(-6, 6), ylim=(0, 3.5), xlabel="$v - V_{th}$", ylabel="surrogate $\\sigma'$")
+    left.set(xlim=(-6, 6), ylim=(0, 4.2), xlabel="$v - V_{th}$", ylabel="surrogate $\\sigma'$")
     left.set_title("potentials in blue", fontsize=12)
     verdict, color = "near the line", GREEN
     if not 0.8 < factor < 1.25:
@@ -93,6 +93,6 @@ def error_explorer() -> Explorer:
     return Explorer(
         draw_errors,
         width=ipywidgets.FloatSlider(0.2, min=0.1, max=4, step=0.1, description="width γ"),
-        height=ipywidgets.FloatSlider(0.9, min=0.05, max=3.3, step=0.05, description="height β"),
+        height=ipywidgets.FloatSlider(0.9, min=0.05, max=4, step=0.05, description="height β"),
         depth=ipywidgets.IntSlider(DEPTH, 2, DEPTH, description="layers"),
     )
