@@ -23,7 +23,7 @@ def check_spiking_pool(spiking_pool: Callable[[Tensor], Tensor]) -> str:
     corner[1, 2:, 2:] = torch.tensor([[1.0, 0], [1, 0]])
     found = attempt(spiking_pool, corner)
     if not isinstance(found, Tensor) or found.shape != (6, 2, 2):
-        raise NotYet("Return a tensor [time, rows // 2, columns // 2].")
+        raise NotYet("Return a tensor [time, rows // 2, columns // 2]. `torch.stack` makes one of a list.")
     found = found.float()
     if bool(((found != 0) & (found != 1)).any()):
         raise NotYet("Some of your outputs are neither 0 nor 1. What leaves the pool are spikes, not means.")
@@ -39,6 +39,9 @@ def check_spiking_pool(spiking_pool: Callable[[Tensor], Tensor]) -> str:
         "Your pool fires above 1, the threshold of the other neurons. The pool has its own, 0.75.": (
             _pool(corner, 1.0, threshold=1.0)
         ),
+        "Any single spike gets through: you take the sum or the maximum of the block. Take its mean.": (
+            _pool(corner, 1.0, threshold=0.1875)  # three quarters of a quarter
+        ),
         "Your potential leaks. The pool's neurons keep all of it.": _pool(corner, 0.5),
     }
     right = _pool(corner, 1.0)
@@ -49,7 +52,7 @@ def check_spiking_pool(spiking_pool: Callable[[Tensor], Tensor]) -> str:
             if torch.equal(other, _pool(second, 1.0, reset="subtract")):
                 raise NotYet("You take the threshold away where a neuron fires. Here the potential is set to 0.")
             raise NotYet("Right for six steps of 4×4, but not for 40 steps of 6×8. Does a reset forget everything?")
-        return "The mean of four spikes goes in; above 0.75 one spike comes out, and the rest waits."
+        return "The mean of four spikes goes in. Above 0.75 a spike comes out, and the potential is 0; up to 0.75 it waits."
     for message, wrong in mistakes.items():
         if torch.equal(found, wrong):
             raise NotYet(message)
@@ -82,7 +85,12 @@ def check_first_weights(first_weights: Callable[[int, int, int, float], tuple[in
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise NotYet("Return two numbers: how many weights there are, and their standard deviation.")
     count, deviation = found
+    if not all(isinstance(value, int | float | Tensor) for value in found):
+        raise NotYet("Return two numbers: how many weights there are, and their standard deviation.")
+    if math.isclose(deviation, 25_000):
+        raise NotYet("The other way round: first how many weights there are, then their standard deviation.")
     mistakes = {
+        500: "These are the inputs of one neuron of one map. There are 50 such maps.",
         25_050: "You counted a bias for each of the 50 maps. These layers have none.",
         1_250: "Each of the 50 maps has a kernel for each of the 20 maps below, not one for all of them.",
         5_000: "A kernel of side 5 has 25 weights, not 5.",
@@ -115,7 +123,7 @@ def check_first_weights(first_weights: Callable[[int, int, int, float], tuple[in
 def check_held_dropout(held_dropout: Callable[[Tensor, float, torch.Generator], Tensor]) -> str:
     """Dropout with one mask over all steps, for spikes [time, batch, neurons]."""
     spikes, p = torch.ones(12, 40, 500), 0.25
-    found = attempt(held_dropout, spikes, p, torch.Generator().manual_seed(0))
+    found = attempt(held_dropout, spikes.clone(), p, torch.Generator().manual_seed(0))
     if not isinstance(found, Tensor) or found.shape != spikes.shape:
         raise NotYet("Return a tensor of the shape of `spikes`, [time, batch, neurons].")
     off = found == 0
@@ -137,6 +145,9 @@ def check_held_dropout(held_dropout: Callable[[Tensor, float, torch.Generator], 
         raise NotYet("The next layer now gets less than before on average. Those who stay count 1/(1 − p).")
     if not torch.allclose(kept, torch.tensor(1 / (1 - p))):
         raise NotYet(f"Those who stay count {kept[0]:.3g} each; it should be 1/(1 − p) = {1 / (1 - p):.3g}.")
+    again = attempt(held_dropout, spikes, p, torch.Generator().manual_seed(0))
+    if not torch.equal(found, again):
+        raise NotYet("The same generator gives another mask the second time. Pass generator=generator to torch.rand.")
     quiet = attempt(held_dropout, 0 * spikes, p, torch.Generator().manual_seed(0))
     if quiet.any():
         raise NotYet("Where no neuron fired, your output is not 0. Multiply the spikes by the mask.")

@@ -53,7 +53,7 @@ def moments(currents: Iterable[np.ndarray], leak: float, threshold: float) -> li
     found, kept = [], 0.0
     for current in currents:
         potential = kept + current
-        spikes = potential > threshold
+        spikes = potential > threshold + 1e-9  # fifty times 0.02 is 1, not above it, however a computer adds it up
         found.append(Moment(kept + 0 * current, current, potential, spikes, spikes & (current <= threshold)))
         kept = leak * potential * ~spikes
     return found
@@ -98,7 +98,8 @@ class Wall:
         self.ax.add_patch(Rectangle((column - 0.5, row - 0.5), columns, rows, fill=False, ec="gray", lw=0.8))
         for (r, c), value in np.ndenumerate(values):
             if value or not spikes:
-                written = f"{value:.0f}" if spikes else f"{value:.2f}".rstrip("0").rstrip(".")
+                cut = np.floor(100 * value + 1e-9) / 100  # not rounded: then what is written adds up
+                written = f"{value:.0f}" if spikes else f"{cut:.2f}".rstrip("0").rstrip(".")
                 ink = "white" if spikes else "black"
                 self.ax.text(column + c, row + r, written, ha="center", va="center", fontsize=8, color=ink)
 
