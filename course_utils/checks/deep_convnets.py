@@ -52,7 +52,7 @@ def check_spiking_pool(spiking_pool: Callable[[Tensor], Tensor]) -> str:
             if torch.equal(other, _pool(second, 1.0, reset="subtract")):
                 raise NotYet("You take the threshold away where a neuron fires. Here the potential is set to 0.")
             raise NotYet("Right for six steps of 4×4, but not for 40 steps of 6×8. Does a reset forget everything?")
-        return "The mean of four spikes goes in. Above 0.75 a spike comes out, and the potential is 0; up to 0.75 it waits."
+        return "The mean of four spikes goes in. Above 0.75 a spike comes out, nothing is left; up to 0.75 it waits."
     for message, wrong in mistakes.items():
         if torch.equal(found, wrong):
             raise NotYet(message)

@@ -104,7 +104,10 @@ def check_through_time(through_time: Callable[..., Tensor]) -> str:
             "The last step is right, the steps before it are not. Go from the last step but one down to 0, and add to "
             "each step's own part what u[t] does to u[t+1], times δ[t+1]."
         )
-    raise NotYet("At the last step nothing follows, so δ[T−1] = e[T−1]·σ′[T−1]. Begin there and go backwards.")
+    raise NotYet(
+        "At the last step nothing follows, so δ[−1] = e[−1]·σ′[−1]. Begin there and go backwards. The number of steps "
+        "is len(e), not the T of section 2."
+    )
 
 
 @check
