@@ -148,7 +148,7 @@ TARGETS: dict[str, Target] = {
 
 
 def printed(name: str) -> Table:
-    """A table of `TABLES` as its source prints it.
+    """A table of `TABLES` as its source prints it, but all accuracies to two decimals.
 
     Raises:
         ValueError: the name is unknown.
@@ -161,22 +161,24 @@ def printed(name: str) -> Table:
 def side_by_side(experiments: Mapping[str, Experiment], *folders: Path) -> Table:
     """For every experiment of `TARGETS`, and each of its models: what the sources report, and what we measured.
 
-    A run without a record says by which command it is run. An experiment that is missing is left out.
+    What was measured comes first. A run without a record says by which command it is run. An experiment that is missing
+    is left out.
 
     Args:
         experiments: by name.
         folders: of the records, as in `ledger.read`.
     """
-    rows = []
+    measured, not_run = [], []
     for name, target in TARGETS.items():
         if name not in experiments:
             continue
         records = experiments[name].records(*folders)
         for model in experiments[name].runs:
             found = [record for (of, _), record in records.items() if of == model]
-            rows.append((name, _percent(target.thesis), _percent(target.talk), model, *_measured(name, model, found)))
+            row = (name, _percent(target.thesis), _percent(target.talk), model, *_measured(name, model, found))
+            (measured if found else not_run).append(row)
     columns = ("experiment", "thesis (%)", "talk (%)", "ours", "accuracy, 95 % interval", "baseline", "data and epochs")
-    return Table(columns, rows)
+    return Table(columns, measured + not_run)
 
 
 def command(experiment: str, model: str) -> str:

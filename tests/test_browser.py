@@ -153,8 +153,12 @@ def redraws() -> dict[str, list[float]]:
     return {}
 
 
-def move_all(page: Page, lesson: str) -> list[float]:
-    """Moves every slider of the page two steps on, or back from its end, and every list; how long each picture took."""
+def move_all(page: Page, lesson: str, *, may_stay: bool = False) -> list[float]:
+    """Moves every slider of the page two steps on, or back from its end, and every list; how long each picture took.
+
+    From its first values every control must change its picture. Later, far out, a slider `may_stay` without effect, and
+    such a move is not counted.
+    """
     milliseconds = []
     for handle in page.locator(f"{EXPLORER} .noUi-handle").all():
         for _ in range(2):
@@ -163,7 +167,8 @@ def move_all(page: Page, lesson: str) -> list[float]:
             milliseconds.append(page.evaluate(MOVE, [handle.element_handle(), key]))
     for choices in page.locator(f"{EXPLORER} select").all():
         milliseconds += [page.evaluate(MOVE, [choices.element_handle(), None]) for _ in range(2)]
-    assert None not in milliseconds, f"a control moved and the picture stayed: {milliseconds}"
+    assert may_stay or None not in milliseconds, f"a control moved and the picture stayed: {milliseconds}"
+    milliseconds = [taken for taken in milliseconds if taken is not None]
     median = statistics.median(milliseconds)
     print(f"{lesson}: {len(milliseconds)} redraws, median {median:.0f} ms, slowest {max(milliseconds):.0f} ms")
     return milliseconds
@@ -186,7 +191,7 @@ def test_widgets_work(lesson: str, browser: Browser, lab: tuple[str, Path], redr
     page.locator(EXPLORER).first.wait_for()
     rounds = [move_all(page, lesson)]
     while statistics.median(rounds[-1]) >= REDRAW_MS and len(rounds) < ROUNDS:
-        rounds.append(move_all(page, lesson))
+        rounds.append(move_all(page, lesson, may_stay=True))
     redraws[lesson] = min(rounds, key=statistics.median)
 
     for question in page.locator(".widget-vbox:has(.widget-radio)").all():

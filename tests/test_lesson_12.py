@@ -94,6 +94,7 @@ def samples(time, batch, neurons):
         (checks.check_held_dropout, dropout(samples, scale=lambda p: 1), "gets less"),
         (checks.check_held_dropout, dropout(samples, scale=lambda p: 1 / p), "count 4"),
         (checks.check_held_dropout, lambda s, p, g: s * (torch.rand(s.shape[1:]) >= p) / (1 - p), "same generator"),
+        (checks.check_held_dropout, lambda s, p, g: dropout(samples)(s, 0.25, g), "not for p = 0.5"),
         (checks.check_held_dropout, lambda spikes, p, generator: spikes, "Nobody"),
         (checks.check_held_dropout, lambda spikes, p, generator: spikes[0], "shape of `spikes`"),
         (

@@ -103,6 +103,8 @@ def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:
     assert baseline == "30.00% (linear classifier)"
     assert data == "CIFAR10, a part: 9,000 to learn from, 3 epochs, 2,000 for the test"
     assert table.rows[1][4].startswith("not run")
+    other = published.side_by_side({"cifar10-vgg9": experiment("cifar10-vgg9", "card", "here")}, tmp_path)
+    assert [row[3] for row in other.rows] == ["here", "card"], "what was measured comes first"
 
 
 def test_experiments_without_a_figure_of_the_sources_are_left_out(tmp_path) -> None:

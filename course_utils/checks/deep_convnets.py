@@ -151,4 +151,7 @@ def check_held_dropout(held_dropout: Callable[[Tensor, float, torch.Generator], 
     quiet = attempt(held_dropout, 0 * spikes, p, torch.Generator().manual_seed(0))
     if quiet.any():
         raise NotYet("Where no neuron fired, your output is not 0. Multiply the spikes by the mask.")
+    other = attempt(held_dropout, spikes.clone(), 0.5, torch.Generator().manual_seed(0))
+    if abs((other == 0).double().mean() - 0.5) > 0.02 or not torch.allclose(other[other != 0], torch.tensor(2.0)):
+        raise NotYet("Right for p = 0.25, but not for p = 0.5. Use p, not a number.")
     return "One draw for each neuron and sample, and all steps abide by it."
