@@ -1,5 +1,6 @@
 """The results of the course: one small JSON file a record, written by the run that measured it, read by tables."""
 
+import functools
 import importlib.metadata
 import json
 import math
@@ -181,13 +182,20 @@ def table(records: Iterable[Record]) -> Table:
 
 
 def _read(path: Path) -> Record:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}). Remove it, or run its lesson again.") from error
-    _validate(content, str(path))
+    text = path.read_bytes()
+    _check(text, str(path))
+    content = json.loads(text)
     del content["accuracy_interval"]  # follows from the accuracy
     return Record(**content)
+
+
+@functools.cache  # a check takes ten times as long as reading, and tables read hundreds of records
+def _check(text: bytes, name: str) -> None:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is not JSON ({error}). Remove it, or run its lesson again.") from error
+    _validate(content, name)
 
 
 def _validate(content: object, name: str) -> None:
