@@ -305,7 +305,7 @@ def _neuron(surrogate: Surrogate, leak: float) -> Neuron:
 
 
 def _live(steps: int, epochs: int, gain: float = 1.0) -> Recipe:
-    """What lesson 12 trains while the student waits."""
+    """The network that lesson 12 trains while the student waits, here with the surrogate of lesson 10."""
     network = partial(_built, "StridedNet", norm=True, neuron=Neuron(leak=0.5))
     return Recipe(mnist, network, steps, Plan(epochs, 64, 1e-2), gain=gain)
 
