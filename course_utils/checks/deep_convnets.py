@@ -82,11 +82,10 @@ def _pool(
 def check_first_weights(first_weights: Callable[[int, int, int, float], tuple[int, float]]) -> str:
     """How many weights a convolution without biases has, and the standard deviation of the first ones."""
     found = attempt(first_weights, 20, 50, 5, 2.0)
-    if not isinstance(found, tuple | list) or len(found) != 2:
+    numbers = isinstance(found, tuple | list) and all(isinstance(value, int | float | Tensor) for value in found)
+    if not numbers or len(found) != 2:
         raise NotYet("Return two numbers: how many weights there are, and their standard deviation.")
     count, deviation = found
-    if not all(isinstance(value, int | float | Tensor) for value in found):
-        raise NotYet("Return two numbers: how many weights there are, and their standard deviation.")
     if math.isclose(deviation, 25_000):
         raise NotYet("The other way round: first how many weights there are, then their standard deviation.")
     mistakes = {
