@@ -21,7 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "requirements.lock"
 EXTRA_LOCK = HERE / "requirements-extra.lock"  # the extras `xylo` and `neurobench`, without what they ask for
-SLIDES = HERE / "course_utils" / "slides"
+SLIDES = HERE / "course_utils" / "tools" / "slides"
 
 
 def python_of(environment: Path) -> str:
@@ -92,21 +92,21 @@ def tests(session: nox.Session) -> None:
 def view(session: nox.Session) -> None:
     """Write the student's, the instructor's or the slide view: python noxfile.py -s view -- instructor"""
     set_up(session)
-    session.run(PYTHON, "-m", "course_utils.views", *session.posargs)
+    session.run(PYTHON, "-m", "course_utils.tools.views", *session.posargs)
 
 
 @nox.session
 def render(session: nox.Session) -> None:
     """Run lessons and keep their outputs in the file: python noxfile.py -s render -- 02_mnist_cnn"""
     set_up(session)
-    session.run(PYTHON, "-m", "course_utils.views", "render", *session.posargs)
+    session.run(PYTHON, "-m", "course_utils.tools.views", "render", *session.posargs)
 
 
 @nox.session
 def experiment(session: nox.Session) -> None:
     """Run what takes longer than a lesson: python noxfile.py -s experiment -- --list"""
     set_up(session)
-    session.run(PYTHON, "-m", "course_utils.experiments.command", *session.posargs)
+    session.run(PYTHON, "-m", "course_utils.tools.experiment", *session.posargs)
 
 
 @nox.session(default=False)

@@ -8,7 +8,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 from PIL import Image
 
-from course_utils.widgets.explorer import Explorer
+from course_utils.classroom.explorer import Explorer
 
 
 def extremes(control: ipywidgets.ValueWidget) -> list:

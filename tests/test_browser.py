@@ -19,8 +19,8 @@ from nbformat import NotebookNode
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from course_utils.data.locate import COURSE_ROOT
-from course_utils.views import slides, tags
-from tests import lessons
+from course_utils.tools.views import slides, tags
+from tests import notebook_cells as lessons
 
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
 DONE = "all cells have run"
@@ -219,7 +219,7 @@ def test_pictures_come_fast(redraws: dict[str, list[float]]) -> None:
 def test_slides_are_live(browser: Browser, lab: tuple[str, Path]) -> None:
     """In RISE, opened beside the running lesson, a slider moves and its picture changes."""
     address, folder = lab
-    notebook = slides(lessons.read("04_stripe_dataset"))
+    notebook = slides(lessons.read("stripe_dataset"))
     first_explorer = next(cell for cell in notebook.cells if "widget" in tags(cell))
     cells = [notebook.cells[0], *(cell for cell in notebook.cells if "setup" in tags(cell)), first_explorer]
     nbformat.write(to_run(cells), folder / "slides.ipynb")

@@ -8,8 +8,8 @@ import pytest
 from nbformat import NotebookNode, validate
 
 from course_utils.data.locate import COURSE_ROOT
-from course_utils.views import TAGS, sections, tags
-from tests import lessons
+from course_utils.tools.views import TAGS, sections, tags
+from tests import notebook_cells as lessons
 from tests.run_times import CEILING_S, printed_run_time_s
 
 LESSON = pytest.mark.parametrize("path", lessons.ALL, ids=lambda path: path.stem)

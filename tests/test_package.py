@@ -42,13 +42,13 @@ def test_the_package_imports_at_once_and_loads_nothing_heavy():
 
 
 def test_pictures_and_stripes_need_no_torch():
-    _, heavy = in_fresh_python("import course_utils.plots, course_utils.data.stripes")
+    _, heavy = in_fresh_python("import course_utils.classroom.plots, course_utils.data.stripes")
     assert heavy == []
 
 
 def test_only_modules_about_nengodl_load_tensorflow():
     """Others that need it call a function that loads it; importing them does not."""
-    about_nengodl = {"course_utils.rate_training", "course_utils.keras_twin"}
+    about_nengodl = {"course_utils.exchange.rate_training", "course_utils.exchange.keras_twin"}
     assert about_nengodl < set(MODULES)
     others = [name for name in MODULES if name not in about_nengodl]
     code = f"import importlib\nfor name in {others}:\n    importlib.import_module(name)\n"
@@ -76,15 +76,15 @@ def test_arrows_point_one_way(name: str, path: Path):
     forbidden = {"notebooks", "tests"}
     if not belongs_to(name, "course_utils.widgets"):
         forbidden |= {"course_utils.widgets"}
-    if name == "course_utils.plots":
-        forbidden |= {"torch", "course_utils.models", "course_utils.training", "course_utils.neurons"}
-    if belongs_to(name, "course_utils.data", "course_utils.ledger"):
-        forbidden |= {"course_utils.models", "course_utils.training", "course_utils.plots", "course_utils.checks"}
+    if name == "course_utils.classroom.plots":
+        forbidden |= {"torch", "course_utils.spiking.stripe_networks", "course_utils.training.loop", "course_utils.spiking.neurons"}
+    if belongs_to(name, "course_utils.data", "course_utils.training.ledger"):
+        forbidden |= {"course_utils.spiking.stripe_networks", "course_utils.training.loop", "course_utils.classroom.plots", "course_utils.checks"}
     assert [other for other in imported_by(path) if belongs_to(other, *forbidden)] == []
 
 
 def test_the_arrow_test_sees_every_kind_of_import(tmp_path: Path):
     file = tmp_path / "sample.py"
-    file.write_text("from course_utils import widgets\ndef later():\n    import course_utils.widgets.explorer as e\n")
+    file.write_text("from course_utils import widgets\ndef later():\n    import course_utils.classroom.explorer as e\n")
     assert [belongs_to(name, "course_utils.widgets") for name in imported_by(file)] == [True, True]
     assert not belongs_to("torchvision.datasets", "torch")

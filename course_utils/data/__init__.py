@@ -1,1 +1,1 @@
-"""The data sets of the course: where they are found, fetched and checked, and those that the course draws itself."""
+"""Data sets: found, fetched, checked, drawn; and keyed random numbers."""

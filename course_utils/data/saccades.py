@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils import keyed
+from course_utils.data import keyed
 from course_utils.data.digits import ImageSet, load_images
 from course_utils.data.download import NotAvailable
 from course_utils.data.events import SACCADES_US, SIZE, Events, Recordings, load_nmnist

@@ -1,0 +1,1 @@
+"""A virtual chip, and real chips' emulators, limits and energy."""

@@ -1,0 +1,150 @@
+"""The fifth model as a NIR graph that BrainScaleS-2's own reader takes, and what of a graph is in that reader's way.
+
+The reader is `hxtorch.spiking.from_nir` (https://github.com/electronicvisions/hxtorch, src/pyhxtorch/hxtorch/spiking/
+utils/from_nir.py, commit 3bfc7aa of 12 March 2026). It needs the chip's own software, which runs on EBRAINS. So this
+module states what it asks for and checks that here:
+
+- one Input, one Output, and Linear, CubaLIF, CubaLI between them, their edges in the order of a run;
+- weights that, times 64, round to at most ±63, for it cuts off the rest;
+- neurons of a layer that are all alike, for it takes the first one's parameters;
+- time constants that, times 10⁻³, lie in the chip's range. A file in seconds of the model therefore runs 1000 times as
+  fast: 10 ms become 10 µs.
+
+It takes no notice of `w_in`, and on the chip none of `r`. How far a weight of 63 moves a membrane is set by the chip's
+calibration. The factor that belongs there stands in `r`.
+"""
+
+from typing import NamedTuple
+
+import nir
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_utils.chips.virtual_chip import CIRCUITS, VirtualChip, circuits_for, fitting_scale, largest, to_integers
+from course_utils.exchange import graphs as exchange
+from course_utils.exchange import platforms
+from course_utils.spiking.stripe_networks import LIReadout, over_time
+
+WEIGHT_SCALE = 64  # of the reader
+SECONDS = 1e-3  # what one unit of a time constant in the file is for the reader
+TAU_MEM_S, TAU_SYN_S = (0.5e-6, 60e-6), (0.3e-6, 30e-6)  # what the chip can be calibrated to
+
+
+@torch.no_grad()
+def to_nir(model: LIReadout) -> nir.NIRGraph:
+    """The fifth model as Linear, CubaLIF, Linear, CubaLI, with 6-bit weights.
+
+    The convolution becomes a matrix with a column for each of the 256 pixels. Neither node knows a bias. The hidden
+    layer's is the column of a 257th input that fires at every step (`with_bias_input`); the readout's is added on the
+    computer (`readout_bias`).
+
+    Args:
+        model: with a pool that adds up; it becomes part of the second matrix.
+
+    Raises:
+        ValueError: the pool is a maximum, or a weight is not finite.
+    """
+    chip = VirtualChip(model)  # refuses a maximum
+    pixels = torch.eye(16 * 16, dtype=model.conv.weight.dtype).unflatten(1, (1, 16, 16))
+    places = nn.functional.conv2d(pixels, model.conv.weight).flatten(1).T
+    bias = model.conv.bias.repeat_interleave(13 * 13)[:, None]
+    layers = {"hidden": (torch.cat((places, bias), 1), model.lif), "readout": (chip.folded(), model.li)}
+    network = nn.Sequential()
+    for name, (weight, cell) in layers.items():
+        linear = nn.Linear(*weight.T.shape, bias=False, dtype=weight.dtype)
+        linear.weight.copy_(to_integers(weight, fitting_scale(weight)) / WEIGHT_SCALE)
+        network.add_module(f"{name}_weights", linear)
+        network.add_module(name, cell)
+    graph = exchange.to_nir(network, input_shape=(16 * 16 + 1,), dt_s=model.lif.dt)
+    for name, (weight, _) in layers.items():
+        graph.nodes[name].r = graph.nodes[name].r * WEIGHT_SCALE / fitting_scale(weight)
+    return graph
+
+
+def with_bias_input(inputs: Tensor) -> Tensor:
+    """Spikes [time, batch, 1, 16, 16] as [time, batch, 257]; the last input fires at every step."""
+    return torch.cat((inputs.flatten(2), torch.ones_like(inputs[..., 0, :1, 0])), 2)
+
+
+@torch.no_grad()
+def readout_bias(model: LIReadout, steps: int) -> Tensor:
+    """What the readout's bias adds to its potentials, [time, 1, outputs]; exact, for leaky integrators add up."""
+    return over_time(model.li, model.linear.bias.expand(steps, 1, -1))
+
+
+def obstacles(graph: nir.NIRGraph) -> list[str]:
+    """What of a graph is in the way of BrainScaleS-2's reader, a sentence each; empty if nothing is known to be."""
+    found = [
+        f"{node.node} is {node.kind}, which the reader does not know"
+        for node in platforms.check(graph, "BrainScaleS-2")
+    ]
+    kinds = [type(node).__name__ for node in graph.nodes.values()]
+    found += [
+        f"the graph has {kinds.count(kind)} nodes {kind}; the reader wants one"
+        for kind in ("Input", "Output")
+        if kinds.count(kind) != 1
+    ]
+    ran = {name for name, node in graph.nodes.items() if isinstance(node, nir.Input)}
+    for source, target in graph.edges:
+        if source not in ran:
+            found.append(f"the edge from {source} to {target} stands before anything that leads to {source}")
+        ran.add(target)
+    for name, node in graph.nodes.items():
+        found += [f"{name}: {what}" for what in _of_node(node)]
+    return found
+
+
+def _of_node(node: nir.NIRNode) -> list[str]:
+    """What the reader would change in a node, or refuse."""
+    if isinstance(node, nir.Linear):
+        top, limit = float(np.abs(node.weight).max()), largest(6) / WEIGHT_SCALE
+        return [f"the largest weight is {top:.3g}; above {limit:.3g} it is cut off"] if top > limit else []
+    if not isinstance(node, (nir.CubaLIF, nir.CubaLI)):
+        return []
+    found = []
+    for parameter in ("tau_mem", "tau_syn", "r", "v_leak", "v_reset", "v_threshold"):
+        values = np.unique(getattr(node, parameter, 0.0))
+        if len(values) > 1:
+            found.append(f"{parameter} has {len(values)} values; the reader wants one for the layer")
+    for parameter, (low, high) in (("tau_mem", TAU_MEM_S), ("tau_syn", TAU_SYN_S)):
+        times = np.asarray(getattr(node, parameter)) * SECONDS
+        if (times < low).any() or (times > high).any():
+            found.append(
+                f"{parameter} is {times.flat[0] * 1e6:.3g} µs on the chip, which does {low * 1e6} to {high * 1e6:g} µs"
+            )
+    return found
+
+
+class Runs(NamedTuple):
+    """How a layer of neurons gets onto the chip, in one run or in several, one after the other.
+
+    Attributes:
+        layer: name of its node.
+        neurons: of the layer.
+        fan_in: inputs of each; a matrix has a synapse for each of them, be its weight zero.
+        circuits: that each neuron takes.
+        runs: into which the layer is divided.
+    """
+
+    layer: str
+    neurons: int
+    fan_in: int
+    circuits: int
+    runs: int
+
+
+def partition(graph: nir.NIRGraph) -> list[Runs]:
+    """The runs that each layer of a graph of `to_nir` takes: ⌈neurons / ⌊512 / circuits⌋⌉.
+
+    Source: E. Arnold et al., "Scalable network emulation on analog neuromorphic hardware", Frontiers in Neuroscience
+    18:1523331 (2025).
+    """
+    found = []
+    for source, target in graph.edges:
+        matrix = graph.nodes[source]
+        if isinstance(matrix, nir.Linear):
+            neurons, fan_in = matrix.weight.shape
+            circuits = circuits_for(fan_in, layer=target)
+            found.append(Runs(target, neurons, fan_in, circuits, -(-neurons // (CIRCUITS // circuits))))
+    return found

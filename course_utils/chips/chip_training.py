@@ -1,0 +1,150 @@
+"""Three ways to live with a chip whose circuits differ: calibrate it, train with it in the loop, or train for any chip.
+
+All three see only what a chip shows: spikes, and what its 8-bit converter says of membranes. What was drawn for the
+chip's circuits stays its own. Only `AnyChip` looks into chips, for it draws them itself, and never meets one twice.
+
+Training in the loop follows B. Cramer et al., "Surrogate gradients for analog neuromorphic computing", PNAS 119(4):
+e2109194119 (2022): the chip computes the forward pass, the model the gradient, at the membranes that the chip showed.
+"""
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.chips.virtual_chip import LAYERS, Limits, Seen, VirtualChip
+from course_utils.spiking.stripe_networks import LIReadout, over_time, spike
+
+# --- calibration ----------------------------------------------------------------------------------------------------
+
+FACTORS = torch.logspace(-0.5, 0.5, 101, dtype=torch.float64)  # time constants from a third to three times the model's
+
+
+def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
+    """Measure every circuit of a chip, and change its settings until it does what was asked for; returns the chip.
+
+    Time constants come first. A small current is switched on and off; the samples of the membrane are compared with
+    what circuits of 101 × 101 pairs of time constants would show, and the nearest pair is taken. Then the threshold:
+    a current that grows slowly, and the sample at the first spike. All of it several times, for the noise.
+
+    Args:
+        chip: with any limits; its settings are changed.
+        repeats: measurements of each kind, 1 or more.
+
+    Raises:
+        ValueError: `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats is {repeats}; it must be 1 or more")
+    for layer in LAYERS:
+        for _ in range(2):  # the second time close to what was asked for, where a measurement is best
+            tau_mem, tau_syn = _time_constants(chip, layer, repeats)
+            old = chip.settings[layer]
+            chip.settings[layer] = old._replace(tau_mem=old.tau_mem / tau_mem, tau_syn=old.tau_syn / tau_syn)
+    old = chip.settings["hidden"]
+    chip.settings["hidden"] = old._replace(threshold=old.threshold / _thresholds(chip, repeats))
+    return chip
+
+
+def _time_constants(chip: VirtualChip, layer: str, repeats: int) -> tuple[Tensor, Tensor]:
+    """Those of membrane and synapse, in multiples of the model's, [neurons] each."""
+    cell = {"hidden": chip.model.lif, "output": chip.model.li}[layer]
+    step_mem, step_syn = (float(cell.dt * inverse) for inverse in (cell.p.tau_mem_inv, cell.p.tau_syn_inv))
+    pulse = torch.zeros(80)
+    pulse[:40] = 2 * step_syn  # ends at twice the threshold, or at 3.9, the end of the range, for the slowest synapses
+    asked = chip.settings[layer]
+    chip.settings[layer] = asked._replace(threshold=torch.tensor(20.0))  # out of the way
+    shown = torch.stack([chip.inject(layer, pulse)[1] for _ in range(repeats)]).mean(0).double()
+    chip.settings[layer] = asked
+    mem, syn = torch.cartesian_prod(step_mem / FACTORS, step_syn / FACTORS).T
+    v = i = torch.zeros_like(mem)
+    candidates = []
+    for current in pulse.double():
+        i = i + current
+        v = v + mem * (i - v)
+        i = i - syn * i
+        candidates.append(v)
+    candidates = chip.held(torch.stack(candidates))
+    nearest = torch.cdist(shown.T, candidates.T).argmin(1)
+    return (step_mem / mem[nearest]).float(), (step_syn / syn[nearest]).float()
+
+
+def _thresholds(chip: VirtualChip, repeats: int) -> Tensor:
+    """Those of the hidden neurons, in multiples of the model's, [neurons]."""
+    cell = chip.model.lif
+    slope = torch.linspace(0, 2, 400) * float(
+        cell.dt * cell.p.tau_syn_inv
+    )  # half an LSB a step, and to twice the threshold
+    found = []
+    for _ in range(repeats):
+        spikes, shown = chip.inject("hidden", slope)
+        first = torch.where(spikes.any(0), spikes.argmax(0), len(slope) - 1)
+        found.append(shown.gather(0, first[None])[0])
+    return torch.stack(found).mean(0) / float(cell.p.v_th)
+
+
+# --- training with the chip in the loop -----------------------------------------------------------------------------
+
+
+class InTheLoop(nn.Module):
+    """A chip to train with: images to scores. The values are what the chip showed, the gradients those of the model.
+
+    The model's neurons are run along. At every step their potentials and spikes are set to what the chip showed, so
+    the surrogate's slope is taken where the chip's membrane was, as far as its converter could tell.
+    """
+
+    def __init__(self, chip: VirtualChip):
+        super().__init__()
+        self.chip = chip
+
+    def forward(self, images: Tensor) -> Tensor:
+        model, seen = self.chip.model, self.chip.see(images)
+        kernels = self.chip.on_chip(model.conv.weight)
+        currents = nn.functional.conv2d(seen.inputs.flatten(0, 1), kernels, model.conv.bias)
+        hidden = _as_shown(currents.flatten(1).unflatten(0, seen.inputs.shape[:2]), seen, model)
+        currents = hidden @ self.chip.on_chip(self.chip.folded()).T + model.linear.bias
+        return model.scores(_with_value(seen.readout, over_time(model.li, currents)))
+
+
+def _with_value(value: Tensor, gradient: Tensor) -> Tensor:
+    """A tensor with this value and that gradient."""
+    return value + (gradient - gradient.detach())
+
+
+def _as_shown(currents: Tensor, seen: Seen, model: LIReadout) -> Tensor:
+    """Hidden spikes that the chip showed, [time, batch, neurons], with the gradients of the model's neurons."""
+    neuron, dt = model.lif.p, model.lif.dt
+    v = i = torch.zeros_like(currents[0])
+    spikes = []
+    for current, membrane, fired in zip(currents, seen.membranes, seen.hidden, strict=True):
+        i = i + current
+        v = _with_value(membrane, v + dt * neuron.tau_mem_inv * (i - v))
+        i = i - dt * neuron.tau_syn_inv * i
+        s = _with_value(fired, spike(v - neuron.v_th))
+        spikes.append(s)
+        v = (1 - s) * v
+    return torch.stack(spikes)
+
+
+# --- training for any chip ------------------------------------------------------------------------------------------
+
+
+class AnyChip(nn.Module):
+    """A chip that is another one at every batch of a training: what is learned must not depend on the chip.
+
+    Args:
+        model: to train.
+        limits: of all chips.
+        first: seed of the first chip; the next batch meets the next seed. Evaluation takes the first one.
+    """
+
+    def __init__(self, model: LIReadout, limits: Limits, first: int = 10_000):
+        super().__init__()
+        self.model = model
+        self.limits = limits
+        self.first = first
+        self.seeds = itertools.count(first)
+
+    def forward(self, images: Tensor) -> Tensor:
+        seed = next(self.seeds) if self.training else self.first
+        return VirtualChip(self.model, self.limits, seed)(images)

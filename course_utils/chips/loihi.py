@@ -1,0 +1,413 @@
+"""The fifth stripe model on Loihi: in the emulator of NengoLoihi, and in whole numbers worked out by hand.
+
+    emulated = loihi.emulate(model, images)                # spikes and potentials, as Loihi's emulator has them
+    virtual = loihi.VirtualLoihi(model).activity(images)   # the same from the published equations
+
+On the host are the pixels' neurons, which turn the picture into spikes, and the score, which adds up potentials. On the
+chip are the convolution's synapses, the hidden neurons, the readout's synapses and the two leaky integrators. A hidden
+neuron takes a compartment. The pool adds up, so it is in the readout's weights (see `hardware.VirtualChip.folded`).
+
+Loihi counts in whole numbers. With r_u and r_v of 4096 left after a step, and w a multiple of 64,
+
+    u ← ⌊r_u u / 4096⌋ + Σ w s,    v ← ⌊r_v v / 4096⌋ + u,    a spike and v ← 0 where v is above the threshold,
+
+where ⌊ ⌋ rounds towards 0. Sources: M. Davies et al., "Loihi: a neuromorphic manycore processor with on-chip learning",
+IEEE Micro 38(1), 2018; C.-K. Lin et al., "Programming spiking neural networks on Intel's Loihi", Computer 51(3), 2018;
+and, for how Nengo chooses the numbers, the public code of nengo-loihi 1.1.0.
+"""
+
+import copy
+import importlib
+import math
+import sys
+import warnings
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_utils.chips.virtual_chip import VirtualChip
+from course_utils.exchange.old_packages import holding, imported
+from course_utils.spiking.stripe_networks import Activity, LIReadout, each_step
+
+CORES, COMPARTMENTS = 128, 1024  # of a chip, of a core
+UNIT = 64  # weights and thresholds are multiples of it
+LARGEST_WEIGHT = 127  # with either sign in 8 bits; counted in 2 · UNIT
+WHOLE = 4096  # what is left of a value after a step is a number of 4096ths
+MEMBRANE = 2**23  # potentials and currents stay below, with either sign
+INPUT = 2**21  # and so does what arrives in a step
+# The largest potential of an output neuron, in units of the readout's largest weight. Beyond it is the threshold, which
+# no output neuron may reach. A larger one would take a bit off the weights.
+OUTPUT_RANGE = 50
+# Steps from a spike of a pixel on the host to what the layers make of it.
+HIDDEN_DELAY, OUTPUT_DELAY = 1, 2
+# After so many steps without input nothing is left of what the model's neurons hold, for whole numbers decay to 0.
+BLANK = 160
+
+
+# --- the emulator on today's NumPy ----------------------------------------------------------------------------------
+
+TESTED = {"nengo-loihi": "1.1.0", "nengo": "4.1.0", "numpy": "2.4"}
+# NengoLoihi looks for these and would use them, but works without; TensorFlow would take half a minute to import.
+NOT_NEEDED = ("tensorflow", "nengo_dl", "nengo_extras")
+OLD_FASHIONED = ("nengo_loihi.block", "nengo_loihi.neurons")
+
+
+class _Numpy1(ModuleType):
+    """NumPy, in which `array(…, copy=False)` means what it meant before NumPy 2: copy only where it must be."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def array(*values: Any, copy: bool | None = True, **options: Any) -> np.ndarray:
+        return np.array(*values, copy=copy or None, **options)
+
+
+def load() -> ModuleType:
+    """NengoLoihi 1.1, older than NumPy 2, ready to use.
+
+    Two of its modules ask for NumPy as it was: their own name `np` then stands for such a one. NumPy itself is left as
+    it is. While it is imported, and only then, TensorFlow and NengoDL are out of sight.
+
+    Raises:
+        ImportError: it is not installed, or does not fit the other packages; the message says which there are.
+    """
+    if "nengo_loihi" not in sys.modules:
+        with holding(sys.modules, dict.fromkeys(NOT_NEEDED)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            imported("nengo_loihi", "NengoLoihi", TESTED)
+    numpy1 = _Numpy1("numpy")
+    for name in OLD_FASHIONED:
+        importlib.import_module(name).np = numpy1
+    return sys.modules["nengo_loihi"]
+
+
+# --- what is written into a core ------------------------------------------------------------------------------------
+
+
+class Core(NamedTuple):
+    """A layer of neurons as a core of Loihi has it, in whole numbers.
+
+    Attributes:
+        weights: of its inputs, [neurons, inputs] or a kernel.
+        bias: weights of one more input, which spikes at every step, [neurons] or [maps].
+        left_u, left_v: of 4096, what a step leaves of current and membrane.
+        threshold: above it a neuron spikes.
+        scale: what a weight of 1 in the model is here.
+        unit: what a potential of 1 in the model is here.
+    """
+
+    weights: Tensor
+    bias: Tensor
+    left_u: int
+    left_v: int
+    threshold: int
+    scale: float
+    unit: float
+
+
+def multiplied(left: int, start: int = INPUT) -> float:
+    """What a value adds up to while it decays, in multiples of itself: 4096/(4096 − left), but for the rounding."""
+    total, value = 0, start
+    while value:
+        total += value
+        value = value * left // WHOLE
+    return total / start
+
+
+def in_steps(weights: Tensor, largest: float) -> Tensor:
+    """Weights as synapses hold them: 8 bits with the sign, times a power of 2 for all of them, in whole units.
+
+    Nengo makes a group too large whose largest weight is below a 128th of the core's; so does this.
+
+    Args:
+        weights: of a group of synapses, any shape.
+        largest: of all weights of the core; 254 units stand for it.
+    """
+    own = weights.abs().max().item()
+    finer = math.floor(math.log2(largest / own)) if own > 1e-16 else 0
+    mantissa = (weights.double() * (255 / largest) * 2**finer / 2).round().clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT)
+    return (UNIT * (mantissa * 2.0 ** (1 - min(finer, 6))).round()).long()
+
+
+def core_for(weights: Tensor, bias: Tensor, step_syn: float, step_mem: float, threshold: float) -> Core:
+    """The whole numbers that Nengo would write into a core for neurons of the model.
+
+    Args:
+        weights, bias: of the layer.
+        step_syn, step_mem: Δt/τ of its synaptic current and its membrane.
+        threshold: in the model's units.
+    """
+    largest = max(weights.abs().max().item(), bias.abs().max().item())
+    left_u, left_v = WHOLE - 1 - round(step_syn * (WHOLE - 1) - 1), WHOLE - round(step_mem * (WHOLE - 1))
+    scale = 255 * UNIT / largest
+    # where a constant input of 1 leads in the end: to 1/step_syn in the model, to scale · Σ_u · Σ_v here
+    unit = scale * step_syn * multiplied(left_u) * multiplied(left_v)
+    return Core(
+        in_steps(weights, largest),
+        in_steps(bias, largest),
+        left_u,
+        left_v,
+        UNIT * round(round(threshold * unit) / UNIT),
+        scale,
+        unit,
+    )
+
+
+def check(model: LIReadout) -> None:
+    """See that the model can go onto the chip.
+
+    Raises:
+        ValueError: its pool is a maximum, a layer does not fit a core (says by how much), weights are not finite, or
+            all weights of a layer are 0.
+    """
+    VirtualChip(model)  # refuses a maximum
+    hidden = model.conv.out_channels * 13 * 13
+    if hidden > COMPARTMENTS:
+        raise ValueError(
+            f"the model has {hidden} hidden neurons; a core has {COMPARTMENTS} compartments, "
+            f"{hidden - COMPARTMENTS} too few"
+        )
+    for name, values in model.named_parameters():
+        if not values.isfinite().all():
+            raise ValueError(f"{name} holds {int((~values.isfinite()).sum())} numbers that are not finite")
+    for name in ("conv", "linear"):
+        if not getattr(model, name).weight.any():
+            raise ValueError(f"{name}.weight is 0 everywhere; train the model before it goes onto the chip")
+
+
+def _steps(cell: nn.Module) -> tuple[float, float]:
+    """Δt/τ of synaptic current and membrane of a cell of Norse's."""
+    return float(cell.dt * cell.p.tau_syn_inv), float(cell.dt * cell.p.tau_mem_inv)
+
+
+def _input_spikes(model: LIReadout, images: Tensor) -> Tensor:
+    """The pixels' spikes [time, batch, 1, 16, 16].
+
+    Raises:
+        ValueError: they are not 0 or 1: only spikes get into the chip.
+    """
+    inputs = model.encode(images)
+    if not ((inputs == 0) | (inputs == 1)).all():
+        raise ValueError("the model's encoder gives numbers other than 0 and 1; only spikes enter the chip")
+    return inputs
+
+
+# --- by hand --------------------------------------------------------------------------------------------------------
+
+
+def integrate(arriving: Tensor, core: Core) -> tuple[Tensor, Tensor]:
+    """Spikes (bool) and potentials of the neurons of a core, from rest, by the equations at the head of this module.
+
+    Args:
+        arriving: the sum of the weights of all spikes that arrive at each step, whole numbers [time, batch, …].
+
+    Raises:
+        ValueError: more arrives in a step than a neuron of the chip can add up.
+    """
+    if arriving.abs().max() >= INPUT:
+        raise ValueError(f"the inputs of a step add up to {arriving.abs().max()}; a neuron can take less than {INPUT}")
+
+    def left(value: Tensor, part: int) -> Tensor:
+        return value.sign() * (value.abs() * part // WHOLE)
+
+    u = v = torch.zeros_like(arriving[0])
+    spikes, potentials = [], []
+    for now in arriving:
+        u = left(u, core.left_u) + now
+        v = (left(v, core.left_v) + u).clamp(1 - MEMBRANE, MEMBRANE - 1)
+        s = v > core.threshold
+        v = v.masked_fill(s, 0)
+        spikes.append(s)
+        potentials.append(v)
+    return torch.stack(spikes), torch.stack(potentials)
+
+
+class VirtualLoihi(nn.Module):
+    """The fifth model in Loihi's whole numbers, by the equations at the head of this module.
+
+    Its spikes are the emulator's, one for one (tests hold them equal).
+
+    Args:
+        model: as of `check`. Its weights are read once, now.
+
+    Attributes:
+        hidden, output: what is written into the cores of the two layers.
+        folded: the readout's weights, [outputs, hidden], with the pool in them, in the model's units.
+        range: the largest potential of an output neuron, in the model's units.
+
+    Raises:
+        ValueError: as of `check`.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: LIReadout):
+        super().__init__()
+        check(model)
+        self.model = model
+        self.hidden = core_for(model.conv.weight, model.conv.bias, *_steps(model.lif), float(model.lif.p.v_th))
+        self.folded = VirtualChip(model).folded()
+        self.range = OUTPUT_RANGE * max(self.folded.abs().max().item(), model.linear.bias.abs().max().item())
+        self.output = core_for(self.folded, model.linear.bias, *_steps(model.li), self.range)
+
+    @torch.no_grad()
+    def activity(self, images: Tensor) -> Activity:
+        """Inputs, hidden spikes, and potentials of the output neurons in the model's units, [time, batch, …] each.
+
+        Raises:
+            ValueError: the encoder does not give spikes, or an output neuron's input or membrane leaves its range.
+        """
+        inputs = _input_spikes(self.model, images)
+        kernel = self.hidden.weights.double()  # whole numbers far below 2⁵³, which this type holds exactly
+        currents = each_step(lambda x: nn.functional.conv2d(x, kernel), inputs.double()).long()
+        hidden, _ = integrate(currents + self.hidden.bias[:, None, None], self.hidden)
+        currents = (hidden.flatten(2).double() @ self.output.weights.T.double()).long() + self.output.bias
+        spikes, potentials = integrate(currents, self.output)
+        if spikes.any():
+            raise ValueError(_out_of_range(self.range))
+        return Activity(inputs, hidden.to(inputs.dtype), (potentials / self.output.unit).to(inputs.dtype))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores [batch, classes], as of the model."""
+        return self.model.scores(self.activity(images).readout)
+
+
+@torch.no_grad()
+def on_the_grid(model: LIReadout) -> LIReadout:
+    """A copy of the model whose convolution has the weights and biases that Loihi's synapses can hold.
+
+    The rest stays float: what the copy does differently than the model comes from these numbers alone.
+    """
+    core = VirtualLoihi(model).hidden
+    copied = copy.deepcopy(model)
+    copied.conv.weight.copy_(core.weights / core.scale)
+    copied.conv.bias.copy_(core.bias / core.scale)
+    return copied
+
+
+def _out_of_range(limit: float) -> str:
+    return f"an output neuron left its range on the chip, potentials up to {limit:.3g} in the model's units"
+
+
+# --- the emulator ---------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def emulate(model: LIReadout, images: Tensor, *, copies: int = 16) -> Activity:
+    """Inputs, hidden spikes and output potentials of the model in Loihi's emulator.
+
+    The network stands on the chip several times, and every copy takes its share of the images, one after the other.
+    Between two images nothing is sent until nothing is left on the chip.
+
+    Args:
+        model: as of `check`.
+        images: [batch, 1, 16, 16].
+        copies: of the network on the chip. Each takes two cores.
+
+    Returns:
+        As of `VirtualLoihi.activity`, by the steps of the model: delays on the way to the chip and on it are taken out.
+
+    Raises:
+        ValueError: as of `check` and of `VirtualLoihi.activity`, or the copies do not fit the chip.
+    """
+    virtual = VirtualLoihi(model)
+    if not 1 <= copies <= CORES // 2:
+        raise ValueError(f"copies is {copies}; the chip has {CORES} cores and a copy takes 2: 1 to {CORES // 2}")
+    inputs = _input_spikes(model, images)
+    steps, count = inputs.shape[:2]
+    copies = min(copies, count)
+    rounds = -(-count // copies)
+    network, probes = _network(virtual, _sent(inputs, rounds, copies))
+    hidden, potentials = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of bits that the biases' weights lose, and of Nengo's start values
+        warnings.filterwarnings("error", "Overflow")
+        with load().Simulator(network, target="sim", precompute=True, seed=0) as simulator:
+            for _ in range(rounds):
+                try:
+                    simulator.run_steps(steps + BLANK)
+                except UserWarning as overflow:
+                    raise ValueError(_out_of_range(virtual.range)) from overflow
+                spikes, membranes, beyond = (
+                    np.stack([simulator.data[probe] for probe in group], axis=1) for group in probes
+                )
+                if beyond.any():
+                    raise ValueError(_out_of_range(virtual.range))
+                hidden.append(spikes[HIDDEN_DELAY : HIDDEN_DELAY + steps] > 0)
+                potentials.append(membranes[OUTPUT_DELAY : OUTPUT_DELAY + steps])
+                simulator.clear_probes()
+    hidden, potentials = (torch.tensor(np.concatenate(parts, axis=1)[:, :count]) for parts in (hidden, potentials))
+    readout = potentials / virtual.output.unit
+    return Activity(inputs, hidden.unflatten(2, (-1, 13, 13)).to(inputs.dtype), readout.to(inputs.dtype))
+
+
+def _sent(inputs: Tensor, rounds: int, copies: int) -> np.ndarray:
+    """What the host sends: spikes, bool [rounds, time, copies, 256 pixels and two inputs that are always on].
+
+    The first of these two is for the biases of the hidden neurons, the second for those of the output neurons, which
+    hear of the picture a step later.
+    """
+    steps, count = inputs.shape[:2]
+    pixels = np.zeros((rounds * copies, steps, 16 * 16), bool)
+    pixels[:count] = inputs.flatten(2).transpose(0, 1).numpy()
+    sent = np.zeros((rounds, steps + BLANK, copies, 16 * 16 + 2), bool)
+    sent[:, :steps, :, :-2] = pixels.reshape(rounds, copies, steps, -1).swapaxes(1, 2)
+    sent[:, :steps, :, -2] = True
+    sent[:, 1 : steps + 1, :, -1] = True
+    return sent
+
+
+def _network(virtual: VirtualLoihi, sent: np.ndarray) -> tuple[Any, tuple[list, list, list]]:
+    """The model in Nengo's terms, and the probes of each copy: hidden spikes, output potentials, output spikes.
+
+    In Nengo every threshold is 1, a spike is 1/Δt high, and a synapse multiplies by 1 − λ what it takes in, which
+    Norse's does not: weights are scaled by all three.
+    """
+    nengo_loihi = load()
+    nengo = importlib.import_module("nengo")
+    model, dt = virtual.model, float(virtual.model.lif.dt)
+    maps, outputs = model.conv.out_channels, model.linear.out_features
+    sent = sent.reshape(-1, *sent.shape[2:])
+    _, copies, width = sent.shape
+
+    def neurons(count: int, kind: Any) -> Any:
+        return nengo.Ensemble(count, 1, neuron_type=kind, gain=np.ones(count), bias=np.zeros(count)).neurons
+
+    def lif(cell: nn.Module, lowest: float) -> Any:
+        return nengo.LIF(tau_rc=-dt / math.log1p(-_steps(cell)[1]), tau_ref=0, min_voltage=lowest)
+
+    def scaled(weights: Tensor, cell: nn.Module, threshold: float) -> np.ndarray:
+        return weights.detach().double().numpy() * (dt / _steps(cell)[0] / threshold)
+
+    def connect(pre: Any, post: Any, transform: Any, cell: nn.Module) -> None:
+        nengo.Connection(pre, post, transform=transform, synapse=-dt / math.log1p(-_steps(cell)[0]))
+
+    threshold = float(model.lif.p.v_th)
+    kernel = scaled(model.conv.weight.permute(2, 3, 1, 0), model.lif, threshold)
+    hidden_bias = scaled(model.conv.bias.repeat_interleave(13 * 13)[:, None], model.lif, threshold)
+    readout = scaled(virtual.folded, model.li, virtual.range)
+    output_bias = scaled(model.linear.bias[:, None], model.li, virtual.range)
+    probes: tuple[list, list, list] = ([], [], [])
+    with nengo.Network(seed=0) as network:
+        nengo_loihi.add_params(network)
+        node = nengo.Node(lambda t: sent[round(t / dt) - 1].ravel() / dt, size_out=copies * width)
+        host = neurons(copies * width, nengo.SpikingRectifiedLinear())  # each hands on the spikes that it is given
+        network.config[host.ensemble].on_chip = False
+        nengo.Connection(node, host, synapse=None)
+        for first in range(0, copies * width, width):
+            pixels, on, on_later = host[first : first + 256], host[[first + 256]], host[[first + 257]]
+            hidden = neurons(maps * 13 * 13, lif(model.lif, -MEMBRANE / virtual.hidden.unit / threshold))
+            output = neurons(outputs, lif(model.li, -1.0))
+            convolution = nengo.Convolution(
+                maps, (1, 16, 16), channels_last=False, kernel_size=(4, 4), init=kernel
+            )  # fmt: skip
+            connect(pixels, hidden, convolution, model.lif)
+            connect(on, hidden, hidden_bias, model.lif)
+            connect(hidden, output, readout, model.li)
+            connect(on_later, output, output_bias, model.li)
+            for group, probe in zip(probes, ((hidden,), (output, "voltage"), (output,)), strict=True):
+                group.append(nengo.Probe(*probe))
+    return network, probes

@@ -1,0 +1,453 @@
+"""A virtual neuromorphic chip: the limits of BrainScaleS-2, one by one, for the fifth stripe model.
+
+    chip = VirtualChip(model, Limits(weight_bits=6, threshold_mismatch=0.2), seed=3)
+    scores = chip(images)
+
+The chip's neurons are electrical circuits. They run 1000 times as fast as those of the course: a step of 1 ms here is
+1 µs there. A seed is a chip: circuits that are drawn alike differ, and another seed differs otherwise. Without limits
+the virtual chip is the model, spike for spike.
+
+Figures: C. Pehle et al., "The BrainScaleS-2 accelerated neuromorphic system with hybrid plasticity", Frontiers in
+Neuroscience 16:795876 (2022), and the public code of its software (hxtorch, calix, haldls). Lesson 17 derives the rest.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from course_utils.classroom.tables import Table
+from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
+
+SPEED_UP = 1000
+CIRCUITS = 512
+INPUTS = 128  # signed ones of a circuit: of its 256 synapses two make a signed one
+LEAK_LSB, THRESHOLD_LSB, RANGE_LSB = 80, 125, 255  # of the converter that reads membranes: where they rest, fire, end
+SWING_LSB = THRESHOLD_LSB - LEAK_LSB
+
+
+# --- weights --------------------------------------------------------------------------------------------------------
+
+
+def largest(bits: int) -> int:
+    """The largest weight of that many bits; the sign comes on top. 63 for the chip's 6.
+
+    Raises:
+        ValueError: there are fewer than 2 bits.
+    """
+    if isinstance(bits, bool) or not isinstance(bits, int) or bits < 2:
+        raise ValueError(f"weight_bits is {bits!r}; it must be a whole number, 2 or more")
+    return 2**bits - 1
+
+
+def round_half_away(x: Tensor) -> Tensor:
+    """To the nearest whole number, halves away from zero, as the chip's software does; PyTorch's goes to even ones."""
+    return x.sign() * (x.abs() + 0.5).floor()
+
+
+class _ToIntegers(torch.autograd.Function):
+    """Rounded and clamped; backwards as if nothing had been rounded, and nothing where it was clamped."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, scale: float, limit: int) -> Tensor:
+        ctx.save_for_backward((weight * scale).abs() <= limit)
+        ctx.scale = scale
+        return round_half_away(weight * scale).clamp(-limit, limit)
+
+    @staticmethod
+    def backward(ctx, error: Tensor) -> tuple[Tensor, None, None]:
+        (free,) = ctx.saved_tensors
+        return error * free * ctx.scale, None, None
+
+
+def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
+    """Weights as the chip holds them, −63 to 63: clamp(round(scale · weight)).
+
+    Differentiable as if it did not round (a straight-through estimator: Y. Bengio et al., 2013, arXiv:1308.3432).
+
+    Args:
+        weight: any shape.
+        scale: what one unit of weight is on the chip, above 0.
+        bits: of a weight without its sign.
+
+    Raises:
+        ValueError: there are fewer than 2 bits, `scale` is not above 0, or a weight is not finite.
+    """
+    limit = largest(bits)
+    if not 0 < scale < math.inf:
+        raise ValueError(f"scale is {scale}; it must be above 0")
+    _check_finite(weight)
+    return _ToIntegers.apply(weight, scale, limit)
+
+
+def _check_finite(weight: Tensor) -> None:
+    if not weight.isfinite().all():
+        raise ValueError(f"weight holds {int((~weight.isfinite()).sum())} numbers that are not finite")
+
+
+def fitting_scale(weight: Tensor, bits: int = 6) -> float:
+    """The scale at which the largest weight is just the chip's largest; 1 if all are zero, or next to it."""
+    top = weight.detach().abs().max().item()
+    return largest(bits) / top if top > 1e-30 else 1.0
+
+
+# --- membranes and their converter ----------------------------------------------------------------------------------
+
+
+def to_lsb(v: Tensor) -> Tensor:
+    """Potentials in units of the threshold, from rest, as the converter counts: rest at 80, threshold at 125."""
+    return LEAK_LSB + SWING_LSB * v
+
+
+def clipped(v: Tensor) -> Tensor:
+    """Potentials kept within the circuit's range, 0 to 255 LSB. They stay analog: nothing is rounded."""
+    return v.clamp(-LEAK_LSB / SWING_LSB, (RANGE_LSB - LEAK_LSB) / SWING_LSB)
+
+
+def converted(v: Tensor) -> Tensor:
+    """What the 8-bit converter says of potentials: whole numbers, 0 to 255."""
+    return round_half_away(to_lsb(v)).clamp(0, RANGE_LSB)
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a chip imposes. Without arguments: nothing.
+
+    Attributes:
+        weight_bits: of a weight without its sign; None leaves weights as they are.
+        clip: whether membranes end at the circuits' range.
+        converter: whether the readout is what the 8-bit converter says of the output neurons.
+        sample_us: time from one sample of the converter to the next, in µs of the chip. One takes about 1.7 µs at best.
+        threshold_mismatch, tau_mismatch, weight_mismatch: standard deviation of the factor by which thresholds, time
+            constants (membrane and synapse, each its own) and synapses differ from what was asked for; 0 to below 1.
+        noise: standard deviation of what is added to a membrane at every step, in units of the threshold.
+        readout_noise_lsb: the same for a sample of the converter.
+        events_per_us: how many spikes of the hidden layer get through in 1 µs. An arbiter serves neurons in their
+            order; the spikes of the others are lost. None: all.
+
+    Raises:
+        ValueError: a limit is out of range.
+    """
+
+    weight_bits: int | None = None
+    clip: bool = False
+    converter: bool = False
+    sample_us: float = 1.0
+    threshold_mismatch: float = 0.0
+    tau_mismatch: float = 0.0
+    weight_mismatch: float = 0.0
+    noise: float = 0.0
+    readout_noise_lsb: float = 0.0
+    events_per_us: int | None = None
+
+    def __post_init__(self):
+        if self.weight_bits is not None:
+            largest(self.weight_bits)
+        for name in ("threshold_mismatch", "tau_mismatch", "weight_mismatch"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} is {value}; it must be at least 0 and below 1")
+        for name in ("noise", "readout_noise_lsb"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value}; it must be 0 or more")
+        if not 1 <= self.sample_us < math.inf:
+            raise ValueError(f"sample_us is {self.sample_us}; it must be one step, 1 µs, or more")
+        if self.events_per_us is not None and self.events_per_us < 1:
+            raise ValueError(f"events_per_us is {self.events_per_us}; it must be 1 or more, or None")
+
+
+NO_LIMITS = Limits()
+BRAINSCALES = Limits(weight_bits=6, clip=True, converter=True, sample_us=2.0)
+
+
+# --- the chip -------------------------------------------------------------------------------------------------------
+
+
+class Circuits(NamedTuple):
+    """Neurons of a layer as the chip has them; each a number for all, or one for each neuron.
+
+    Attributes:
+        threshold: in units of the model's.
+        step_mem, step_syn: Δt/τ of membrane and synaptic current.
+    """
+
+    threshold: Tensor
+    step_mem: Tensor
+    step_syn: Tensor
+
+
+class Settings(NamedTuple):
+    """What the circuits of a layer are asked for, in multiples of the model's values; one for all, or one for each."""
+
+    threshold: Tensor
+    tau_mem: Tensor
+    tau_syn: Tensor
+
+
+class Seen(NamedTuple):
+    """What a chip shows of a run, [time, batch, …] each.
+
+    Attributes:
+        inputs: spikes that were sent to it.
+        hidden: spikes of the hidden neurons that came out of it.
+        membranes: of the hidden neurons, as the converter tells them, in units of the threshold.
+        readout: of the output neurons, likewise.
+    """
+
+    inputs: Tensor
+    hidden: Tensor
+    membranes: Tensor
+    readout: Tensor
+
+
+LAYERS = ("hidden", "output")
+
+
+class VirtualChip(nn.Module):
+    """The fifth model on a chip. Its weights are the model's own, so that training the chip trains the model.
+
+    Every place of a feature map is a neuron with 16 synapses of its own. A sum over 2×2 neighbours is linear, and so
+    is what follows: both become one weight for each hidden neuron, and the chip needs no pool.
+
+    Args:
+        model: with a pool that adds up.
+        limits: of the chip.
+        seed: which chip.
+
+    Attributes:
+        settings: of the layers "hidden" and "output"; a calibration changes them.
+
+    Raises:
+        ValueError: the model's pool is a maximum, which no synapse can take; or, at a run, a weight is not finite.
+    """
+
+    def __init__(self, model: LIReadout, limits: Limits = NO_LIMITS, seed: int = 0):
+        super().__init__()
+        if isinstance(model.pool, nn.MaxPool2d):
+            raise ValueError(
+                "the model's pool is a maximum; synapses add up, and in continuous time no two spikes share a step. "
+                'Train the model with pool="sum"'
+            )
+        self.model = model
+        self.limits = limits
+        self.seed = seed
+        generator = torch.Generator().manual_seed(seed)
+        maps, side, outputs = model.conv.out_channels, 13, model.linear.out_features
+        counts = {"hidden": maps * side**2, "output": outputs}
+        self.register_buffer("hidden_synapses", self._factor(generator, limits.weight_mismatch, maps, side**2, 16))
+        self.register_buffer(
+            "output_synapses", self._factor(generator, limits.weight_mismatch, outputs, counts["hidden"])
+        )
+        self._drawn = {layer: self._factors(generator, counts[layer]) for layer in LAYERS}
+        self.settings = {layer: Settings(*torch.ones(3).unbind()) for layer in LAYERS}
+
+    @staticmethod
+    def _factor(generator: torch.Generator, mismatch: float, *shape: int) -> Tensor:
+        """Factors around 1, each drawn for itself; none is below a twentieth, for no circuit runs backwards."""
+        deviations = torch.randn(shape, generator=generator)  # drawn at any mismatch: a seed stays the same chip
+        return (1 + mismatch * deviations).clamp(min=0.05) if mismatch else torch.ones(())
+
+    def _factors(self, generator: torch.Generator, count: int) -> Settings:
+        """How much each circuit of a layer differs from what it is asked for; nobody outside can read this."""
+        limits = self.limits
+        mismatches = (limits.threshold_mismatch, limits.tau_mismatch, limits.tau_mismatch)
+        return Settings(*(self._factor(generator, mismatch, count) for mismatch in mismatches))
+
+    def _circuits(self, layer: str) -> Circuits:
+        """What the settings make of the circuits. Output neurons have no threshold."""
+        cell = {"hidden": self.model.lif, "output": self.model.li}[layer]
+        threshold, tau_mem, tau_syn = (
+            setting * drawn for setting, drawn in zip(self.settings[layer], self._drawn[layer], strict=True)
+        )
+        asked = float(cell.p.v_th) if layer == "hidden" else math.inf
+        return Circuits(
+            asked * threshold, cell.dt * cell.p.tau_mem_inv / tau_mem, cell.dt * cell.p.tau_syn_inv / tau_syn
+        )
+
+    # --- what is written into its synapses
+
+    def on_chip(self, weight: Tensor) -> Tensor:
+        """A layer's weights as the chip's bits let them be, in the model's units."""
+        if self.limits.weight_bits is None:
+            _check_finite(weight)
+            return weight
+        scale = fitting_scale(weight, self.limits.weight_bits)
+        return to_integers(weight, scale, self.limits.weight_bits) / scale
+
+    def folded(self) -> Tensor:
+        """One weight of the readout for each hidden neuron, [outputs, hidden]: the pool is in them."""
+        model = self.model
+        maps = model.conv.out_channels
+        places = model.linear.weight.unflatten(1, (maps, 12, 12)).flatten(0, 1)[:, None]
+        return functional.conv_transpose2d(places, places.new_ones(1, 1, 2, 2)).unflatten(
+            0, (model.linear.out_features, maps)
+        ).flatten(1)  # fmt: skip
+
+    # --- a run
+
+    def activity(self, images: Tensor) -> Activity:
+        """Inputs, hidden spikes and readout at every step; the readout in units of the threshold, as the chip tells it.
+
+        The noise comes from PyTorch's generator: a run differs from the next, as on a chip.
+        """
+        inputs, hidden, _, readout = self._through(images)
+        return Activity(inputs, hidden.unflatten(2, (-1, 13, 13)), self._read(readout))
+
+    @torch.no_grad()
+    def see(self, images: Tensor) -> Seen:
+        """What the chip shows of a run, and no more: spikes, and what its converter says of membranes."""
+        inputs, hidden, membranes, readout = self._through(images)
+        return Seen(inputs, hidden, self._read(membranes), self._read(readout))
+
+    @torch.no_grad()
+    def inject(self, layer: str, currents: Tensor) -> tuple[Tensor, Tensor]:
+        """A current of known size into every neuron of a layer, [time]: spikes and samples, [time, neurons] each.
+
+        For a measurement on the bench; no synapse takes part. Samples as of `see`.
+        """
+        count = {"hidden": self.model.conv.out_channels * 13 * 13, "output": self.model.linear.out_features}[layer]
+        spikes, potentials = self._run(currents[:, None, None].expand(-1, 1, count), self._circuits(layer))
+        return spikes[:, 0], self._read(potentials)[:, 0]
+
+    def _through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Inputs, hidden spikes that got through, potentials of both layers as they are, [time, batch, …] each."""
+        model = self.model
+        inputs = model.encode(images)
+        windows = functional.unfold(inputs.flatten(0, 1), 4)  # [time · batch, 16, 169]
+        synapses = self.on_chip(model.conv.weight.flatten(1))[:, None] * self.hidden_synapses
+        currents = torch.einsum("bip,mpi->bmp", windows, synapses.expand(-1, windows.shape[2], -1))
+        currents = (currents + model.conv.bias[:, None]).flatten(1).unflatten(0, inputs.shape[:2])
+        spikes, membranes = self._run(currents, self._circuits("hidden"))
+        hidden = self._through_the_router(spikes)
+        weights = self.on_chip(self.folded()) * self.output_synapses
+        _, readout = self._run(hidden @ weights.T + model.linear.bias, self._circuits("output"))
+        return inputs, hidden, membranes, readout
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores [batch, classes], as of the model."""
+        return self.model.scores(self.activity(images).readout)
+
+    def _run(self, currents: Tensor, circuits: Circuits) -> tuple[Tensor, Tensor]:
+        """Spikes and potentials [time, batch, neurons] of these circuits, from rest; Euler's step, as Norse's."""
+        v = i = torch.zeros_like(currents[0])
+        spikes, potentials = [], []
+        for current in currents:
+            i = i + current
+            v = v + circuits.step_mem * (i - v)
+            i = i - circuits.step_syn * i
+            if self.limits.noise:
+                v = v + self.limits.noise * torch.randn_like(v)
+            if self.limits.clip:
+                v = clipped(v)
+            s = spike(v - circuits.threshold)
+            potentials.append(v)
+            spikes.append(s)
+            v = (1 - s) * v
+        return torch.stack(spikes), torch.stack(potentials)
+
+    def _through_the_router(self, spikes: Tensor) -> Tensor:
+        """The first ones of each step, in the order of the neurons; the rest is lost."""
+        if self.limits.events_per_us is None:
+            return spikes
+        return spikes * (spikes.detach().cumsum(-1) <= self.limits.events_per_us)
+
+    def held(self, potentials: Tensor) -> Tensor:
+        """Potentials [time, …] at the moments of the samples, each held until the next one."""
+        steps = torch.arange(len(potentials))
+        return potentials[((steps / self.limits.sample_us).floor() * self.limits.sample_us).long()]
+
+    def _read(self, potentials: Tensor) -> Tensor:
+        """What the converter says of potentials [time, …]."""
+        limits = self.limits
+        potentials = self.held(potentials)
+        if not limits.converter:
+            return potentials
+        noise = limits.readout_noise_lsb * torch.randn_like(potentials) if limits.readout_noise_lsb else 0.0
+        said = (converted(potentials + noise / SWING_LSB) - LEAK_LSB) / SWING_LSB
+        return potentials + (said - potentials).detach()  # what was said, with the gradient of what was there
+
+
+# --- does it fit? ---------------------------------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """What one layer takes of the chip.
+
+    Attributes:
+        layer: its name.
+        neurons: of the layer.
+        fan_in: inputs of each.
+        circuits: that each neuron takes.
+    """
+
+    layer: str
+    neurons: int
+    fan_in: int
+    circuits: int
+
+
+def circuits_for(fan_in: int, *, join: bool = True, layer: str = "a layer") -> int:
+    """How many circuits a neuron takes: each brings 128 signed inputs, and neighbours can be joined into one neuron.
+
+    Raises:
+        ValueError: `fan_in` is below 1, or there are too many inputs for one circuit and none may be joined.
+    """
+    if fan_in < 1:
+        raise ValueError(f"fan_in is {fan_in}; it must be 1 or more")
+    if fan_in > INPUTS and not join:
+        raise ValueError(
+            f"{layer} has {fan_in} inputs a neuron; a circuit has {INPUTS} signed ones, {fan_in - INPUTS} too few"
+        )
+    return -(-fan_in // INPUTS)
+
+
+def places(model: LIReadout, *, join: bool = True, dense: bool = False) -> list[Place]:
+    """What the layers of the fifth model take of a chip.
+
+    Args:
+        model: with any pool. A maximum over 2×2 spikes needs a neuron for every place of its output.
+        join: whether circuits may be joined.
+        dense: the convolution as a matrix, with an input for every pixel, instead of 16 for each neuron.
+
+    Raises:
+        ValueError: a neuron has too many inputs, and circuits may not be joined.
+    """
+    maps, outputs = model.conv.out_channels, model.linear.out_features
+    layers = [("hidden", maps * 13 * 13, 16 * 16 if dense else 16)]
+    if isinstance(model.pool, nn.MaxPool2d):
+        layers += [("pool", maps * 12 * 12, 4), ("readout", outputs, maps * 12 * 12)]
+    else:
+        layers += [("readout", outputs, maps * 13 * 13)]
+    return [Place(name, count, fan_in, circuits_for(fan_in, join=join, layer=name)) for name, count, fan_in in layers]
+
+
+def check_fits(taken: list[Place], circuits: int = CIRCUITS) -> int:
+    """The circuits taken in all.
+
+    Raises:
+        ValueError: they are more than the chip has; the message says by how many.
+    """
+    total = sum(place.neurons * place.circuits for place in taken)
+    if total > circuits:
+        parts = ", ".join(f"{place.layer} {place.neurons * place.circuits}" for place in taken)
+        raise ValueError(
+            f"the network takes {total} circuits ({parts}); the chip has {circuits}, {total - circuits} too few"
+        )
+    return total
+
+
+def place_table(taken: list[Place]) -> Table:
+    """A row a layer, and the sum."""
+    rows = [(p.layer, str(p.neurons), str(p.fan_in), str(p.circuits), str(p.neurons * p.circuits)) for p in taken]
+    total = sum(place.neurons * place.circuits for place in taken)
+    return Table(
+        ["layer", "neurons", "inputs each", "circuits each", "circuits"],
+        [*rows, ("sum", str(sum(place.neurons for place in taken)), "", "", f"{total} of {CIRCUITS}")],
+    )

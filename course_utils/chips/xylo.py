@@ -1,0 +1,427 @@
+"""A network for Xylo, SynSense's digital chip: in floating point to train it, in whole numbers as the chip computes.
+
+    network = XyloNet()                       # train it with `training.fit`
+    configuration = quantized(network)        # 8-bit weights, 16-bit thresholds, shifts
+    spikes = columns(images)
+    run(configuration, spikes)                # our own integer arithmetic
+    simulate(configuration, spikes)           # SynSense's simulator, bit for bit the same; an extra package
+
+Xylo has 16 inputs, so it sees a picture column by column. Here its SNN core of two layers is used, without recurrent
+synapses, second synapses, biases and aliases. Figures: the overview of the Xylo family in Rockpool's documentation
+(rockpool.ai, "Overview of the Xylo family") and the source of its simulator, xylosim 0.1.3. Lesson 17 derives the rest.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_utils.chips.virtual_chip import fitting_scale, to_integers
+
+INPUTS, HIDDEN, OUTPUTS = 16, 1000, 8  # of Xylo Audio 2
+INPUT_SPIKES, HIDDEN_SPIKES, OUTPUT_SPIKES = 15, 31, 1  # the most at one step, of an input or a neuron
+WEIGHT_BITS = 7  # and the sign
+LARGEST_STATE = 2**15 - 1  # of a synaptic current, a membrane potential and a threshold, in 16 bits with the sign
+LARGEST_SHIFT = 15
+SCALE = 40.0  # spikes for a white pixel; the brightest of the plain stripes, about 0.35, are worth 14
+DELAY = 2  # steps without input at the end: hidden spikes reach the output neurons one step later
+
+
+class Run(NamedTuple):
+    """What a network did, [time, batch, neurons] each.
+
+    Attributes:
+        hidden, output: numbers of spikes at each step.
+        hidden_v, output_v: membrane potentials after the step, that is after the reset.
+    """
+
+    hidden: Tensor
+    output: Tensor
+    hidden_v: Tensor
+    output_v: Tensor
+
+    @property
+    def scores(self) -> Tensor:
+        """Spikes of the output neurons, added up, [batch, outputs]."""
+        return self.output.sum(0)
+
+
+def columns(images: Tensor) -> Tensor:
+    """A picture from left to right, a column a step: every pixel sends up to 15 spikes at once, the more the brighter.
+
+    Args:
+        images: [batch, 1, height, width], 0 to 1.
+
+    Returns:
+        Numbers of spikes, whole and 0 to 15, in the type of the images; [width + 2, batch, height].
+
+    Raises:
+        ValueError: the shape is another, a picture has more rows than Xylo has inputs, or a pixel is not 0 to 1.
+    """
+    if images.dim() != 4 or images.shape[1] != 1:
+        raise ValueError(f"images have shape {tuple(images.shape)}; it must be [batch, 1, height, width]")
+    check_fits(inputs=images.shape[2])
+    if not ((images >= 0) & (images <= 1)).all():
+        raise ValueError("images hold numbers that are not between 0 and 1")
+    counts = (SCALE * images[:, 0]).round().clamp(max=INPUT_SPIKES).permute(2, 0, 1)
+    return torch.cat([counts, counts.new_zeros(DELAY, *counts.shape[1:])])
+
+
+# --- in floating point ----------------------------------------------------------------------------------------------
+
+
+class _Stairs(torch.autograd.Function):
+    """Whole thresholds in v, 0 to `most`. Backwards the straight line along the stairs, and a flat end beyond them."""
+
+    @staticmethod
+    def forward(ctx, v: Tensor, most: int) -> Tensor:
+        beyond = (0.5 - v).clamp(min=0) + (v - most - 0.5).clamp(min=0)
+        ctx.save_for_backward((1 + beyond) ** -2)
+        return v.floor().clamp(0, most)
+
+    @staticmethod
+    def backward(ctx, error: Tensor) -> tuple[Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return error * slope, None
+
+
+def stairs(v: Tensor, most: int) -> Tensor:
+    """How many spikes a potential is worth, in units of the threshold: ⌊v⌋, at least 0 and at most `most`.
+
+    Its surrogate gradient is 1 along the stairs and 1/(1 + d)² at a distance d below or above them.
+    """
+    return _Stairs.apply(v, most)
+
+
+class XyloLayer(nn.Module):
+    """Xylo's neurons in floating point, thresholds 1, with their weights.
+
+        i ← (1 − 2^−a)(i + W n),  v ← (1 − 2^−b) v + i,  s = min(⌊v⌋, most),  v ← v − s
+
+    Args:
+        inputs, neurons: how many.
+        shifts: a of the synaptic current and b of the membrane; Δt/τ is 2^−a and 2^−b.
+        most: spikes that a neuron can emit at one step.
+    """
+
+    def __init__(self, inputs: int, neurons: int, shifts: tuple[int, int], most: int):
+        super().__init__()
+        self.linear = nn.Linear(inputs, neurons, bias=False)
+        self.shifts = shifts
+        self.most = most
+
+    def forward(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers of spikes and potentials [time, batch, neurons], from rest, for numbers of spikes that enter."""
+        keep_syn, keep_mem = (1 - 2.0**-shift for shift in self.shifts)
+        currents = self.linear(spikes)
+        i = v = torch.zeros_like(currents[0])
+        emitted, potentials = [], []
+        for current in currents:
+            i = keep_syn * (i + current)
+            v = keep_mem * v + i
+            s = stairs(v, self.most)
+            v = v - s.detach()  # no error goes back through the reset
+            emitted.append(s)
+            potentials.append(v)
+        return torch.stack(emitted), torch.stack(potentials)
+
+
+class XyloNet(nn.Module):
+    """A network that fits Xylo, to be trained: an input a row, hidden neurons, and an output neuron a class.
+
+    Hidden neurons begin with weights whose mean is 0, so that a grey column drives none of them.
+
+    Args:
+        hidden: neurons.
+        outputs: classes.
+        inputs: rows of a picture.
+
+    Raises:
+        ValueError: there are more of them than Xylo has; the message says by how many.
+    """
+
+    def __init__(self, hidden: int = 40, outputs: int = 2, inputs: int = INPUTS):
+        super().__init__()
+        check_fits(inputs, hidden, outputs)
+        self.hidden = XyloLayer(inputs, hidden, shifts=(1, 2), most=HIDDEN_SPIKES)
+        self.output = XyloLayer(hidden, outputs, shifts=(2, 3), most=OUTPUT_SPIKES)
+        with torch.no_grad():
+            first = self.hidden.linear.weight.normal_(0, 0.1)
+            first.sub_(first.mean(1, keepdim=True))
+            self.output.linear.weight.normal_(0, 0.05)
+
+    def run(self, spikes: Tensor) -> Run:
+        """What the network does for numbers of spikes that enter it, [time, batch, inputs]."""
+        hidden, hidden_v = self.hidden(spikes)
+        output, output_v = self.output(one_step_later(hidden))
+        return Run(hidden, output, hidden_v, output_v)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores [batch, outputs] for images [batch, 1, height, width]: spikes of the output neurons."""
+        return self.run(columns(images)).scores
+
+
+def one_step_later(spikes: Tensor) -> Tensor:
+    """What arrives of [time, …] when every spike takes a step; the spikes of the last step arrive nowhere."""
+    return torch.cat([torch.zeros_like(spikes[:1]), spikes[:-1]])
+
+
+# --- in whole numbers -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerLayer:
+    """Weights and neurons of a layer as the chip holds them, int64; the threshold and the shifts for each neuron.
+
+    Attributes:
+        weights: −128 to 127, [inputs, neurons].
+        threshold: 1 to 32,767.
+        shift_syn, shift_mem: a and b of `XyloLayer`, 0 to 15.
+        most: spikes that a neuron can emit at one step.
+
+    Raises:
+        ValueError: a number is out of range, or there is not one for each neuron.
+    """
+
+    weights: Tensor
+    threshold: Tensor
+    shift_syn: Tensor
+    shift_mem: Tensor
+    most: int
+
+    def __post_init__(self):
+        ranges = {
+            "weights": (-(2**WEIGHT_BITS), 2**WEIGHT_BITS - 1),
+            "threshold": (1, LARGEST_STATE),
+            "shift_syn": (0, LARGEST_SHIFT),
+            "shift_mem": (0, LARGEST_SHIFT),
+        }
+        for name, (lowest, highest) in ranges.items():
+            values = getattr(self, name)
+            if values.dtype != torch.int64:
+                raise ValueError(f"{name} holds numbers of type {values.dtype}; it must be torch.int64")
+            outside = values[(values < lowest) | (values > highest)]
+            if len(outside):
+                raise ValueError(f"{name} holds {outside[0].item()}; the chip takes {lowest} to {highest}")
+            if name != "weights" and values.shape != self.weights.shape[1:]:
+                raise ValueError(
+                    f"{name} has shape {tuple(values.shape)}; it needs one for each of {self.weights.shape[1]} neurons"
+                )
+
+    def run(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers of spikes and potentials [time, batch, neurons], from rest, for numbers of spikes that enter."""
+        i = v = torch.zeros(spikes.shape[1], self.weights.shape[1], dtype=torch.int64)
+        emitted, potentials = [], []
+        for now in spikes:
+            i = received(i, now, self.weights)
+            i = i - decay(i, self.shift_syn)
+            v = saturated(v + saturated(i - decay(v, self.shift_mem)))
+            s = (v // self.threshold).clamp(0, self.most)
+            v = v - s * self.threshold
+            emitted.append(s)
+            potentials.append(v)
+        return torch.stack(emitted), torch.stack(potentials)
+
+
+def decay(x: Tensor, shift: Tensor | int) -> Tensor:
+    """What a state loses in a step: x · 2^−shift rounded down, as a shift of bits does, but at least 1 towards 0."""
+    lost = x >> shift
+    return torch.where(lost == 0, x.sign(), lost)
+
+
+def saturated(x: Tensor) -> Tensor:
+    """Kept within 16 bits."""
+    return x.clamp(-LARGEST_STATE - 1, LARGEST_STATE)
+
+
+def received(i: Tensor, spikes: Tensor, weights: Tensor) -> Tensor:
+    """Synaptic currents [batch, neurons] after the spikes [batch, inputs] of a step have arrived, in 16 bits.
+
+    The chip adds input by input, and a sum that meets the end of its range stays there until weights of the other sign
+    arrive: so the order counts, unless all sums are far from it.
+    """
+    if (i.abs() + spikes @ weights.abs()).max() <= LARGEST_STATE:
+        return i + spikes @ weights
+    for number, weight in zip(spikes.T, weights, strict=True):
+        i = saturated(i + number[:, None] * weight)
+    return i
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """All that is written into the chip.
+
+    Raises:
+        ValueError: the network is too large; the message says by how many.
+    """
+
+    hidden: IntegerLayer
+    output: IntegerLayer
+
+    def __post_init__(self):
+        check_fits(*self.hidden.weights.shape, self.output.weights.shape[1])
+        if len(self.output.weights) != self.hidden.weights.shape[1]:
+            raise ValueError(
+                f"output weights are for {len(self.output.weights)} hidden neurons; there are "
+                f"{self.hidden.weights.shape[1]}"
+            )
+
+    def specification(self) -> dict[str, np.ndarray]:
+        """The same by Rockpool's names, as its `XyloSim.from_specification` and `config_from_specification` take it."""
+        hidden, output = self.hidden, self.output
+        neurons = len(hidden.threshold)
+        tensors = {
+            "weights_in": hidden.weights[:, :, None],
+            "weights_rec": torch.zeros(neurons, neurons, 1, dtype=torch.int64),
+            "weights_out": output.weights,
+            "threshold": hidden.threshold,
+            "threshold_out": output.threshold,
+            "dash_mem": hidden.shift_mem,
+            "dash_mem_out": output.shift_mem,
+            "dash_syn": hidden.shift_syn,
+            "dash_syn_2": torch.zeros_like(hidden.shift_syn),
+            "dash_syn_out": output.shift_syn,
+        }
+        return {name: values.numpy() for name, values in tensors.items()}
+
+
+def check_fits(inputs: int = 1, hidden: int = 1, outputs: int = 1) -> None:
+    """Refuse what Xylo has no place for.
+
+    Raises:
+        ValueError: there are more inputs, hidden neurons or output neurons than Xylo has, or none; the message says
+            by how many.
+    """
+    for name, count, places in (
+        ("inputs", inputs, INPUTS),
+        ("hidden neurons", hidden, HIDDEN),
+        ("output neurons", outputs, OUTPUTS),
+    ):
+        if count < 1:
+            raise ValueError(f"the network has {count} {name}; it needs 1 or more")
+        if count > places:
+            raise ValueError(f"the network has {count} {name}; Xylo has {places}, {count - places} too few")
+
+
+@torch.no_grad()
+def quantized(network: XyloNet) -> Configuration:
+    """The network in whole numbers: in each layer the largest weight becomes 127, and the threshold grows with it.
+
+    So weight and threshold keep their ratio but for rounding, and the spikes stay nearly the same.
+
+    Raises:
+        ValueError: a weight is not finite, or so small that its threshold would exceed 16 bits.
+    """
+    return Configuration(_in_integers(network.hidden), _in_integers(network.output))
+
+
+def _in_integers(layer: XyloLayer) -> IntegerLayer:
+    weights = layer.linear.weight.detach().double().T
+    if not weights.isfinite().all():
+        raise ValueError(f"the weights hold {int((~weights.isfinite()).sum())} numbers that are not finite")
+    scale = fitting_scale(weights, WEIGHT_BITS)
+
+    def for_each(value: int) -> Tensor:
+        return torch.full(weights.shape[1:], value)
+
+    integers = to_integers(weights, scale, WEIGHT_BITS).long()
+    return IntegerLayer(integers, for_each(round(scale)), *map(for_each, layer.shifts), layer.most)
+
+
+def run(configuration: Configuration, spikes: Tensor) -> Run:
+    """What the chip does for numbers of spikes that enter it, [time, batch, inputs], by our own integer arithmetic.
+
+    Raises:
+        ValueError: the spikes are not those of as many inputs as the chip was told of, or not whole and 0 to 15.
+    """
+    spikes = _checked(configuration, spikes)
+    hidden, hidden_v = configuration.hidden.run(spikes)
+    output, output_v = configuration.output.run(one_step_later(hidden))
+    return Run(hidden, output, hidden_v, output_v)
+
+
+def _checked(configuration: Configuration, spikes: Tensor) -> Tensor:
+    inputs = len(configuration.hidden.weights)
+    if spikes.dim() != 3 or spikes.shape[2] != inputs:
+        raise ValueError(f"spikes have shape {tuple(spikes.shape)}; it must be [time, batch, {inputs}]")
+    wrong = spikes[~((spikes == spikes.round()) & (spikes >= 0) & (spikes <= INPUT_SPIKES))]
+    if len(wrong):
+        raise ValueError(f"spikes hold {wrong[0].item()}; an input takes a whole number, 0 to {INPUT_SPIKES}, a step")
+    return spikes.long()
+
+
+# --- SynSense's simulator -------------------------------------------------------------------------------------------
+
+HOW_TO_INSTALL = (
+    "Xylo's simulator is not installed. It is an extra, because its licence (AGPL-3.0) is stricter than the course's: "
+    "python noxfile.py -s xylo"
+)
+
+
+def available() -> bool:
+    """Whether the simulator is installed."""
+    return importlib.util.find_spec("xylosim") is not None
+
+
+def _simulator() -> ModuleType:
+    # Rockpool 3.1 has a class around it, which asks for samna, the driver of the board. The simulator does not.
+    try:
+        return importlib.import_module("xylosim.v2")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(HOW_TO_INSTALL) from error
+
+
+def simulate(configuration: Configuration, spikes: Tensor) -> Run:
+    """What the chip does, by SynSense's simulator, for numbers of spikes that enter it, [time, batch, inputs].
+
+    Raises:
+        ModuleNotFoundError: the simulator is not installed; the message says how to get it.
+        ValueError: as of `run`.
+    """
+    xylosim = _simulator()
+    spikes = _checked(configuration, spikes)
+
+    def synapses(weights: Tensor) -> list[list]:
+        return [[xylosim.XyloSynapse(to, 0, weight) for to, weight in enumerate(row)] for row in weights.tolist()]
+
+    hidden, output = configuration.hidden, configuration.output
+    neurons, outputs = output.weights.shape
+    kept = synapses(hidden.weights), synapses(output.weights)  # the simulator only points at them
+    core = xylosim.XyloLayer(
+        synapses_in=kept[0],
+        synapses_rec=[[] for _ in range(neurons)],
+        synapses_out=kept[1],
+        aliases=[[] for _ in range(neurons)],
+        threshold=hidden.threshold.tolist(),
+        threshold_out=output.threshold.tolist(),
+        has_bias=False,
+        bias=[0] * neurons,
+        bias_out=[0] * outputs,
+        weight_shift_inp=0,
+        weight_shift_rec=0,
+        weight_shift_out=0,
+        dash_mem=hidden.shift_mem.tolist(),
+        dash_mem_out=output.shift_mem.tolist(),
+        dash_syns=[[shift] for shift in hidden.shift_syn.tolist()],
+        dash_syns_out=[[shift] for shift in output.shift_syn.tolist()],
+        name="stripes",
+    )
+    samples = []
+    for sample in spikes.unbind(1):
+        core.reset_all()
+        core.evolve(sample.tolist())
+        samples.append(
+            (core.rec_recurrent_spikes, core.rec_out_spikes, _by_time(core.rec_v_mem), _by_time(core.rec_v_mem_out))
+        )
+    return Run(*(torch.tensor(np.array(parts)).long().transpose(0, 1) for parts in zip(*samples, strict=True)))
+
+
+def _by_time(recorded: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """The simulator records potentials neuron by neuron."""
+    return list(zip(*recorded, strict=True))

@@ -1,0 +1,1 @@
+"""What every lesson is made of: exercises, explorers, predictions, tables, figures."""

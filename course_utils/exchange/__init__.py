@@ -1,0 +1,1 @@
+"""The same network elsewhere: NIR, other platforms, converted networks, Nengo."""

@@ -1,0 +1,215 @@
+"""A trained network with ReLUs becomes a spiking network: the same weights, and thresholds in balance.
+
+After P. U. Diehl et al., "Fast-classifying, high-accuracy spiking deep networks through weight and threshold
+balancing", IJCNN 2015, and B. Rueckauer et al., "Conversion of continuous-valued deep networks to efficient
+event-driven networks for image classification", Front. Neurosci. 11:682 (2017).
+
+An integrate-and-fire neuron adds up its input and pays one threshold for every spike. Its rate is therefore its input
+divided by its threshold, as long as that lies between 0 and 1: a ReLU with a ceiling. Let λ_l be the activation that
+the ceiling of layer l stands for, and λ_0 = 1 that of a white pixel. A rate then means activation/λ_l. A layer driven
+by rates keeps its weights if its biases are divided by λ_(l−1) and its threshold is λ_l/λ_(l−1). Diehl et al. divide
+the weights by that instead; the spikes are the same.
+"""
+
+import copy
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from course_utils.spiking.encoders import check_steps
+from course_utils.spiking.neurons import heaviside
+
+
+class Run(NamedTuple):
+    """What a converted network did.
+
+    Attributes:
+        potentials: of the output neurons after every step, [time, batch, classes].
+        rates: of each spiking layer, [batch, …], in spikes a step, 0 to 1.
+    """
+
+    potentials: Tensor
+    rates: tuple[Tensor, ...]
+
+
+class ConvertedNet(nn.Module):
+    """Integrate-and-fire neurons in the place of ReLUs; `convert` makes it. A run begins with all potentials at 0.
+
+    Spikes cross all layers within one step. The output neurons have no threshold and never fire. Their potential after
+    t steps, divided by t, tends to the scores of the ANN divided by the last of the `scales`.
+
+    Attributes:
+        hidden, readout: the linear layers in front of each ReLU, and those after the last.
+        scales: λ_l, the activation that a spike at every step stands for, [spiking layers].
+        thresholds: λ_l/λ_(l−1), [spiking layers]; above it a neuron spikes.
+        reset: "subtract" takes the threshold away; "zero" sets the potential to 0 and forgets the excess.
+    """
+
+    def __init__(self, stages: list[nn.Module], scales: Tensor, reset: str, sample_shape: tuple[int, ...]):
+        super().__init__()
+        self.hidden = nn.ModuleList(stages[:-1])
+        self.readout = stages[-1]
+        self.register_buffer("scales", scales)
+        self.register_buffer("thresholds", scales / torch.cat((scales.new_ones(1), scales[:-1])))
+        self.reset = reset
+        self.sample_shape = sample_shape
+
+    @torch.no_grad()
+    def run(self, inputs: Tensor) -> Run:
+        """Run from rest on currents or spikes [time, batch, …], from `constant_input` or `encoders.poisson`.
+
+        Raises:
+            ValueError: the shape does not fit, or there is no time step.
+        """
+        if inputs.dim() < 2 or len(inputs) == 0 or inputs.shape[2:] != self.sample_shape:
+            needed = ", ".join(("time ≥ 1", "batch", *map(str, self.sample_shape)))
+            raise ValueError(f"inputs have shape {tuple(inputs.shape)}; it must be [{needed}]")
+        v, counts, output, potentials = [0.0] * len(self.hidden), [0.0] * len(self.hidden), 0.0, []
+        for now in inputs:
+            for layer, (stage, threshold) in enumerate(zip(self.hidden, self.thresholds, strict=True)):
+                integrated = v[layer] + stage(now)
+                now = heaviside(integrated - threshold)
+                v[layer] = integrated * (1 - now) if self.reset == "zero" else integrated - now * threshold
+                counts[layer] = counts[layer] + now
+            output = output + self.readout(now)
+            potentials.append(output)
+        return Run(torch.stack(potentials), tuple(count / len(inputs) for count in counts))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Potentials of the output neurons after every step, [time, batch, classes]; see `run`."""
+        return self.run(inputs).potentials
+
+    def rates(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Rates of each spiking layer, [batch, …], in spikes a step; see `run`.
+
+        With constant input, reset "subtract" and no activation above λ_l, they differ from activation/λ_l by at most
+        c_l/steps: c_1 = 1 and c_l = 1 + 3 c_(l−1) Σ|w|/threshold, summed over the inputs of a neuron.
+        """
+        return self.run(inputs).rates
+
+
+@torch.no_grad()
+def convert(
+    ann: nn.Sequential,
+    images: Tensor,
+    *,
+    balance: Literal["data", "model"] | None = "data",
+    percentile: float = 100.0,
+    reset: Literal["subtract", "zero"] = "subtract",
+) -> ConvertedNet:
+    """A spiking network with the weights of a trained ANN, which stays as it is.
+
+    Args:
+        ann: of Conv2d, Linear, ReLU, AvgPool2d, Flatten, Dropout (left out), BatchNorm2d after a Conv2d (folded into
+            it), and `nn.Sequential`s of these. Between two Conv2d or Linear there is a ReLU. Pools have no neurons.
+        images: a few hundred training images, 0 to 1, [count, …], in the type of the weights.
+        balance: "data": λ_l is the largest activation of layer l over the images. (Diehl et al. take the largest
+            weight where that is larger still; Rueckauer et al. do not.) "model": the largest that could be if all
+            neurons below spiked at every step; safe and slow. None: λ_l = 1, whatever the activations are.
+        percentile: with "data", the percentile of the activations above 0 that takes the place of the largest; above
+            0, up to 100. Below 100 the strongest are cut off, and all others need fewer steps (Rueckauer et al.).
+        reset: of the hidden neurons. Diehl et al. reset to zero; Rueckauer et al. show what that loses.
+
+    Raises:
+        ValueError: an argument is out of range, a layer is none of these or at a wrong place, there is no ReLU, or one
+            is silent for all images.
+    """
+    _check_images(images)
+    if balance not in ("data", "model", None):
+        raise ValueError(f'balance is {balance!r}; it must be "data", "model" or None')
+    if not 0 < percentile <= 100 or (balance != "data" and percentile != 100):
+        raise ValueError(f'percentile is {percentile}; it must be above 0, up to 100, and 100 unless balance is "data"')
+    if reset not in ("subtract", "zero"):
+        raise ValueError(f'reset is {reset!r}; it must be "subtract" or "zero"')
+    stages = _stages(ann)
+    scales, activations = [1.0], images
+    for number, stage in enumerate(stages[:-1], start=1):
+        bound = _bound(stage, torch.full_like(activations, scales[-1]))
+        activations = stage(activations).relu()
+        scales.append({"data": strongest(activations, percentile), "model": bound, None: 1.0}[balance])
+        if not scales[-1] > 0:
+            raise ValueError(f"ReLU number {number} of ann is silent for all images; no threshold can balance it")
+    for stage, below in zip(stages, scales, strict=True):
+        for layer in stage:
+            if getattr(layer, "bias", None) is not None:
+                layer.bias /= below
+    return ConvertedNet(stages, images.new_tensor(scales[1:]), reset, images.shape[1:])
+
+
+def constant_input(images: Tensor, steps: int) -> Tensor:
+    """Pixels as currents that stay on: images 0 to 1, [batch, …], as a view [steps, batch, …].
+
+    Raises:
+        ValueError: a pixel is not between 0 and 1, or `steps` is no whole number, or below 1.
+    """
+    _check_images(images)
+    check_steps(steps)
+    return images.expand(steps, *images.shape)
+
+
+def accuracy_by_step(potentials: Tensor, labels: Tensor) -> Tensor:
+    """Accuracy if the run [time, batch, classes] were stopped after each step: float64 [time], 0 to 1.
+
+    The highest potential is the answer. Where some tie, as all do before the first spike, the first of them counts.
+
+    Raises:
+        ValueError: the labels are not [batch], or there are none.
+    """
+    if potentials.dim() != 3 or labels.shape != potentials.shape[1:2] or len(labels) == 0:
+        shapes = f"labels have shape {tuple(labels.shape)}, potentials {tuple(potentials.shape)}"
+        raise ValueError(f"{shapes}; they must be [batch ≥ 1] and [time, batch, classes]")
+    return (potentials.argmax(2) == labels).double().mean(1)
+
+
+def _stages(ann: nn.Sequential) -> list[nn.Sequential]:
+    """Copies of the layers, cut at the ReLUs, which are left out."""
+    if not isinstance(ann, nn.Sequential):
+        raise ValueError(f"ann is a {type(ann).__name__}; it must be an nn.Sequential")
+    stages: list[list[nn.Module]] = [[]]
+    for name, layer in ann.named_modules(remove_duplicate=False):
+        stage, title = stages[-1], f"layer {name} of ann ({type(layer).__name__})"
+        match layer:
+            case nn.Sequential() | nn.Dropout():
+                pass
+            case nn.ReLU():
+                stages.append([])
+            case nn.BatchNorm2d():
+                if not stage or not isinstance(stage[-1], nn.Conv2d) or layer.running_mean is None:
+                    raise ValueError(f"{title} cannot be folded; it must follow a Conv2d and keep running statistics")
+                stage[-1] = fuse_conv_bn_eval(stage[-1], copy.deepcopy(layer).eval())
+            case nn.Conv2d() | nn.Linear() if any(hasattr(other, "weight") for other in stage):
+                raise ValueError(f"{title} needs a ReLU between itself and the weights before it")
+            case nn.Conv2d() | nn.Linear() | nn.AvgPool2d() | nn.Flatten():
+                stage.append(copy.deepcopy(layer).eval())
+            case _:
+                supported = "Conv2d, Linear, ReLU, AvgPool2d, Flatten, Dropout and BatchNorm2d"
+                raise ValueError(f"{title} is not supported; {supported} are")
+    if len(stages) == 1:
+        raise ValueError("ann has no ReLU; there is nothing that could spike")
+    return [nn.Sequential(*stage).requires_grad_(False) for stage in stages]
+
+
+def _bound(stage: nn.Sequential, ceiling: Tensor) -> float:
+    """The largest that a neuron can get from inputs up to the ceiling: through its positive weights, and its bias."""
+    positive = copy.deepcopy(stage)
+    for layer in positive:
+        if hasattr(layer, "weight"):
+            layer.weight.clamp_(min=0)
+    return positive(ceiling[:1]).max().item()
+
+
+def strongest(activations: Tensor, percentile: float) -> float:
+    """The percentile of the activations above 0 (nearest rank); 0 if there are none."""
+    active = activations[activations > 0]
+    rank = max(1, round(percentile / 100 * len(active)))
+    return active.kthvalue(rank).values.item() if len(active) else 0.0
+
+
+def _check_images(images: Tensor) -> None:
+    if images.dim() < 2 or images.numel() == 0 or not images.is_floating_point():
+        raise ValueError(f"images are {images.dtype} {list(images.shape)}; they must be floats [count ≥ 1, …]")
+    outside = ~((images >= 0) & (images <= 1))  # NaN is outside too
+    if outside.any():
+        raise ValueError(f"images hold {images[outside][0].item()}; pixels must lie between 0 and 1")

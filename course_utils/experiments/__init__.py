@@ -1,1 +1,0 @@
-"""Trainings over several seeds that take longer than a lesson may. `course-experiment --list` names them."""

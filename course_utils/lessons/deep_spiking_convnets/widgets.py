@@ -1,0 +1,275 @@
+"""Lesson 12: a convolution of spikes step by step, neurons with and without leak, dropout over time."""
+
+import functools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from course_utils.classroom.explorer import Explorer
+from course_utils.classroom.plots import BLUE, ORANGE, PINK
+from course_utils.spiking.layers import POOL_THRESHOLD
+
+# --- a convolution, its neurons, and a pool -------------------------------------------------------------------------
+
+THRESHOLD = 1.0
+KERNEL = np.array([[0, 0.25, 0], [0.25, 0.5, 0.25], [0, 0.25, 0]])  # sums of quarters are exact
+SPIKES = np.array(
+    [
+        [[0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1], [0, 1, 0, 1]],
+        [[1, 0, 0, 1], [1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1]],
+        [[1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1], [0, 1, 1, 1]],
+    ],
+    dtype=float,
+)
+
+
+class Moment(NamedTuple):
+    """What neurons do at one step, [rows, columns] each.
+
+    Attributes:
+        kept: what the leak has left of the potential of the step before.
+        current: what comes in.
+        potential: both together, before the reset.
+        spikes: 0 or 1.
+        helped: 1 where the current alone would not have reached the threshold.
+    """
+
+    kept: np.ndarray
+    current: np.ndarray
+    potential: np.ndarray
+    spikes: np.ndarray
+    helped: np.ndarray
+
+
+def moments(currents: Iterable[np.ndarray], leak: float, threshold: float) -> list[Moment]:
+    """Neurons from rest, step by step; the reset is to zero."""
+    found, kept = [], 0.0
+    for current in currents:
+        potential = kept + current
+        spikes = potential > threshold + 1e-9  # fifty times 0.02 is 1, not above it, however a computer adds it up
+        found.append(Moment(kept + 0 * current, current, potential, spikes, spikes & (current <= threshold)))
+        kept = leak * potential * ~spikes
+    return found
+
+
+def convolved(image: np.ndarray) -> np.ndarray:
+    """The kernel at every place of an image with a frame of zeros around it."""
+    framed = np.pad(image, 1)
+    rows, columns = image.shape
+    return np.array([[(framed[r : r + 3, c : c + 3] * KERNEL).sum() for c in range(columns)] for r in range(rows)])
+
+
+def block_means(image: np.ndarray) -> np.ndarray:
+    """The mean of every block of 2×2."""
+    rows, columns = image.shape
+    return image.reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
+
+
+def worked_example(leak: float) -> tuple[list[Moment], list[Moment]]:
+    """Three steps of the convolution's neurons, and of the pool that they drive."""
+    neurons = moments(map(convolved, SPIKES), leak, THRESHOLD)
+    pool = moments((block_means(now.spikes) for now in neurons), 1.0, POOL_THRESHOLD)
+    return neurons, pool
+
+
+class Wall:
+    """Small matrices side by side in one picture, with their numbers: much faster to draw than axes for each.
+
+    A cell is one unit wide. Rows count downwards.
+    """
+
+    def __init__(self, ax: Axes, rows: int, columns: int):
+        self.ax = ax
+        self.colors = np.ones((rows, columns, 3))
+
+    def put(self, values: np.ndarray, row: int, column: int, title: str, *, spikes: bool = False) -> None:
+        """A matrix whose upper left cell lies at this row and column, under a title."""
+        rows, columns = values.shape
+        cmap, top = (plt.get_cmap("Greys"), 1.4) if spikes else (plt.get_cmap("Blues"), 3.0)
+        self.colors[row : row + rows, column : column + columns] = cmap(values / top)[..., :3]
+        self.ax.text(column - 0.4, row - 0.75, title, fontsize=10, va="bottom")
+        self.ax.add_patch(Rectangle((column - 0.5, row - 0.5), columns, rows, fill=False, ec="gray", lw=0.8))
+        for (r, c), value in np.ndenumerate(values):
+            if value or not spikes:
+                cut = np.floor(100 * value + 1e-9) / 100  # not rounded: then what is written adds up
+                written = f"{value:.0f}" if spikes else f"{cut:.2f}".rstrip("0").rstrip(".")
+                ink = "white" if spikes else "black"
+                self.ax.text(column + c, row + r, written, ha="center", va="center", fontsize=8, color=ink)
+
+    def frame(self, cells: np.ndarray, row: int, column: int, color: str) -> None:
+        """Frames around the cells of a matrix at this place that are not 0."""
+        corners = 0.43 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
+        lines = [corners + np.array([column + c, row + r]) for r, c in np.argwhere(cells)]
+        self.ax.add_collection(LineCollection(lines, colors=color, linewidths=2.5))
+
+    def show(self) -> None:
+        """Put the colours behind the numbers."""
+        rows, columns, _ = self.colors.shape
+        self.ax.imshow(self.colors)
+        self.ax.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -1.9))
+        self.ax.set_axis_off()
+
+
+PLACES = 0, 5, 10, 15, 20, 25  # columns of the matrices
+BELOW = 6  # row of the pool's
+
+
+def draw_example(step: int, leak: float) -> tuple[Figure, str]:
+    """One step of a convolution and its neurons, and of the average pool behind it."""
+    neurons, pool = (run[step - 1] for run in worked_example(leak))
+    figure, ax = plt.subplots(figsize=(9, 3.3))
+    wall = Wall(ax, BELOW + 2, PLACES[-1] + 4)
+    wall.put(SPIKES[step - 1], 0, PLACES[0], "input spikes", spikes=True)
+    wall.put(KERNEL, 0, PLACES[1], "kernel")
+    for row, now, comes in ((0, neurons, "+ current"), (BELOW, pool, "+ mean of 2×2")):
+        for place, name, values in zip(
+            PLACES[2:],
+            ("kept", comes, "= potential", "spikes"),
+            (now.kept, now.current, now.potential, now.spikes),
+            strict=True,
+        ):
+            wall.put(values.astype(float), row, place, name, spikes=name == "spikes")
+        wall.frame(now.spikes & ~now.helped, row, PLACES[4], ORANGE)
+        wall.frame(now.helped, row, PLACES[4], PINK)
+    wall.show()
+    ax.set_title(f"step {step} of {len(SPIKES)}", fontsize=12)
+    legend = (
+        (f"above: threshold 1, leak {leak:g}", "black"),
+        ("below: threshold 0.75, no leak", "black"),
+        ("orange frame: it fires", ORANGE),
+        ("pink: only thanks to what it kept", PINK),
+    )
+    for line, (text, color) in enumerate(legend):
+        ax.text(-0.5, 4.8 + 0.95 * line, text, color=color, fontsize=10, va="center")
+    return figure, (
+        f"Step {step} of 3, leak {leak:g}. Of 16 neurons behind the convolution {neurons.spikes.sum()} fire, "
+        f"{neurons.helped.sum()} of them only with what they kept. Of the 4 neurons of the pool {pool.spikes.sum()} "
+        f"fire, {pool.helped.sum()} of them only with what they kept."
+    )
+
+
+class Player(Explorer):
+    """An explorer with buttons that play one of its controls, named first."""
+
+    def __init__(self, draw, **controls: ipywidgets.ValueWidget):
+        super().__init__(draw, **controls)
+        (played, *_) = controls.values()
+        play = ipywidgets.Play(value=played.value, min=played.min, max=played.max, interval=1500)
+        ipywidgets.jslink((play, "value"), (played, "value"))
+        self.children = (play, *self.children)
+
+
+def example_explorer() -> Player:
+    """Three steps of a spiking convolution and its pool, to play or to step through."""
+    return Player(
+        draw_example,
+        step=ipywidgets.IntSlider(3, 1, len(SPIKES), description="time step"),
+        leak=ipywidgets.FloatSlider(0.5, min=0.25, max=1, step=0.25, description="leak λ"),
+    )
+
+
+# --- IF against LIF -------------------------------------------------------------------------------------------------
+
+STEPS = 60
+
+
+def totals(leak: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
+    """Potentials without any reset for a constant current of 1, after 1 … steps steps: without leak, and with it."""
+    t = np.arange(1, steps + 1)
+    return t.astype(float), np.array([(leak ** np.arange(n)).sum() for n in t])
+
+
+def draw_leak(current: float, leak: float) -> tuple[Figure, str]:
+    """The same current into an IF and a LIF neuron, with resets on the left, without them on the right."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.8))
+    counts = []
+    for kept, color, style, floor in ((1.0, BLUE, "-", 1.6), (leak, ORANGE, "--", 0.0)):
+        run = moments([np.full(1, current)] * STEPS, kept, THRESHOLD)
+        potential = np.array([now.potential[0] for now in run])
+        fired = np.array([now.spikes[0] for now in run])
+        counts.append(int(fired.sum()))
+        t = np.arange(1, STEPS + 1)
+        left.plot(t, floor + potential, style, color=color, lw=1.5)
+        left.axhline(floor + THRESHOLD, color="gray", ls=":", lw=1)
+    left.set(xlim=(0, STEPS), ylim=(0, 3.2), yticks=[0, 1, 1.6, 2.6], yticklabels=["0", "$V_{th}$", "0", "$V_{th}$"])
+    left.set(xlabel="time step", ylabel="potential, with resets")
+    left.set_title(f"spikes: IF {counts[0]} (above), LIF {counts[1]}", fontsize=12)
+    without, with_leak = totals(leak)
+    t = np.arange(1, STEPS + 1)
+    right.plot(t, without, color=BLUE, label="IF")
+    right.plot(t, with_leak, "--", color=ORANGE, label="LIF")
+    ratio = without[-1] / with_leak[-1]
+    right.set(xlim=(0, STEPS), ylim=(0, STEPS), xlabel="time step", ylabel="total potential / current")
+    right.set_title(f"no resets: ratio ρ = {ratio:.2f}", fontsize=12)
+    right.legend(loc="upper left")
+    return figure, (
+        f"A constant current of {current:g} for {STEPS} steps. The neuron without leak spikes {counts[0]} times, the "
+        f"one with a leak of {leak:g} {counts[1]} times. Without resets their potentials end in a ratio of {ratio:.2f}."
+    )
+
+
+def leak_explorer() -> Explorer:
+    """IF against LIF: potentials with resets, and total potentials without."""
+    return Explorer(
+        draw_leak,
+        current=ipywidgets.FloatSlider(0.12, min=0.02, max=0.5, step=0.02, description="current"),
+        leak=ipywidgets.FloatSlider(0.95, min=0.8, max=1, step=0.01, description="leak λ"),
+    )
+
+
+# --- dropout --------------------------------------------------------------------------------------------------------
+
+NEURONS, RATE = 2000, 0.2
+
+
+@functools.cache
+def _draws(steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Spikes and numbers for the masks, [time, neurons] each, and numbers for a mask that is held, [neurons]."""
+    random = np.random.default_rng(0)
+    spikes = random.random((steps, NEURONS)) < RATE
+    return spikes, random.random((steps, NEURONS)), random.random(NEURONS)
+
+
+def dropped_counts(p: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the next layer counts of neurons that fire at one step in five: the mask held, and redrawn at every step."""
+    spikes, each_step, once = _draws(steps)
+    held = (spikes * (once >= p)).sum(0) / (1 - p)
+    redrawn = (spikes * (each_step >= p)).sum(0) / (1 - p)
+    return held, redrawn
+
+
+def draw_dropout(p: float, steps: int) -> tuple[Figure, str]:
+    """Histograms of what the next layer counts, in multiples of what it would count on average without dropout."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
+    silent = []
+    for ax, name, counts, color in zip(
+        axes, ("mask held", "mask redrawn"), dropped_counts(p, steps), (BLUE, ORANGE), strict=True
+    ):
+        shares = counts / (RATE * steps)
+        silent.append((counts == 0).mean())
+        bins = np.arange(-0.05, 3.06, 0.1)
+        found, _ = np.histogram(np.minimum(shares, 3), bins)
+        ax.stairs(100 * found / NEURONS, bins, fill=True, color=color)
+        ax.set(xlim=(-0.1, 3.1), ylim=(0, 65), xlabel="spikes that count / mean (3: or more)")
+        ax.set_title(f"{name}: {silent[-1]:.0%} say nothing", fontsize=12)
+    axes[0].set_ylabel("neurons (%)")
+    return figure, (
+        f"Dropout of {p:g} over {steps} steps. With one mask held {silent[0]:.0%} of the neurons count 0; with a mask "
+        f"redrawn at every step {silent[1]:.0%} do."
+    )
+
+
+def dropout_explorer() -> Explorer:
+    """One mask held over all steps against one redrawn at each."""
+    return Explorer(
+        draw_dropout,
+        p=ipywidgets.FloatSlider(0.2, min=0.0, max=0.5, step=0.05, description="p"),
+        steps=ipywidgets.IntSlider(50, 10, 100, step=10, description="time steps"),
+    )

@@ -1,0 +1,178 @@
+"""Lesson 08: what a matched filter sees, stripes that turn, and a player of a network that watches them."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from scipy.special import expit, logsumexp
+
+from course_utils.classroom.explorer import Explorer
+from course_utils.classroom.plots import BLUE, ORANGE
+from course_utils.data.patches import evidence
+from course_utils.data.rotation import TURNS, turned_stripes
+from course_utils.data.stripes import ORIENTATIONS, photograph, wave
+
+SIZE = 16
+FRAMES = 20
+NOISE = 0.2  # of the stripes that turn
+GREYS = (0, 75)  # of a picture, from black to white; noise may go beyond
+
+
+def _patch_image(patch: int, orientation: str, noise: float, row: int, column: int, seed: int) -> np.ndarray:
+    clean = np.ones((SIZE, SIZE))
+    stripes = wave(patch, 1)
+    inside = clean[row : row + patch, column : column + patch]
+    inside += stripes[:, None] if orientation == "horizontal" else stripes
+    return photograph(clean, noise, np.random.default_rng(seed))
+
+
+def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: int, seed: int) -> tuple[Figure, str]:
+    """A patch in noise, and how well each place explains it as horizontal and as vertical stripes of one peak."""
+    image = _patch_image(patch, orientation, noise, row, column, seed)
+    maps = evidence(image[None], patch, 1, noise)[:, 0]
+    odds = np.diff(logsumexp(maps, axis=(1, 2))).item()
+    guess = ORIENTATIONS[int(odds > 0)]
+    certainty = expit(abs(odds))
+
+    figure, axes = plt.subplots(1, 3, figsize=(8, 3.1))
+    axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
+    axes[0].add_patch(Rectangle((column - 0.5, row - 0.5), patch, patch, fill=False, ec=ORANGE, lw=2))
+    axes[0].set(title=f"{patch}×{patch}, noise {noise:.1f}", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    reach = np.abs(maps).max()
+    for ax, name, values in zip(axes[1:], ORIENTATIONS, maps, strict=True):
+        ax.imshow(values, cmap="PuOr_r", vmin=-reach, vmax=reach)
+        ax.plot(column, row, "o", mfc="none", mec="black", ms=11)
+        best = f"{values.max():.0f}".replace("-", "−")
+        ax.set(title=f"{name}: best {best}", xticks=[0, SIZE - patch], yticks=[0, SIZE - patch])
+    verdict = "right" if guess == orientation else "wrong"
+    figure.suptitle(f"the filter says {guess}, with probability {certainty:.3f}: {verdict}", fontsize=13)
+    return figure, (
+        f"A {patch} by {patch} patch of {orientation} stripes at row {row}, column {column} in noise {noise:.1f}. The "
+        f"best places reach {maps[0].max():.0f} as horizontal, {maps[1].max():.0f} as vertical stripes; the filter "
+        f"says {guess} with probability {certainty:.3f}, which is {verdict}."
+    )
+
+
+def evidence_explorer() -> Explorer:
+    """The matched filter's evidence for every place, under sliders for size, place and noise."""
+    return Explorer(
+        draw_evidence,
+        patch=ipywidgets.IntSlider(5, 4, 8),
+        orientation=ipywidgets.Dropdown(options=ORIENTATIONS, value="horizontal"),
+        noise=ipywidgets.FloatSlider(0.3, min=0.1, max=2, step=0.1),
+        row=ipywidgets.IntSlider(3, 0, 8),  # where a patch of any of these sizes fits
+        column=ipywidgets.IntSlider(8, 0, 8),
+        seed=ipywidgets.IntSlider(0, 0, 20),
+    )
+
+
+def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, step: int) -> tuple[Figure, str]:
+    """One frame of turning stripes, and the angle of all frames with this one marked."""
+    direction = 1 if turn == TURNS[0] else -1
+    angles_deg = start_deg + direction * np.linspace(0, sweep_deg, FRAMES)
+    clean = turned_stripes(SIZE, peaks, angles_deg[step])
+    frame = photograph(clean, NOISE, np.random.default_rng(step))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.2), width_ratios=(1, 1.6))
+    left.imshow(frame, vmin=GREYS[0], vmax=GREYS[1])
+    left.set(title=f"frame {step}", xticks=[], yticks=[])
+    right.plot(np.arange(FRAMES), angles_deg, ".-", color=BLUE)
+    right.plot(step, angles_deg[step], "o", mfc="none", mec=ORANGE, mew=2, ms=12)
+    right.set(
+        xlabel="frame", ylabel="angle (°, clockwise)", ylim=(-210, 570), yticks=[-180, 0, 180, 360, 540],
+        title=f"{turn}, {sweep_deg}°", xlim=(-1, FRAMES),
+    )  # fmt: skip
+    right.xaxis.get_major_locator().set_params(integer=True)
+    return figure, (
+        f"Frame {step} of stripes that turn {turn} by {sweep_deg} degrees from {start_deg} degrees, now at "
+        f"{angles_deg[step]:.0f} degrees."
+    )
+
+
+def turn_explorer() -> Explorer:
+    """A trial of turning stripes, frame by frame."""
+    return Explorer(
+        draw_turn,
+        start_deg=ipywidgets.IntSlider(30, 0, 360, step=10),
+        sweep_deg=ipywidgets.IntSlider(120, 10, 179),
+        turn=ipywidgets.Dropdown(options=TURNS, value=TURNS[0]),
+        peaks=ipywidgets.IntSlider(2, 1, 5),
+        step=ipywidgets.IntSlider(0, 0, FRAMES - 1),
+    )
+
+
+@dataclass(frozen=True)
+class Film:
+    """Trials and what a network with one output neuron made of them, played both ways.
+
+    Attributes:
+        frames: grey levels, [trial, time, size, size].
+        labels: 0 clockwise, 1 counter-clockwise, [trial].
+        hidden: spikes of the hidden neurons, [direction of play, time, trial, neurons].
+        potentials: of the output neuron, [direction of play, time, trial].
+
+    Raises:
+        ValueError: the arrays differ in their numbers of trials or time steps.
+    """
+
+    frames: np.ndarray
+    labels: np.ndarray
+    hidden: np.ndarray
+    potentials: np.ndarray
+
+    def __post_init__(self):
+        trials, steps = self.frames.shape[:2]
+        if len(self.labels) != trials or {a.shape[:3] for a in (self.hidden, self.potentials)} != {(2, steps, trials)}:
+            raise ValueError(
+                f"frames hold {trials} trials of {steps} steps; labels have the shape {self.labels.shape}, hidden "
+                f"{self.hidden.shape}, potentials {self.potentials.shape}"
+            )
+
+
+def draw_moment(film: Film, trial: int, step: int, backwards: bool) -> tuple[Figure, str]:
+    """A frame, the hidden spikes up to it, the output's potential up to it, and the answer so far."""
+    way = int(backwards)
+    order = film.frames[trial][::-1] if backwards else film.frames[trial]
+    truth = TURNS[film.labels[trial] ^ way]
+    v = film.potentials[way, :, trial]
+    said = TURNS[int(v[: step + 1].sum() > 0)]
+    verdict = "right" if said == truth else "wrong"
+
+    figure = plt.figure(figsize=(8, 4.2))
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.7))
+    picture, rows, trace = (figure.add_subplot(place) for place in (grid[:, 0], grid[0, 1], grid[1, 1]))
+    picture.imshow(order[step], vmin=GREYS[0], vmax=GREYS[1])
+    picture.set(title=f"turns {truth}", xticks=[], yticks=[])
+    _spikes(film.hidden[way, : step + 1, trial], rows, steps=len(v))
+    reach = 1.1 * np.abs(film.potentials).max()
+    trace.axhline(0, color="gray", lw=0.8)
+    trace.plot(np.arange(step + 1), v[: step + 1], ".-", color=ORANGE)
+    trace.set(xlim=(-0.5, len(v) - 0.5), ylim=(-reach, reach), xlabel="frame", ylabel="output $v$")
+    trace.xaxis.get_major_locator().set_params(integer=True)
+    figure.suptitle(f"frame {step}: the mean so far says {said} ({verdict})", fontsize=12)
+    played = "backwards" if backwards else "forwards"
+    return figure, (
+        f"Trial {trial} played {played}, frame {step}: it turns {truth}; the output's mean so far says {said}, which "
+        f"is {verdict}."
+    )
+
+
+def _spikes(spikes: np.ndarray, ax: Axes, *, steps: int) -> None:
+    """Hidden spikes [time, neurons] as dots on an axis of so many steps."""
+    when, who = np.nonzero(spikes)
+    ax.plot(when, who, "|", color=BLUE, ms=4)
+    ax.set(xlim=(-0.5, steps - 0.5), ylim=(spikes.shape[1], -1), ylabel="neuron", xticklabels=[])
+
+
+def film_player(film: Film) -> Explorer:
+    """Scrub through the trials of a film, forwards and backwards."""
+    return Explorer(
+        partial(draw_moment, film),
+        trial=ipywidgets.IntSlider(0, 0, len(film.labels) - 1),
+        step=ipywidgets.IntSlider(film.frames.shape[1] - 1, 0, film.frames.shape[1] - 1),
+        backwards=ipywidgets.Checkbox(False, description="play backwards"),
+    )

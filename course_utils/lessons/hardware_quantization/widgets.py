@@ -1,0 +1,147 @@
+"""Lesson 17: many chips as points, and one picture on a chip of one's choice."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from safetensors.torch import load_file
+from torch import Tensor
+
+from course_utils.chips.virtual_chip import LEAK_LSB, RANGE_LSB, THRESHOLD_LSB, Limits, Seen, VirtualChip, to_lsb
+from course_utils.classroom.explorer import Explorer
+from course_utils.classroom.plots import BLUE, ORANGE
+from course_utils.data.stripes import ORIENTATIONS, make_stripes
+from course_utils.lessons.hardware_quantization import experiment as chips
+from course_utils.spiking import stripe_networks as models
+
+WEIGHTS = Path(__file__).with_name("faint_stripes.safetensors")  # of `experiments.chips.trained("faint", 0)`
+PICTURES = 12
+
+# --- a point a chip -------------------------------------------------------------------------------------------------
+
+
+def strips(found: Mapping[str, Sequence[float]], ax: Axes, *, horizontal: bool = False) -> None:
+    """Accuracies, 0 to 1, as points side by side, and a bar at the median of several; a strip for each name.
+
+    Args:
+        found: a list for each name; an empty one leaves its strip empty.
+        ax: where to draw.
+        horizontal: names stand on the left, one below the other, instead of below the strips.
+    """
+    for place, (values, marker) in enumerate(zip(found.values(), "osD^vPXdp*" * 9, strict=False)):
+        if not len(values):
+            continue
+        percent = 100 * np.asarray(values)
+        several = len(percent) > 1
+        beside = place + several * np.random.default_rng(0).uniform(-0.28, 0.28, len(percent))
+        points = (percent, beside) if horizontal else (beside, percent)
+        ax.plot(*points, marker, ms=5, mew=0, alpha=0.6, ls="", color=BLUE)
+        if several:
+            across = [np.median(percent)] * 2, [place - 0.38, place + 0.38]
+            ax.plot(*(across if horizontal else across[::-1]), "-", color=ORANGE, lw=2.5, solid_capstyle="butt")
+    names, places = list(found), range(len(found))
+    lowest = min((min(values) for values in found.values() if len(values)), default=0.45)
+    reach = (100 * min(lowest, 0.9) - 3, 101.5)
+    if horizontal:
+        ax.set(yticks=places, yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlim=reach, xlabel="right (%)")
+    else:
+        ax.set(xticks=places, xticklabels=names, xlim=(-0.5, len(names) - 0.5), ylim=reach)
+
+
+# --- one picture on one chip ----------------------------------------------------------------------------------------
+
+
+@functools.cache
+def network() -> models.LIReadout:
+    """The fifth model as `course-experiment chip-mismatch` trained it from seed 0."""
+    model = models.LIReadout(pool="sum", encode=partial(models.constant_current, scale=10.0, steps=chips.STEPS))
+    model.load_state_dict(load_file(WEIGHTS), strict=False)  # Norse's time constants are not in the file
+    return model
+
+
+@functools.cache
+def pictures() -> tuple[Tensor, list[int]]:
+    """Faint stripes that the network has not seen, [count, 1, 16, 16], and their labels."""
+    made = make_stripes(PICTURES, seed=0, first=chips.FIRST_TEST, settings=chips.FAINT)
+    return torch.tensor(made.images)[:, None] / 255, made.labels.tolist()
+
+
+@functools.cache
+def without_limits(picture: int) -> Seen:
+    """The network's run of a picture where a chip has no limits."""
+    return VirtualChip(network()).see(pictures()[0][picture : picture + 1])
+
+
+def run(bits: int, mismatch: float, chip: int, picture: int) -> Seen:
+    """What a chip with all of the limits shows of a picture; the noise is the same at every call."""
+    limits: Limits = replace(chips.limits(mismatch), weight_bits=bits)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return VirtualChip(network(), limits, chip).see(pictures()[0][picture : picture + 1])
+
+
+def draw_chip(bits: int, mismatch: int, chip: int, picture: int) -> tuple[Figure, str]:
+    """A picture, who spikes for it on this chip, three hidden membranes and both output neurons; mismatch in %."""
+    seen, ideal = run(bits, mismatch / 100, chip, picture), without_limits(picture)
+    label = pictures()[1][picture]
+    scores, wanted = (network().scores(each.readout)[0] for each in (seen, ideal))
+    said = ORIENTATIONS[scores.argmax()]
+    verdict = "right" if scores.argmax() == label else "wrong"
+    hidden, count = seen.hidden[:, 0].numpy(), int(seen.hidden.sum())
+    time_us = np.arange(1, len(hidden) + 1)
+
+    figure = plt.figure(figsize=(8, 4.4))
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.7))
+    ax = figure.add_subplot(grid[0, 0])
+    ax.imshow(pictures()[0][picture, 0].numpy(), cmap="gray")
+    ax.set_axis_off()
+    ax.set_title(f"stripes: {ORIENTATIONS[label]}", fontsize=10)
+
+    ax = figure.add_subplot(grid[0, 1])
+    whole = (0.5, len(hidden) + 0.5, hidden.shape[1], 0)
+    ax.imshow(hidden.T, cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest", extent=whole)
+    ax.axhline(hidden.shape[1] / 2, color=ORANGE, lw=1)
+    ax.set(ylabel="hidden neuron", xlim=whole[:2], ylim=whole[2:], xticks=(), yticks=(0, 169, 338))
+    ax.set_title(f"spikes of both maps: {count}, without limits {int(ideal.hidden.sum())}", fontsize=10)
+
+    ax = figure.add_subplot(grid[1, 0])
+    shown = ideal.hidden[:, 0].sum(0).argsort(descending=True, stable=True)[[0, 10, 40]]
+    ax.plot(time_us, to_lsb(seen.membranes[:, 0, shown]), lw=1.3)
+    ax.axhline(THRESHOLD_LSB, color="gray", lw=0.8, ls="--")
+    ax.set(xlabel="time (µs)", ylabel="samples (LSB)", xlim=(0, 33), ylim=(0, 200))
+    ax.set(xticks=(0, 10, 20, 30), yticks=(0, LEAK_LSB, THRESHOLD_LSB, 200))
+    ax.set_title("three hidden membranes", fontsize=10)
+
+    ax = figure.add_subplot(grid[1, 1])
+    for neuron, (color, style, height) in enumerate(((BLUE, "-", 225), (ORANGE, "--", 190))):
+        ax.plot(time_us, to_lsb(ideal.readout[:, 0, neuron]), color=color, lw=0.8, alpha=0.6)
+        ax.plot(time_us, to_lsb(seen.readout[:, 0, neuron]), style, color=color, lw=2.2)
+        ax.text(33.5, height, ORIENTATIONS[neuron], color=color, va="center")
+    ax.set(xlabel="time (µs)", ylabel="output (LSB)", xlim=(0, 42), ylim=(-10, RANGE_LSB + 10))
+    ax.set(xticks=(0, 10, 20, 30), yticks=(0, LEAK_LSB, 160, 255))
+    margin, model_margin = (float(each[label] - each[1 - label]) for each in (scores, wanted))
+    ax.set_title(f"says {said} ({verdict}); margin {margin:+.2f}, without limits {model_margin:+.2f}", fontsize=10)
+    return figure, (
+        f"Chip {chip} with {bits}-bit weights and a mismatch of {mismatch} %: {count} hidden spikes for picture "
+        f"{picture}, {ORIENTATIONS[label]}. The chip says {said}, which is {verdict}, with a margin of {margin:+.2f}; "
+        f"without limits the margin is {model_margin:+.2f}. Thin lines show the output neurons without limits."
+    )
+
+
+def chip_explorer() -> Explorer:
+    """How many bits, how much mismatch, which chip, which picture."""
+    return Explorer(
+        draw_chip,
+        bits=ipywidgets.IntSlider(6, 2, 8, description="bits of a weight"),
+        mismatch=ipywidgets.IntSlider(20, 0, 40, 5, description="mismatch (%)"),
+        chip=ipywidgets.IntSlider(1, 0, 19, description="chip (its seed)"),
+        picture=ipywidgets.IntSlider(0, 0, PICTURES - 1, description="picture"),
+    )

@@ -1,0 +1,222 @@
+"""What the course adds up to: the results of all lessons side by side with what they cost, and what each one teaches.
+
+Everything is read: results from their records, objectives from the notebooks. Nothing is typed a second time.
+"""
+
+import itertools
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from course_utils.chips.energy import CONVENTIONS
+from course_utils.classroom.tables import Table
+from course_utils.training.counting import Operations
+from course_utils.training.ledger import Record, accuracy_interval
+
+CONVENTION = "32-bit float"
+
+# --- results --------------------------------------------------------------------------------------------------------
+
+
+def operations(record: Record) -> float:
+    """Synaptic operations a sample, zeros skipped."""
+    return record.accumulates + record.multiply_accumulates
+
+
+def energy_nj(record: Record) -> float:
+    """What these operations take by the convention of 45 nm and 32-bit floats, whatever the network's own bits are."""
+    counted = Operations(record.spikes, record.accumulates, record.multiply_accumulates, record.dense)
+    return CONVENTIONS[CONVENTION].energy_nj(counted)
+
+
+COSTS: dict[str, Callable[[Record], float]] = {
+    "synaptic operations a sample": operations,
+    "operations a sample, no zero skipped": lambda record: record.dense,
+    "spikes a sample": lambda record: record.spikes,
+    "energy estimate a sample (nJ)": energy_nj,
+    "time steps until the answer": lambda record: record.time_steps,
+    "parameters": lambda record: record.parameters,
+    "bits of all weights": lambda record: record.parameters * record.bits,
+}
+
+KINDS = ("without spikes", "spiking", "on a chip")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One network at one task: a record, or those of several seeds.
+
+    Attributes:
+        records: of one lesson, experiment, task, model and source of data; at least one.
+    """
+
+    records: tuple[Record, ...]
+
+    @property
+    def first(self) -> Record:
+        """One of the records, for what all of them share."""
+        return self.records[0]
+
+    @property
+    def name(self) -> str:
+        """The lesson's number and the model."""
+        return f"{self.first.lesson[:2]} · {self.first.model}"
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`. Weights of fewer than 16 bits belong to a chip."""
+        if min(record.bits for record in self.records) < 16:
+            return "on a chip"
+        return "spiking" if any(record.spikes for record in self.records) else "without spikes"
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the seeds."""
+        return statistics.mean(record.accuracy for record in self.records)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper end: the 95 % interval of the test set for one record, else the extremes of the seeds."""
+        if len(self.records) == 1:
+            return self.first.accuracy_interval
+        found = [record.accuracy for record in self.records]
+        return min(found), max(found)
+
+    @property
+    def baseline(self) -> float:
+        """Accuracy of the simplest rule on the same images, mean over the seeds."""
+        return statistics.mean(record.baseline["accuracy"] for record in self.records)
+
+    def cost(self, name: str) -> float:
+        """One of `COSTS`, mean over the seeds."""
+        return statistics.mean(COSTS[name](record) for record in self.records)
+
+
+def results(records: Iterable[Record]) -> list[Result]:
+    """Records that differ only in their seed become one result; in the order of lessons."""
+
+    def shared(record: Record) -> tuple[str, ...]:
+        return record.lesson, record.experiment, record.task, record.model, record.data["source"]
+
+    groups = itertools.groupby(sorted(records, key=lambda record: (*shared(record), record.seed)), key=shared)
+    return [Result(tuple(members)) for _, members in groups]
+
+
+def by_task(found: Iterable[Result]) -> dict[str, list[Result]]:
+    """Results of each task, cheap tasks first: by the operations of the cheapest network.
+
+    The results of an experiment stand for themselves, with its name behind the task's.
+    """
+    tasks: dict[str, list[Result]] = {}
+    for result in found:
+        record = result.first
+        tasks.setdefault(record.task + (f" ({record.experiment})" if record.experiment else ""), []).append(result)
+    return dict(sorted(tasks.items(), key=lambda item: min(operations(result.first) for result in item[1])))
+
+
+def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool]:
+    """Which networks no other one beats (V. Pareto's front): none is both as good and as cheap, and better in one.
+
+    Raises:
+        ValueError: the two differ in number.
+    """
+    if len(costs) != len(accuracies):
+        raise ValueError(f"there are {len(costs)} costs but {len(accuracies)} accuracies")
+    points = list(zip(costs, accuracies, strict=True))
+    return [
+        not any(c <= cost and a >= accuracy and (c < cost or a > accuracy) for c, a in points)
+        for cost, accuracy in points
+    ]
+
+
+def result_table(found: Iterable[Result]) -> Table:
+    """A row a result, with all that a record knows; what a network has not is shown as a dash."""
+    columns = [
+        "lesson", "task", "data", "network", "accuracy", "95 % interval", "baseline", "spikes", "operations",
+        "steps", "parameters", "bits", "energy estimate",
+    ]  # fmt: skip
+    return Table(columns, [_row(result) for result in found])
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    record = result.first
+    timeless = record.time_steps == 1
+    low, high = accuracy_interval(record.accuracy, record.data["test"])
+    return (
+        record.lesson[:2],
+        record.task,
+        f"{record.data['source']}, {record.data['test']:,} tested",
+        record.model,
+        f"{record.accuracy:.2%}",
+        f"{low:.1%} to {high:.1%}",
+        f"{record.baseline['accuracy']:.1%} ({record.baseline['name']})",
+        f"{record.spikes:,.0f}" if record.spikes else ("–" if timeless else "not counted"),
+        f"{operations(record):,.0f}",
+        "–" if timeless else str(record.time_steps),
+        f"{record.parameters:,}",
+        str(record.bits),
+        f"{energy_nj(record):,.1f} nJ",
+    )
+
+
+# --- lessons --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a notebook says of itself.
+
+    Attributes:
+        name: of its file, without the ending.
+        title: as it stands in its first line.
+        objectives: what one can do afterwards, one sentence each.
+        writes_records: whether it writes any into the ledger.
+    """
+
+    name: str
+    title: str
+    objectives: tuple[str, ...]
+    writes_records: bool
+
+
+def describe(name: str, notebook: NotebookNode) -> Lesson:
+    """Read the first cell of a lesson, and whether any cell writes a record.
+
+    Raises:
+        ValueError: the first cell has no title, or no numbered objectives.
+    """
+    first = notebook.cells[0].source
+    title = re.match(r"# (.+)", first)
+    objectives = tuple(
+        " ".join(text.split()).rstrip(",.") for text in re.findall(r"^\d\. (.+(?:\n   .+)*)", first, re.MULTILINE)
+    )
+    if not title or not objectives:
+        raise ValueError(f"the first cell of {name} has no {'objectives' if title else 'title'}")
+    writes = any(cell.cell_type == "code" and "ledger.write(" in cell.source for cell in notebook.cells)
+    return Lesson(name, title[1], objectives, writes)
+
+
+def missing(lessons: Iterable[Lesson], records: Iterable[Record]) -> list[str]:
+    """Names of the lessons that write records and have none."""
+    found = {record.lesson for record in records}
+    return [lesson.name for lesson in lessons if lesson.writes_records and lesson.name not in found]
+
+
+def objective_table(lessons: Iterable[Lesson], folder: Path = Path()) -> Table:
+    """A row a lesson: its title, as a link if its notebook lies in `folder`, and what one can do after it."""
+    return Table(
+        ["lesson", "you can"],
+        [
+            (
+                f"[{lesson.title}]({lesson.name}.ipynb)"
+                if (folder / f"{lesson.name}.ipynb").is_file()
+                else lesson.title,
+                "; ".join(lesson.objectives),
+            )
+            for lesson in lessons
+        ],
+    )

@@ -1,0 +1,153 @@
+"""MNIST, trained at rates and run on spikes for 30 steps of 1 ms, on all 10,000 test images.
+
+The filter behind the neurons is chosen on the last 1,000 of the 5,000 images that are kept for validation. The test set
+is read once, at the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course_utils.data.digits import ImageSet, load_images
+from course_utils.data.download import NotAvailable
+from course_utils.training.baselines import linear_accuracy
+from course_utils.training.experiment import Experiment
+from course_utils.training.ledger import Record, versions
+
+STEPS = 30
+TRAIN = 55_000
+TAUS_MS = (2.0, 5.0)  # of the synapses
+READOUT_MS = 100.0  # of the filter at the output
+
+
+def flat(images: ImageSet) -> np.ndarray:
+    """Pixels 0 to 1 as NengoDL takes them, float32 [count, 1, pixels]."""
+    return (images.images.numpy().astype(np.float32) / 255).reshape(len(images.labels), 1, -1)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way from rates to spikes.
+
+    Attributes:
+        layers: channels and stride of each convolution.
+        epochs: over 55,000 images.
+        rate_hz: that stands for an activation of 1.
+        train: (route, images, labels, seed) to scores of the rate network for images, and the spiking network for a
+            time constant.
+    """
+
+    layers: tuple[tuple[int, int], ...]
+    epochs: int
+    rate_hz: float
+    train: Callable[["Route", np.ndarray, np.ndarray, int], tuple[Callable, Callable, list[float], int]]
+
+    def record(self, seed: int, checkpoint: Path | None = None) -> Record:
+        """Train, choose the filter on validation, read the test set once."""
+        from course_utils.exchange import rate_training as rates  # loads TensorFlow, which takes seconds
+
+        train, test = load_images("MNIST")
+        if test.source != "MNIST":
+            raise NotAvailable(
+                "this experiment needs MNIST itself: in $COURSE_DATA, in data/, or a network to fetch it"
+            )
+        x, y, x_test, y_test = flat(train), train.labels.numpy(), flat(test), test.labels.numpy()
+        scores, spiking, losses, parameters = self.train(self, x[:TRAIN], y[:TRAIN], seed)
+
+        def answers(images: np.ndarray, tau_syn_ms: float) -> tuple[dict[str, np.ndarray], Any]:
+            found = rates.run(spiking(tau_syn_ms), images, STEPS, rate_hz=self.rate_hz, batch_size=100)
+            return {
+                "filtered": rates.low_pass(found.outputs, READOUT_MS)[-1].argmax(1),
+                "last step": found.outputs[-1].argmax(1),
+            }, found
+
+        def right(answer: np.ndarray, labels: np.ndarray) -> float:
+            return float((answer == labels).mean())
+
+        chosen = {tau: right(answers(x[-1000:], tau)[0]["filtered"], y[-1000:]) for tau in TAUS_MS}
+        tau_syn_ms = max(chosen, key=chosen.get)
+        found, spikes = answers(x_test, tau_syn_ms)
+        cost = rates.cost(self.layers, x_test, spikes.spikes, STEPS)
+        return Record(
+            lesson="nengodl_conversion",
+            task="MNIST",
+            model="",
+            data={"source": test.source, "train": TRAIN, "validation": len(y) - TRAIN, "test": len(y_test)},
+            seed=seed,
+            config={
+                "layers": [list(layer) for layer in self.layers],
+                "epochs": self.epochs,
+                "rate_hz": self.rate_hz,
+                "tau_syn_ms": tau_syn_ms,
+                "tau_readout_ms": READOUT_MS,
+                "validation": {f"tau_syn {tau:g} ms": accuracy for tau, accuracy in chosen.items()},
+            },
+            accuracy=right(found["filtered"], y_test),
+            baseline={
+                "name": "linear",
+                "accuracy": linear_accuracy(
+                    (train.images[:TRAIN, None] / 255, train.labels[:TRAIN]), (test.images[:, None] / 255, test.labels)
+                ),
+            },
+            beside={
+                "rate network": right(scores(x_test).argmax(1), y_test),
+                "last step, not filtered at the output": right(found["last step"], y_test),
+            },
+            parameters=parameters,
+            dense=cost.dense,
+            multiply_accumulates=cost.multiply_accumulates,
+            accumulates=cost.accumulates,
+            spikes=float(sum(layer.sum() for layer in spikes.spikes)),
+            time_steps=STEPS,
+            versions=versions("nengo", "nengo-dl", "tensorflow"),
+            curve={"loss": [float(loss) for loss in losses]},
+        )
+
+
+def by_relu(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> tuple:
+    """Keras ReLUs, run as spiking ReLUs with a firing-rate scale."""
+    from course_utils.exchange import rate_training as rates
+
+    model = rates.relu_network(route.layers, seed=seed)
+    losses = rates.train_relu(model, images, labels, epochs=route.epochs)
+    return (
+        lambda x: model.predict(x.reshape(-1, *rates.IMAGE), verbose=0, batch_size=500),
+        lambda tau: rates.to_spiking_relu(model, rate_hz=route.rate_hz, tau_syn_ms=tau),
+        losses,
+        model.count_params(),
+    )
+
+
+def by_soft_lif(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> tuple:
+    """SoftLIF at rates in NengoDL, run as LIF."""
+    from course_utils.exchange import rate_training as rates
+
+    network = rates.soft_lif_network(route.layers, rate_hz=route.rate_hz, seed=seed)
+    losses = rates.train_soft_lif(network, images, labels, epochs=route.epochs, seed=seed)
+
+    def scores(x: np.ndarray) -> np.ndarray:
+        network.become("SoftLIF", route.rate_hz)
+        return rates.run(network, x, 1, rate_hz=route.rate_hz).outputs[-1]
+
+    def spiking(tau_syn_ms: float) -> Any:
+        network.become("LIF", route.rate_hz, tau_syn_ms)
+        return network
+
+    weights = sum(np.size(c.transform.init) for c in network.net.all_connections)
+    return scores, spiking, losses, weights + sum(e.n_neurons for e in network.ensembles)
+
+
+EXPERIMENTS = [
+    Experiment(
+        "mnist-nengodl",
+        "MNIST trained at rates on 55,000 images, run on spikes for 30 steps",
+        {
+            "ReLU, run as spiking ReLU": Route(((24, 1), (48, 2), (96, 2)), 8, 250.0, by_relu).record,
+            "SoftLIF, run as LIF": Route(((32, 2), (64, 1)), 6, 250.0, by_soft_lif).record,
+        },
+        (0,),
+    )
+]

@@ -1,0 +1,176 @@
+"""Lesson 14: the picture of a NIR graph, for all platforms, and a neuron that is read with the wrong time step."""
+
+import functools
+from collections import OrderedDict
+from typing import NamedTuple
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import nir
+import norse.torch as norse
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from course_utils.classroom.explorer import Explorer
+from course_utils.classroom.plots import BLUE, GREEN, ORANGE
+from course_utils.exchange import graphs as exchange
+from course_utils.exchange.platforms import PLATFORMS, check
+from course_utils.spiking.neurons import LIF, Trace
+
+DT_MS, STEPS = 1.0, 60
+
+
+class Row(NamedTuple):
+    """A node as the picture shows it."""
+
+    name: str
+    kind: str
+    parameters: str
+    shape: str
+
+
+def rows(graph: nir.NIRGraph) -> list[Row]:
+    """The nodes of a chain in order, with their main parameters and the shape of what leaves them."""
+    described = []
+    for name in exchange.chain(graph):
+        node = graph.nodes[name]
+        shape = "×".join(str(int(size)) for size in np.ravel(node.output_type["output"]))
+        described.append(Row(name, type(node).__name__, parameters(node), shape))
+    return described
+
+
+def parameters(node: nir.NIRNode) -> str:
+    """The main parameters of a node in a few words."""
+    parts = []
+    if hasattr(node, "weight"):
+        parts.append("weights " + "×".join(map(str, node.weight.shape)))
+    for name in ("kernel_size", "stride"):
+        if hasattr(node, name):
+            parts.append(f"{name.split('_')[0]} {np.ravel(getattr(node, name))[0]}")
+    if hasattr(node, "bias") and np.any(node.bias):
+        parts.append("bias")
+    for name, symbol in (("tau", "τ"), ("tau_mem", "τ_mem"), ("tau_syn", "τ_syn")):
+        if hasattr(node, name):
+            parts.append(f"{symbol} {_span(1000 * getattr(node, name))} ms")
+    for name, symbol in (("w_in", "w_in"), ("r", "r"), ("v_threshold", "threshold"), ("v_reset", "reset to")):
+        if hasattr(node, name):
+            parts.append(f"{symbol} {_span(getattr(node, name))}")
+    return ", ".join(parts)
+
+
+def _span(values: np.ndarray) -> str:
+    low, high = np.min(values), np.max(values)
+    return f"{low:.3g}" if np.isclose(low, high) else f"{low:.3g} … {high:.3g}"
+
+
+def draw_graph(graph: nir.NIRGraph, platform: str | None = None) -> tuple[Figure, str]:
+    """A chain of nodes from top to bottom, the shapes between them, and what a platform's reader does not know."""
+    described = rows(graph)
+    obstacles = {} if platform is None else {item.node: item for item in check(graph, platform)}
+    figure, ax = plt.subplots(figsize=(8, 0.47 * len(described) + 0.3))
+    for place, row in enumerate(described):
+        y, blocked = -float(place), row.name in obstacles
+        end = row.kind in ("Input", "Output")
+        color = "0.85" if end else "#f6d5c0" if blocked else "#cfe3f1"
+        ax.add_patch(plt.Rectangle((0, y - 0.32), 3.1, 0.64, fc=color, ec=ORANGE if blocked else "0.4", lw=1))
+        ax.text(0.1, y, row.name, va="center", fontsize=10, weight="bold", color="black")
+        ax.text(3.0, y, f"✗ {row.kind}" if blocked else row.kind, va="center", ha="right", fontsize=10, color="black")
+        if blocked:
+            note = obstacles[row.name].way_round
+            ax.text(3.3, y, f"instead: {note}" if note else "not read", va="center", fontsize=9, color=ORANGE)
+        else:
+            ax.text(3.3, y, row.parameters, va="center", fontsize=9)
+        if place + 1 < len(described):
+            ax.text(0.75, y - 0.5, row.shape, va="center", fontsize=8)
+    between = -0.5 - np.arange(len(described) - 1)
+    ax.vlines(np.full(len(between), 0.55), between - 0.18, between + 0.18, color="0.4", lw=1)
+    ax.plot(np.full(len(between), 0.55), between - 0.08, "v", color="0.4", ms=5)
+    ax.set(xlim=(-0.05, 9.6), ylim=(-len(described) + 0.5, 0.5))
+    ax.set_axis_off()
+    chain = ", ".join(f"{row.name} ({row.kind})" for row in described)
+    if platform is None:
+        return figure, f"A chain of {len(described)} nodes: {chain}."
+    inner = len(described) - 2  # every reader knows Input and Output
+    ax.set_title(f"{platform}: its reader knows {inner - len(obstacles)} of the {inner} nodes", fontsize=12)
+    named = ", ".join(f"{name} ({item.kind})" for name, item in obstacles.items()) or "nothing that is known"
+    return figure, f"A chain of {len(described)} nodes: {chain}. In the way to {platform}: {named}."
+
+
+@functools.cache
+def example_graph() -> nir.NIRGraph:
+    """A graph of the lesson's form, with random weights."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(2, 8, 5, stride=2, bias=False),
+            lif1=norse.LIFBoxCell(),
+            pool=nn.MaxPool2d(3),
+            flat=nn.Flatten(),
+            hidden=nn.Linear(200, 64),
+            lif2=norse.LIFCell(),
+            scores=nn.Linear(64, 10),
+            readout=norse.LIBoxCell(),
+        )
+    )
+    return exchange.to_nir(network, input_shape=(2, 34, 34), dt_s=DT_MS / 1000)
+
+
+def draw_platform(platform: str) -> tuple[Figure, str]:
+    """The lesson's graph, and which of its nodes a platform does not read."""
+    return draw_graph(example_graph(), platform)
+
+
+def platform_explorer() -> Explorer:
+    """The lesson's graph for every platform."""
+    return Explorer(draw_platform, platform=ipywidgets.Dropdown(options=list(PLATFORMS), description="platform"))
+
+
+@functools.cache
+def drive() -> torch.Tensor:
+    """A current between 0 and 1 for each step."""
+    return torch.rand(STEPS, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+def read_with(tau_ms: float, dt_ms: float, current: float) -> Trace:
+    """What a LIF neuron with threshold 1 does if a step is taken to be dt_ms long."""
+    neuron = LIF(tau_mem_ms=tau_ms, dt_ms=dt_ms, update="euler")
+    return neuron.run(2 * current * drive())
+
+
+def draw_time_step(tau_ms: float, assumed_ms: float, current: float) -> tuple[Figure, str]:
+    """One neuron, read with the time step that it was made for, and with another."""
+    made, read = read_with(tau_ms, DT_MS, current), read_with(tau_ms, assumed_ms, current)
+    steps = np.arange(1, STEPS + 1)
+    only_one = int((made.spikes != read.spikes).sum())
+    figure, ax = plt.subplots(figsize=(8, 3.6))
+    both = (
+        (made, BLUE, "-", f"made for {DT_MS:g} ms", 1.32),
+        (read, ORANGE, "--", f"read with {assumed_ms:g} ms", 1.1),
+    )
+    for trace, color, style, name, row in both:
+        ax.plot(steps, trace.v, style, color=color, label=name)
+        ax.vlines(steps[trace.spikes.numpy() > 0], row, row + 0.17, color=color, lw=2)
+    ax.axhline(1, color="gray", lw=1, ls=":")
+    ax.set(xlim=(0, STEPS + 1), ylim=(-0.05, 1.95), xlabel="time step", ylabel="membrane potential")
+    ax.set_yticks([0, 0.5, 1])
+    ax.legend(loc="upper left", ncols=2)
+    ax.set_title(f"spikes that only one of them has: {only_one}", fontsize=12)
+    if only_one == 0:
+        ax.title.set_color(GREEN)
+    return figure, (
+        f"A neuron with a time constant of {tau_ms:g} ms. Made for steps of {DT_MS:g} ms it spikes "
+        f"{int(made.spikes.sum())} times in {STEPS} steps; read with {assumed_ms:g} ms, "
+        f"{int(read.spikes.sum())} times. {only_one} spikes belong to only one of them."
+    )
+
+
+def time_step_explorer() -> Explorer:
+    """Time constant, assumed step and current against what the neuron does."""
+    return Explorer(
+        draw_time_step,
+        tau_ms=ipywidgets.FloatSlider(5.0, min=2, max=20, step=0.5, description="τ (ms)"),
+        assumed_ms=ipywidgets.FloatSlider(0.1, min=0.1, max=2, step=0.1, description="assumed dt (ms)"),
+        current=ipywidgets.FloatSlider(1.5, min=0.5, max=3, step=0.1, description="mean current"),
+    )

@@ -1,0 +1,102 @@
+"""Lesson 09: explorers of one pair of spikes and of receptive fields while they grow."""
+
+from collections.abc import Mapping, Sequence
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from course_utils.classroom import plots
+from course_utils.classroom.explorer import Explorer
+from course_utils.classroom.plots import BLUE, ORANGE
+
+STEPS = 140
+INPUT_MS = 60  # when the input spikes
+
+
+def draw_pair(a_plus: float, a_minus: float, tau_plus_ms: int, tau_minus_ms: int, delay_ms: int) -> tuple[Figure, str]:
+    """The STDP window with one pair marked, and the trace that the later of its two spikes reads."""
+    output_ms = INPUT_MS + delay_ms
+    time = np.arange(STEPS)
+    x = np.where(time >= INPUT_MS, np.exp(-(time - INPUT_MS) / tau_plus_ms), 0)
+    y = np.where(time >= output_ms, np.exp(-(time - output_ms) / tau_minus_ms), 0)
+    causal = delay_ms >= 0
+    read_ms = output_ms if causal else INPUT_MS
+    read = (x if causal else y)[read_ms]
+    change = a_plus * read if causal else -a_minus * read
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4))
+    before, after = np.linspace(-60, 0, 100), np.linspace(0, 60, 100)
+    left.axhline(0, color="gray", lw=0.8)
+    left.plot(after, a_plus * np.exp(-after / tau_plus_ms), "-", color=BLUE)
+    left.plot(before, -a_minus * np.exp(before / tau_minus_ms), "--", color=ORANGE)
+    left.plot(delay_ms, change, "ko", ms=9)
+    left.set(xlim=(-63, 63), ylim=(-2.2, 2.2), xlabel="output − input time $d$ (ms)", ylabel="change of weight (%)")
+    left.set_title(f"this pair: {change:+.2f} %".replace("-", "−"))
+    traces = ((x, INPUT_MS, BLUE, "-", 2, "$x$ of the input"), (y, output_ms, ORANGE, "--", 72, "$y$ of the output"))
+    for trace, spike_ms, color, style, beside, name in traces:
+        right.plot(time, trace, style, color=color)
+        right.plot(spike_ms, 1.12, "v", color=color)
+        right.text(beside, 1.27, name, color=color, fontsize=11)
+    right.plot(read_ms, read, "ko", ms=9)
+    right.set(xlim=(0, STEPS), ylim=(-0.04, 1.4), yticks=[0, 0.5, 1], xlabel="time (ms)", ylabel="trace")
+    right.set_title(f"the {'output' if causal else 'input'} reads {'$x$' if causal else '$y$'} = {read:.2f}")
+    if causal:
+        told = f"The output spikes {delay_ms} ms after the input: the weight grows by {change:.2f} percent."
+    else:
+        told = f"The output spikes {-delay_ms} ms before the input: the weight shrinks by {-change:.2f} percent."
+    return figure, told
+
+
+def pair_explorer() -> Explorer:
+    """One pair of spikes and the window that it reads."""
+    return Explorer(
+        draw_pair,
+        delay_ms=ipywidgets.IntSlider(10, -50, 50, description="d (ms)"),
+        a_plus=ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="A₊ (%)"),
+        a_minus=ipywidgets.FloatSlider(0.6, min=0, max=2, step=0.1, description="A₋ (%)"),
+        tau_plus_ms=ipywidgets.IntSlider(20, 5, 50, description="τ₊ (ms)"),
+        tau_minus_ms=ipywidgets.IntSlider(20, 5, 50, description="τ₋ (ms)"),
+    )
+
+
+def receptive_field_explorer(
+    snapshots: Mapping[int, np.ndarray], accuracies: Sequence[float], *, columns: int = 6
+) -> Explorer:
+    """Receptive fields after so many images.
+
+    Args:
+        snapshots: images seen → weights [inputs, neurons], in increasing order.
+        accuracies: of each snapshot, 0 to 1.
+        columns: fields in a row.
+
+    Raises:
+        ValueError: there is not one accuracy for each snapshot.
+    """
+    if len(snapshots) != len(accuracies):
+        raise ValueError(f"accuracies are {len(accuracies)}; there are {len(snapshots)} snapshots, one for each")
+    seen = list(snapshots)
+
+    def draw_fields(images_seen: int) -> tuple[Figure, str]:
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8), width_ratios=(1.1, 1))
+        plots.receptive_fields(snapshots[images_seen], left, columns=columns)
+        left.set_title(f"after {images_seen} images")
+        place = seen.index(images_seen)
+        right.tick_params(axis="x", labelsize=10)
+        right.plot(range(len(seen)), 100 * np.array(accuracies), "-", color="lightgray")
+        right.plot(range(place + 1), 100 * np.array(accuracies[: place + 1]), "o-", color=BLUE)
+        right.set(
+            xticks=range(len(seen)),
+            xticklabels=seen,
+            xlabel="images seen",
+            ylim=(40, 103),
+            ylabel="validation accuracy (%)",
+            title="if labelled now",
+        )
+        return figure, (
+            f"Receptive fields of {snapshots[images_seen].shape[1]} neurons after {images_seen} images; labelled at "
+            f"this point, they reach {accuracies[place]:.1%} on validation images."
+        )
+
+    return Explorer(draw_fields, images_seen=ipywidgets.SelectionSlider(options=seen, description="images seen"))

@@ -1,0 +1,98 @@
+"""Lesson 11: an explorer of width, height and depth: how large the error is in every layer."""
+
+import functools
+from typing import NamedTuple
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
+
+from course_utils.classroom.explorer import Explorer
+from course_utils.classroom.plots import BLUE, GREEN, ORANGE
+from course_utils.spiking.neurons import heaviside
+from course_utils.spiking.surrogates import DeepLIF, Layer, growth, send_back, triangle
+
+DEPTH = 20
+EDGE = 3e-20, 3e19  # of the picture; a line may leave it
+BINS = np.linspace(-6, 6, 61)
+
+
+class Network(NamedTuple):
+    """What the explorer needs of a network of 20 layers, each with 64 neurons, that has seen 32 digits.
+
+    Attributes:
+        layers: spikes and potentials.
+        weights: into each layer, [neurons, neurons before].
+        leak: λ of the membranes.
+        error: of the last layer, the same at all time steps.
+        share: of the potentials minus the threshold that lie in each of `BINS`, relative to the fullest.
+    """
+
+    layers: list[Layer]
+    weights: list[torch.Tensor]
+    leak: float
+    error: torch.Tensor
+    share: np.ndarray
+
+
+@functools.cache
+def network(seed: int = 0) -> Network:
+    """Run it once; a surrogate changes nothing of what is kept here."""
+    pixels = torch.tensor(load_digits().data[:512])
+    pixels = (pixels - pixels.mean()) / pixels.std()
+    model = DeepLIF(DEPTH, heaviside, width=64, seed=seed).double().awaken(pixels)
+    with torch.no_grad():
+        layers = model.hidden(pixels[:32])
+    error = torch.randn(32, 64, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    beyond = torch.cat([layer.v.flatten() for layer in layers]) - 1
+    counts, _ = np.histogram(beyond.numpy(), BINS)
+    weights = [linear.weight.detach() for linear in model.weights]
+    return Network(layers, weights, model.leak, error.expand(model.steps, -1, -1), counts / counts.max())
+
+
+def relative_norms(width: float, height: float, depth: int) -> list[float]:
+    """The error's norm in layers 1 … depth, as a multiple of that in the last of them."""
+    of = network()
+    slope = triangle(width, height).slope
+    error, norms = of.error, [of.error.norm().item()]
+    for layer in reversed(range(1, depth)):
+        error = send_back(error, of.layers[layer].v, of.weights[layer], slope, of.leak)
+        norms.append(error.norm().item())
+    return [norm / norms[0] for norm in reversed(norms)]
+
+
+def draw_errors(width: float, height: float, depth: int) -> tuple[Figure, str]:
+    """The surrogate over the potentials that it meets, and the error's norm in every layer."""
+    norms = relative_norms(width, height, depth)
+    factor = growth(norms)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=(1, 1.25))
+    left.stairs(network().share, BINS, fill=True, color="lightsteelblue")
+    left.plot([-6, -width, 0, width, 6], [0, 0, height, 0, 0], color=ORANGE, lw=2)
+    left.set(xlim=(-6, 6), ylim=(0, 4.2), xlabel="$v - V_{th}$", ylabel="surrogate $\\sigma'$")
+    left.set_title("potentials in blue", fontsize=12)
+    verdict, color = "near the line", GREEN
+    if not 0.8 < factor < 1.25:
+        verdict, color = ("explodes", ORANGE) if factor > 1 else ("vanishes", BLUE)
+    right.axhline(1, color="gray", lw=0.8)
+    right.semilogy(range(1, depth + 1), norms, "o-", color=color, ms=5)
+    right.set(xlim=(0.5, DEPTH + 0.5), ylim=EDGE, yticks=[1e-18, 1e-9, 1, 1e9, 1e18])
+    right.set(xlabel="layer", ylabel="error, last layer = 1")
+    right.minorticks_off()
+    right.set_title(f"{factor:.2f} times a layer: {verdict}", fontsize=12)
+    return figure, (
+        f"Width {width:g}, height {height:g}, {depth} layers: on its way back the error is multiplied by {factor:.2f} "
+        f"a layer ({verdict}). In the first layer it is {norms[0]:.1e} times that of the last."
+    )
+
+
+def error_explorer() -> Explorer:
+    """Width, height and depth against the error in every layer."""
+    return Explorer(
+        draw_errors,
+        width=ipywidgets.FloatSlider(0.2, min=0.1, max=4, step=0.1, description="width γ"),
+        height=ipywidgets.FloatSlider(0.9, min=0.05, max=4, step=0.05, description="height β"),
+        depth=ipywidgets.IntSlider(DEPTH, 2, DEPTH, description="layers"),
+    )

@@ -1,0 +1,262 @@
+"""Images to spikes: how a number between 0 and 1 becomes spikes in time. Lesson 05 derives each encoder.
+
+Every encoder takes values of any shape […] and returns [time, …] in the type of the values. The decoders go back.
+Poisson codes follow P. Tsoukas, "Training spiking neural networks" (diploma thesis, University of Thessaly, 2023).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from course_utils.spiking.neurons import LIF
+
+# One pixel's own neuron. Norse's `constant_current_lif_encode` computes the same with its default parameters.
+ENCODING_NEURON = LIF(tau_mem_ms=10.0, dt_ms=1.0, update="euler")
+
+
+def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
+    """A spike with the given probability at every step, independently (P. Tsoukas, 2023, section 4.1.3).
+
+    The count over all steps is binomial, which tends to a Poisson distribution for small probabilities: hence the name.
+
+    Args:
+        probabilities: of a spike at one step, 0 to 1.
+        steps: number of time steps, 1 or more.
+        generator: where the random numbers come from.
+
+    Returns:
+        0 or 1, [steps, …].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    check_steps(steps)
+    _check_range("probabilities", probabilities, 0)
+    return (_uniform(probabilities, steps, generator) < probabilities).to(probabilities.dtype)
+
+
+def bipolar_poisson(values: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
+    """A spike with probability |value| at every step; its sign is that of the value (P. Tsoukas, 2023, section 4.1.3).
+
+    Args:
+        values: −1 to 1.
+        steps: number of time steps, 1 or more.
+        generator: where the random numbers come from.
+
+    Returns:
+        −1, 0 or 1, [steps, …].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    _check_range("values", values, -1)
+    return poisson(values.abs(), steps, generator) * values.sign()
+
+
+def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = ENCODING_NEURON) -> Tensor:
+    """Every value drives a LIF neuron of its own with the constant current scale · value.
+
+    Args:
+        values: finite, of any range; a brighter pixel fires more often.
+        steps: number of time steps, 1 or more.
+        scale: current of a value of 1, in units of the neuron's threshold; finite, 0 or more.
+        neuron: the pixel's neuron.
+
+    Returns:
+        0 or 1, [steps, …].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    check_steps(steps)
+    check_scale(scale)
+    if not torch.isfinite(values).all():
+        raise ValueError("values hold numbers that are not finite")
+    return neuron.run((scale * values).expand(steps, *values.shape)).spikes
+
+
+def regular(values: Tensor, steps: int) -> Tensor:
+    """The most even spike train of its count: round(value · steps) spikes at equal distances.
+
+    A neuron without leak does this: it adds the value up, and spikes whenever the sum has grown by one. Nothing is
+    random, so `steps` + 1 counts are possible and each stands for one value.
+
+    Args:
+        values: 0 to 1.
+        steps: number of time steps, 1 or more.
+
+    Returns:
+        0 or 1, [steps, …].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    check_steps(steps)
+    _check_range("values", values, 0)
+    return (values * _times(steps + 1, values) + 0.5).floor().diff(dim=0)
+
+
+def latency(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
+    """One spike a value, the earlier the larger: at step round((1 − value) · (steps − 1)).
+
+    `snntorch.spikegen.latency` computes the same with linear=True, normalize=True, clip=True. A latency that a LIF
+    neuron would have is `first_spikes(constant_current(…))`.
+
+    Args:
+        values: 0 to 1.
+        steps: number of time steps, 1 or more.
+        threshold: values below it stay silent, 0 to 1.
+
+    Returns:
+        0 or 1, [steps, …].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    check_steps(steps)
+    _check_range("values", values, 0)
+    _check_threshold(threshold)
+    return _one_spike(values, ((1 - values) * (steps - 1)).round(), steps, threshold)
+
+
+def rank_order(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
+    """One spike a value; only the order of the values decides when (S. Thorpe and J. Gautrais, 1998).
+
+    The n values of a sample are ranked from the largest, rank 0, to the smallest, rank n − 1. Rank r spikes at step
+    ⌊r · steps/n⌋. Equal values are ranked in reading order.
+
+    Args:
+        values: 0 to 1, [batch, …]; every sample of the batch is ranked by itself.
+        steps: number of time steps, 1 or more.
+        threshold: values below it stay silent, 0 to 1.
+
+    Returns:
+        0 or 1, [steps, batch, …].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    check_steps(steps)
+    _check_range("values", values, 0)
+    _check_threshold(threshold)
+    if values.dim() < 2:
+        raise ValueError(f"values have shape {tuple(values.shape)}; it must be [batch, …], to know what is one sample")
+    samples = values.flatten(1)
+    ranks = samples.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    return _one_spike(values, (ranks * steps // samples.shape[1]).reshape(values.shape), steps, threshold)
+
+
+def first_spikes(spikes: Tensor) -> Tensor:
+    """The first spike of every train, without those that follow; [time, …], as given."""
+    return spikes * (spikes.cumsum(0) <= 1)
+
+
+def decode_constant_current(spikes: Tensor, *, scale: float, neuron: LIF = ENCODING_NEURON) -> Tensor:
+    """Values from the spike counts of `constant_current`: the f–I curve, read backwards.
+
+    With the reset to zero a neuron spikes every P steps, P the smallest whole number with I(1 − λᴾ) > V_th. The mean
+    distance of the spikes, steps/count, stands for P; the threshold is crossed half a step earlier on average.
+
+    Args:
+        spikes: 0 or 1, [steps, …].
+        scale: as it was for the encoder, above 0.
+        neuron: as it was for the encoder; reset to zero, without synapse and refractory period.
+
+    Returns:
+        Values […]. Silent neurons give 0: they tell no more than a current below threshold. Neurons that spiked at
+        every step give the smallest value that does so.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    if not 0 < scale < math.inf:
+        raise ValueError(f"scale is {scale}; it must be a finite current above 0")
+    if neuron.reset != "zero" or neuron.tau_syn_ms is not None or neuron.refractory_ms > 0:
+        raise ValueError(f"neuron is {neuron}; it must have a reset to zero, no synapse and no refractory period")
+    counts = spikes.sum(0)
+    crossed = (len(spikes) / counts.clamp(min=1) - 0.5).clamp(min=1)
+    return torch.where(counts > 0, neuron.threshold / (1 - neuron.leak_mem**crossed) / scale, 0)
+
+
+def decode_times(spikes: Tensor, worth: Tensor) -> Tensor:
+    """Values from spike times: every spike adds what its step is worth; who stays silent gets 0.
+
+    Args:
+        spikes: [steps, …].
+        worth: of a spike at each step, [steps]. Of `latency`: 1 − step/(steps − 1), so `torch.linspace(1, 0, steps)`.
+            Of `rank_order`: `mean_by_step` of examples, or a geometric decay.
+
+    Returns:
+        Values […].
+
+    Raises:
+        ValueError: there is not one worth for every step.
+    """
+    if worth.shape != spikes.shape[:1]:
+        raise ValueError(f"worth has shape {tuple(worth.shape)}; spikes of {len(spikes)} steps need [{len(spikes)}]")
+    return torch.tensordot(worth.to(spikes.dtype), spikes, dims=1)
+
+
+def mean_by_step(spikes: Tensor, values: Tensor) -> Tensor:
+    """The mean value of those who spike at each step: a table that decodes ranks (R. Van Rullen, S. Thorpe, 2001).
+
+    Args:
+        spikes: of examples, 0 or 1, [steps, …].
+        values: that the spikes were made from, […].
+
+    Returns:
+        [steps]; 0 for a step without a spike.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    if spikes.shape[1:] != values.shape:
+        raise ValueError(f"values have shape {tuple(values.shape)}; the spikes need {tuple(spikes.shape[1:])}")
+    spikes = spikes.flatten(1)
+    return (spikes @ values.flatten()) / spikes.sum(1).clamp(min=1)
+
+
+def _one_spike(values: Tensor, at: Tensor, steps: int, threshold: float) -> Tensor:
+    """A spike at step `at` for every value that is not below the threshold."""
+    return ((_times(steps, values) == at) & (values >= threshold)).to(values.dtype)
+
+
+def _times(steps: int, values: Tensor) -> Tensor:
+    """0, 1, … steps − 1 along a first axis that is put in front of those of the values."""
+    return torch.arange(steps, device=values.device).reshape(-1, *[1] * values.dim())
+
+
+def _uniform(values: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
+    return torch.rand(steps, *values.shape, generator=generator, dtype=values.dtype, device=values.device)
+
+
+def check_scale(scale: float) -> None:
+    """Refuse what is no input scale.
+
+    Raises:
+        ValueError: the scale is negative or not finite.
+    """
+    if not 0 <= scale < math.inf:
+        raise ValueError(f"scale is {scale}; it must be a finite current, 0 or more")
+
+
+def check_steps(steps: int) -> None:
+    """Refuse what is no number of time steps.
+
+    Raises:
+        ValueError: `steps` is no whole number, or below 1.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps is {steps!r}; it must be a whole number of time steps, 1 or more")
+
+
+def _check_range(name: str, values: Tensor, lowest: int) -> None:
+    outside = ~((values >= lowest) & (values <= 1))  # NaN is outside too
+    if outside.any():
+        raise ValueError(f"{name} hold {values[outside][0].item()}; they must lie between {lowest} and 1")
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")

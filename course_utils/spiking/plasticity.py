@@ -1,0 +1,277 @@
+"""Learning without labels: pair STDP, and a layer in which the winner takes all. Lesson 09 derives both.
+
+After P. U. Diehl and M. Cook, "Unsupervised learning of digit recognition using spike-timing-dependent plasticity",
+Front. Comput. Neurosci. 9:99 (2015). Their ideas are kept: traces, an adaptive threshold, lateral inhibition, and
+normalised weights. Their conductances and their layer of inhibitory neurons are left out.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_utils.spiking.neurons import LI, heaviside, leak
+
+
+class Traces(NamedTuple):
+    """What synapses remember of the spikes on both of their sides.
+
+    Attributes:
+        pre: a fading count of the spikes that came in, [inputs].
+        post: the same of the spikes that went out, [neurons].
+    """
+
+    pre: Tensor
+    post: Tensor
+
+
+@dataclass(frozen=True)
+class PairSTDP:
+    """Spike-timing-dependent plasticity, summed over all pairs of spikes.
+
+    A pair whose output spike comes d after its input spike, or in the same step, changes the weight by
+    a_plus · exp(−d/τ+). A pair whose output spike comes first changes it by −a_minus · exp(−|d|/τ−).
+    Source: A. Morrison et al., Biol. Cybern. 98 (2008), the additive rule with all-to-all pairing.
+
+    Attributes:
+        a_plus: potentiation, 0 or more, in units of the weight.
+        a_minus: depression, 0 or more.
+        tau_plus_ms: how long an input spike is remembered.
+        tau_minus_ms: how long an output spike is remembered.
+        dt_ms: time step.
+
+    Raises:
+        ValueError: an attribute is out of range.
+    """
+
+    a_plus: float = 1e-3
+    a_minus: float = 2e-4
+    tau_plus_ms: float = 20.0
+    tau_minus_ms: float = 20.0
+    dt_ms: float = 1.0
+
+    def __post_init__(self):
+        for name in ("a_plus", "a_minus"):
+            _check_number(name, getattr(self, name), "a change of weight")
+        for name in ("tau_plus_ms", "tau_minus_ms", "dt_ms"):
+            _check_number(name, getattr(self, name), "a time", above=True)
+
+    def window(self, delays_ms: Tensor) -> Tensor:
+        """The change of weight by one pair, for output time − input time, any shape, in ms."""
+        causal = self.a_plus * torch.exp(-delays_ms.clamp(min=0) / self.tau_plus_ms)
+        acausal = -self.a_minus * torch.exp(delays_ms.clamp(max=0) / self.tau_minus_ms)
+        return torch.where(delays_ms >= 0, causal, acausal)
+
+    def step(self, pre: Tensor, post: Tensor, traces: Traces | None = None) -> tuple[Tensor, Traces]:
+        """One time step of every synapse.
+
+        Args:
+            pre: spikes that come in at this step, 0 or 1, floating-point [inputs].
+            post: spikes that go out, [neurons].
+            traces: what the step before returned; None: nothing is remembered.
+
+        Returns:
+            The change of the weights, [inputs, neurons], and the new traces.
+
+        Raises:
+            ValueError: the spikes are no vectors, or the traces belong to others.
+        """
+        if pre.ndim != 1 or post.ndim != 1:
+            raise ValueError(
+                f"pre has shape {tuple(pre.shape)}, post {tuple(post.shape)}; each must be one-dimensional"
+            )
+        if traces is None:
+            traces = Traces(torch.zeros_like(pre), torch.zeros_like(post))
+        elif (traces.pre.shape, traces.post.shape) != (pre.shape, post.shape):
+            raise ValueError(
+                f"traces are of {tuple(traces.pre.shape)} inputs and {tuple(traces.post.shape)} neurons, the spikes of "
+                f"{tuple(pre.shape)} and {tuple(post.shape)}"
+            )
+        x = leak(self.tau_plus_ms, self.dt_ms) * traces.pre + pre  # an input of this step counts as the earlier one
+        y = leak(self.tau_minus_ms, self.dt_ms) * traces.post
+        change = self.a_plus * torch.outer(x, post) - self.a_minus * torch.outer(pre, y)
+        return change, Traces(x, y + post)
+
+
+class Learned(NamedTuple):
+    """What a layer has learned.
+
+    Attributes:
+        weights: 0 to 1, [inputs, neurons].
+        theta: what every neuron adds to its threshold, [neurons].
+    """
+
+    weights: Tensor
+    theta: Tensor
+
+
+@dataclass(frozen=True)
+class WinnerTakeAll:
+    """A layer of leaky neurons that compete, and learn by STDP (lesson 09, sections 3 and 4).
+
+    At every step the neuron furthest above its threshold spikes, and its spike sets all membranes to rest.
+
+    Attributes:
+        rule: the change of weights.
+        membrane: how potentials integrate and leak.
+        threshold: what all neurons have in common; above 0.
+        theta_plus: how far a spike raises the threshold of its neuron; 0 or more.
+        tau_theta_ms: how long a raised threshold lasts.
+        total_weight: the sum of every neuron's weights after each image; None: weights are not normalised.
+        inhibition: False: every neuron above its threshold spikes, and resets only itself.
+
+    Raises:
+        ValueError: an attribute is out of range, or the rule has another time step than the membrane.
+    """
+
+    rule: PairSTDP = field(default_factory=PairSTDP)
+    membrane: LI = field(default_factory=lambda: LI(tau_mem_ms=20.0))
+    threshold: float = 1.0
+    theta_plus: float = 0.005
+    tau_theta_ms: float = 10_000.0
+    total_weight: float | None = 16.0
+    inhibition: bool = True
+
+    def __post_init__(self):
+        _check_number("threshold", self.threshold, "a potential", above=True)
+        _check_number("theta_plus", self.theta_plus, "a potential")
+        _check_number("tau_theta_ms", self.tau_theta_ms, "a time", above=True)
+        if self.total_weight is not None:
+            _check_number("total_weight", self.total_weight, "a sum of weights", above=True)
+        if self.rule.dt_ms != self.membrane.dt_ms:
+            raise ValueError(
+                f"the rule has dt_ms = {self.rule.dt_ms}, the membrane {self.membrane.dt_ms}: one time step"
+            )
+
+    def start(self, inputs: int, neurons: int, generator: torch.Generator | None = None) -> Learned:
+        """Random weights with the right sum (16 if they are not normalised later), and no threshold raised.
+
+        Raises:
+            ValueError: a count is below 1, or there are too few inputs for weights up to 1 with this sum.
+        """
+        for name, count in (("inputs", inputs), ("neurons", neurons)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ValueError(f"{name} is {count!r}; it must be a whole number, 1 or more")
+        total = self.total_weight or 16.0
+        if total > inputs / 2:
+            raise ValueError(f"inputs is {inputs}; weights from 0 to 1 that sum to {total} need {2 * total:g} or more")
+        weights = 0.5 + torch.rand(inputs, neurons, generator=generator)
+        return Learned(weights * (total / weights.sum(0)), torch.zeros(neurons))
+
+    def learn(self, spikes: Tensor, learned: Learned) -> tuple[Tensor, Learned]:
+        """Show one image and learn from it at every step; then normalise.
+
+        Args:
+            spikes: of the image, 0 or 1, [time, inputs].
+            learned: what was learned before.
+
+        Returns:
+            The layer's spikes, [time, neurons], and what it has learned now.
+
+        Raises:
+            ValueError: the spikes do not fit the weights.
+        """
+        self._check(spikes, learned, 2)
+        weights, theta = learned
+        v, traces, fired = torch.zeros_like(theta), None, []
+        theta_leak = leak(self.tau_theta_ms, self.membrane.dt_ms)
+        for pre in spikes:
+            post, v = self._compete(pre, v, weights, theta)
+            change, traces = self.rule.step(pre, post, traces)
+            weights = (weights + change).clamp(0, 1)
+            theta = theta_leak * theta + self.theta_plus * post
+            fired.append(post)
+        if self.total_weight is not None:
+            weights = weights * (self.total_weight / weights.sum(0))
+        return torch.stack(fired), Learned(weights, theta)
+
+    def respond(self, spikes: Tensor, learned: Learned) -> Tensor:
+        """Show many images, and learn nothing.
+
+        Args:
+            spikes: 0 or 1, [time, batch, inputs].
+            learned: what was learned before.
+
+        Returns:
+            The layer's spikes, [time, batch, neurons].
+
+        Raises:
+            ValueError: the spikes do not fit the weights.
+        """
+        self._check(spikes, learned, 3)
+        v, fired = spikes.new_zeros(spikes.shape[1], len(learned.theta)), []
+        for pre in spikes:
+            post, v = self._compete(pre, v, *learned)
+            fired.append(post)
+        return torch.stack(fired)
+
+    def _compete(self, pre: Tensor, v: Tensor, weights: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        λ = self.membrane.leak_mem
+        v = λ * v + (1 - λ) * (pre @ weights)
+        above = v - (self.threshold + theta)
+        if not self.inhibition:
+            post = heaviside(above)
+            return post, v * (1 - post)
+        best = above.argmax(-1, keepdim=True)
+        post = torch.zeros_like(above).scatter(-1, best, heaviside(above.gather(-1, best)))
+        return post, v * (1 - post.sum(-1, keepdim=True))
+
+    @staticmethod
+    def _check(spikes: Tensor, learned: Learned, dimensions: int) -> None:
+        if spikes.ndim != dimensions or len(spikes) < 1 or spikes.shape[-1] != len(learned.weights):
+            shape = "[time, inputs]" if dimensions == 2 else "[time, batch, inputs]"
+            raise ValueError(
+                f"spikes have shape {tuple(spikes.shape)}; they must be {shape} with {len(learned.weights)} inputs"
+            )
+
+
+def assign_labels(counts: Tensor, labels: Tensor, classes: int = 2) -> Tensor:
+    """The class that each neuron fires for most, on average over the images of that class.
+
+    Args:
+        counts: spikes of every neuron for every image of a labelling set, [images, neurons].
+        labels: int64 [images], 0 to classes − 1; every class occurs.
+        classes: number of classes.
+
+    Returns:
+        int64 [neurons]; −1 for a neuron that never fired.
+
+    Raises:
+        ValueError: labels and counts do not fit, or a class has no image.
+    """
+    if counts.ndim != 2 or labels.shape != counts.shape[:1]:
+        raise ValueError(f"counts have shape {tuple(counts.shape)}, labels {tuple(labels.shape)}; one label an image")
+    missing = set(range(classes)) - set(labels.tolist())
+    if missing:
+        raise ValueError(f"labels hold no image of class {min(missing)}; every class needs one or more")
+    mean = torch.stack([counts[labels == label].mean(0) for label in range(classes)])
+    return torch.where(counts.sum(0) > 0, mean.argmax(0), -1)
+
+
+def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
+    """Every spike votes for the label of its neuron.
+
+    Args:
+        counts: spikes, [images, neurons].
+        neuron_labels: int64 [neurons], as `assign_labels` gives them; −1 has no vote.
+        classes: number of classes.
+
+    Returns:
+        int64 [images]; −1 where no neuron with a label fired. Of equal votes the first class wins.
+
+    Raises:
+        ValueError: the labels are not one for each neuron.
+    """
+    if neuron_labels.shape != counts.shape[-1:]:
+        raise ValueError(
+            f"neuron_labels have shape {tuple(neuron_labels.shape)}; {counts.shape[-1]} neurons need one each"
+        )
+    votes = torch.stack([counts[:, neuron_labels == label].sum(1) for label in range(classes)], dim=1)
+    return torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
+
+
+def _check_number(name: str, value: float, kind: str, *, above: bool = False) -> None:
+    if not (0 < value < math.inf if above else 0 <= value < math.inf):
+        raise ValueError(f"{name} is {value}; it must be {kind} {'above 0' if above else 'of 0 or more'}")

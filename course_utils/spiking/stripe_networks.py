@@ -1,0 +1,405 @@
+"""The named networks of the course. Each maps images [batch, 1, size, size], 0 to 1, to scores [batch, classes].
+
+The five stripe models follow A. Kalogirou, "7 weeks in EINC" (2025); lessons 06 and 07 build and mend them. Their
+neurons are Norse's, with Norse's default time constants (membrane 10 ms, synapse 5 ms, a step of 1 ms).
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import norse.torch as norse
+import torch
+from norse.torch.functional.threshold import threshold
+from torch import Tensor, nn
+
+from course_utils.spiking import encoders
+from course_utils.spiking.neurons import LI
+
+Encoder = Callable[[Tensor], Tensor]  # images [batch, …] to the network's input [time, batch, …]
+STEPS = 50
+SCALE = 20.0  # current of a white pixel in units of the threshold; stripes reach about a quarter of white
+
+constant_current = partial(encoders.constant_current, steps=STEPS, scale=SCALE)
+
+
+def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
+    """A layer without memory, applied to every step of [time, batch, …] in one call."""
+    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+
+
+def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
+    """Neurons of Norse run from rest through the steps of [time, batch, …]; their outputs at every step."""
+    state, outputs = None, []
+    for now in inputs:
+        output, state = cell(now, state)
+        outputs.append(output)
+    return torch.stack(outputs)
+
+
+class PoissonInput(nn.Module):
+    """Poisson spikes with a random generator of its own, which is saved and restored with the network.
+
+    Args:
+        steps: number of time steps.
+        gain: spike probability of a white pixel; the probability of any pixel is at most 1.
+        seed: of the generator.
+    """
+
+    def __init__(self, steps: int = STEPS, gain: float = 2.6, seed: int = 0):
+        super().__init__()
+        self.steps = steps
+        self.gain = gain
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return encoders.poisson((self.gain * images).clamp(max=1), self.steps, self.generator)
+
+    def get_extra_state(self) -> Tensor:
+        return self.generator.get_state()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.generator.set_state(state)
+
+
+class Activity(NamedTuple):
+    """What a network did, [time, batch, …] each.
+
+    Attributes:
+        inputs: what entered it.
+        hidden: spikes of its hidden layer.
+        readout: membrane potentials of its output neurons.
+    """
+
+    inputs: Tensor
+    hidden: Tensor
+    readout: Tensor
+
+
+class FlatLIF(nn.Module):
+    """Model 1, a reconstruction: flatten, linear, LIF. The picture is a current that stays on; spikes are counted.
+
+    Args:
+        scale: current of a white pixel; 1 is what the picture gives by itself.
+        steps: number of time steps.
+        size: pixels a side.
+
+    Raises:
+        ValueError: `scale` or `steps` is out of range.
+    """
+
+    def __init__(self, scale: float = 1.0, steps: int = STEPS, size: int = 16):
+        super().__init__()
+        encoders.check_scale(scale)
+        encoders.check_steps(steps)
+        self.scale = scale
+        self.steps = steps
+        self.linear = nn.Linear(size * size, 2)
+        self.lif = norse.LIFCell()
+
+    def forward(self, images: Tensor) -> Tensor:
+        current = self.linear(self.scale * images.flatten(1))  # the same at every step, so computed once
+        return over_time(self.lif, current.expand(self.steps, *current.shape)).sum(0)
+
+
+class BroadConv(nn.Module):
+    """Model 2: two convolutions, a pool and three layers of LIF neurons, for a 16×16 picture. Far too big.
+
+    Args:
+        hidden: feature maps of the second convolution; the report does not say how many it had.
+        scale: current of a white pixel.
+        steps: number of time steps.
+
+    Raises:
+        ValueError: `scale` or `steps` is out of range.
+    """
+
+    def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
+        super().__init__()
+        encoders.check_scale(scale)
+        encoders.check_steps(steps)
+        self.scale = scale
+        self.steps = steps
+        self.conv1 = nn.Conv2d(1, 13, 4)
+        self.lif1 = norse.LIFCell()
+        self.pool = nn.MaxPool2d(2)
+        self.conv2 = nn.Conv2d(13, hidden, 4)
+        self.lif2 = norse.LIFCell()
+        self.linear = nn.Linear(hidden * 3 * 3, 2)
+        self.lif3 = norse.LIFCell()
+
+    def forward(self, images: Tensor) -> Tensor:
+        current = self.conv1(self.scale * images)
+        first = over_time(self.lif1, current.expand(self.steps, *current.shape))
+        second = over_time(self.lif2, each_step(self.conv2, each_step(self.pool, first)))
+        return over_time(self.lif3, each_step(self.linear, second.flatten(2))).sum(0)
+
+
+class LeanConv(nn.Module):
+    """Models 3 and 4: one convolution, a pool, a linear layer and two LIF neurons that vote with their spikes.
+
+    Args:
+        encode: Poisson spikes make it model 3, those of a constant current model 4.
+    """
+
+    def __init__(self, encode: Encoder = constant_current):
+        super().__init__()
+        self.encode = encode
+        self.conv = nn.Conv2d(1, 2, 4)
+        self.pool = nn.MaxPool2d(2)
+        self.linear = nn.Linear(2 * 6 * 6, 2)
+        self.lif = norse.LIFCell()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = each_step(self.pool, each_step(self.conv, self.encode(images)))
+        return over_time(self.lif, each_step(self.linear, features.flatten(2))).sum(0)
+
+
+# Each turns membrane potentials [time, …] into one score […]; `step` is Δt/τ of the membrane.
+READOUTS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "maximum": lambda v, step: v.amax(0),
+    "last": lambda v, step: v[-1],
+    "mean": lambda v, step: v.mean(0),
+    "integral": lambda v, step: v.sum(0) * step,
+}
+
+
+class LIReadout(nn.Module):
+    """Model 5: convolution, LIF, max pool, linear, and leaky integrators, whose potentials over time are the answer.
+
+    As it leaves this constructor it has PyTorch's initial weights, and from some seeds its hidden layer is silent and
+    stays so. `awaken` cures that.
+
+    Args:
+        encode: how pictures become spikes.
+        readout: a name of `READOUTS`, how the potentials over time become scores.
+        outputs: 2, or 1: a single neuron that says 1 with a score above 0. The score of class 0 is then 0.
+        filters: of the convolution.
+        pool: over 2×2 neighbours at each step: "maximum", or "sum", which a chip can do (lesson 17).
+
+    Raises:
+        ValueError: an argument is none of those named.
+    """
+
+    def __init__(
+        self,
+        encode: Encoder = constant_current,
+        readout: str = "integral",
+        outputs: int = 2,
+        filters: int = 2,
+        pool: str = "maximum",
+    ):
+        super().__init__()
+        if pool not in ("maximum", "sum"):
+            raise ValueError(f'pool is {pool!r}; it must be "maximum" or "sum"')
+        if readout not in READOUTS:
+            raise ValueError(f"readout is {readout!r}; it must be one of {', '.join(READOUTS)}")
+        if outputs not in (1, 2):
+            raise ValueError(f"outputs is {outputs}; stripes need 1 or 2")
+        self.encode = encode
+        self.readout = readout
+        self.conv = nn.Conv2d(1, filters, 4)
+        self.lif = norse.LIFCell()
+        self.pool = nn.MaxPool2d(2, stride=1) if pool == "maximum" else nn.AvgPool2d(2, stride=1, divisor_override=1)
+        self.linear = nn.Linear(filters * 12 * 12, outputs)
+        self.li = norse.LICell()
+
+    def activity(self, images: Tensor) -> Activity:
+        """Inputs, hidden spikes and output potentials at every step."""
+        inputs = self.encode(images)
+        hidden = over_time(self.lif, each_step(self.conv, inputs))
+        current = each_step(self.linear, each_step(self.pool, hidden).flatten(2))
+        return Activity(inputs, hidden, over_time(self.li, current))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.scores(self.activity(images).readout)
+
+    def scores(self, potentials: Tensor) -> Tensor:
+        """Scores [batch, 2] for potentials of the output neurons [time, batch, outputs]."""
+        step = self.li.dt * self.li.p.tau_mem_inv.item()
+        scores = READOUTS[self.readout](potentials, step)
+        return scores if scores.shape[1] == 2 else torch.cat((torch.zeros_like(scores), scores), dim=1)
+
+
+@torch.no_grad()
+def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
+    """Give model 5 initial weights from which it learns with every seed (lesson 07 finds out why; returns the model).
+
+    1. The kernels are enlarged by `gain`: what one step of Adam changes is then small beside them.
+    2. The biases put the mean current of each feature map at the rheobase, so that every map spikes for some pictures,
+       and none for all. (A layer of its data's scale: D. Mishkin and J. Matas, "All you need is a good init", 2016.)
+    3. The readout begins at zero. It finds out what the hidden spikes are worth before it asks them to change.
+
+    Args:
+        model: as its constructor left it.
+        images: a few hundred training images [count, 1, size, size].
+        gain: above 0.
+
+    Raises:
+        ValueError: `gain` is not above 0.
+    """
+    if not gain > 0:
+        raise ValueError(f"gain is {gain}; it must be above 0")
+    neuron = model.lif.p
+    amplification = 1 / (neuron.tau_syn_inv * model.lif.dt)  # a constant input piles up to this multiple
+    model.conv.weight.mul_(gain)
+    rates = model.encode(images).mean(0)
+    drive = nn.functional.conv2d(rates, model.conv.weight).mean((0, 2, 3))
+    model.conv.bias.copy_(neuron.v_th / amplification - drive)
+    nn.init.zeros_(model.linear.weight)
+    nn.init.zeros_(model.linear.bias)
+    return model
+
+
+# What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].
+POOLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "maximum": lambda hidden: hidden.amax((3, 4)),
+    "sum": lambda hidden: hidden.sum((3, 4)),
+    "none": lambda hidden: each_step(nn.MaxPool2d(2, stride=1), hidden).flatten(2),
+}
+
+
+class PatchNet(nn.Module):
+    """Model 6, for a striped patch anywhere in the picture: model 5 with one pool over all places.
+
+    A convolution and LIF neurons look for pieces of stripes everywhere. At each step a feature map says 1 if it spikes
+    anywhere (the maximum over its places), and leaky integrators weigh the maps, one weight each. What is learned of a
+    patch at one place therefore holds at all of them.
+
+    Kernels begin without a mean, so that plain grey drives no neuron, and enlarged by `gain`, so that stripes do.
+
+    Args:
+        steps: number of time steps.
+        filters: of the convolution.
+        gain: above 0; 1 leaves the size that PyTorch gives.
+        pool: a name of `POOLS`. "none" is the pool of model 5, which keeps a weight for every place.
+
+    Raises:
+        ValueError: `gain` is not above 0, or the pool is none of those named.
+    """
+
+    def __init__(self, steps: int = 20, filters: int = 8, gain: float = 5.0, pool: str = "maximum"):
+        super().__init__()
+        if not gain > 0:
+            raise ValueError(f"gain is {gain}; it must be above 0")
+        if pool not in POOLS:
+            raise ValueError(f"pool is {pool!r}; it must be one of {', '.join(POOLS)}")
+        self.encode = partial(constant_current, steps=steps)
+        self.pool = pool
+        self.conv = nn.Conv2d(1, filters, 4)
+        self.lif = norse.LIFCell()
+        self.linear = nn.Linear(filters * (12 * 12 if pool == "none" else 1), 2)
+        self.li = norse.LICell()
+        with torch.no_grad():
+            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(gain)
+            nn.init.zeros_(self.conv.bias)
+
+    def activity(self, images: Tensor) -> Activity:
+        """Inputs, hidden spikes and output potentials at every step."""
+        inputs = self.encode(images)
+        hidden = over_time(self.lif, each_step(self.conv, inputs))
+        return Activity(inputs, hidden, over_time(self.li, each_step(self.linear, POOLS[self.pool](hidden))))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.activity(images).readout.mean(0)
+
+
+def spike(v: Tensor) -> Tensor:
+    """1 where v is above 0, else 0; backwards Norse's SuperSpike surrogate 1/(1 + |v|)² (lesson 11)."""
+    return threshold(v, "super", 1.0)  # Norse 1.1 does not use the last argument
+
+
+class RecurrentLIF(nn.Module):
+    """LIF neurons with synapses among each other, and time constants that are trained (lesson 08 derives them).
+
+    i_t = λ_syn i_(t−1) + input_t + W_rec s_(t−1), and v_t = λ_mem v_(t−1) (1 − s_(t−1)) + (1 − λ_mem) i_t. A neuron
+    spikes above 1 and is reset to 0. λ = exp(−Δt/τ) with Δt = 1 ms; ln τ is what is trained, so τ stays above 0.
+
+    Args:
+        neurons: how many.
+        recurrent: without it there is no W_rec.
+        learnable: without it all time constants stay as they are given.
+        tau_mem_ms: of the membranes, to begin with.
+        tau_syn_ms: of the synaptic currents, to begin with.
+    """
+
+    def __init__(
+        self,
+        neurons: int,
+        *,
+        recurrent: bool = True,
+        learnable: bool = True,
+        tau_mem_ms: float = 10.0,
+        tau_syn_ms: float = 5.0,
+    ):
+        super().__init__()
+        self.recurrent = nn.Linear(neurons, neurons, bias=False) if recurrent else None
+        for name, tau_ms in {"log_tau_mem": tau_mem_ms, "log_tau_syn": tau_syn_ms}.items():
+            value = torch.full((neurons,), math.log(tau_ms))
+            if learnable:
+                self.register_parameter(name, nn.Parameter(value))
+            else:
+                self.register_buffer(name, value)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Spikes [time, batch, neurons] for inputs of that shape, from rest."""
+        leak_mem, leak_syn = (torch.exp(-1 / log_tau.exp()) for log_tau in (self.log_tau_mem, self.log_tau_syn))
+        i = v = s = torch.zeros_like(inputs[0])
+        spikes = []
+        for now in inputs:
+            i = leak_syn * i + now
+            if self.recurrent is not None:
+                i = i + self.recurrent(s)
+            v = leak_mem * v * (1 - s) + (1 - leak_mem) * i
+            s = spike(v - 1)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+
+class RotationNet(nn.Module):
+    """Which way do the stripes turn? Features of each frame, neurons that remember, one leaky integrator.
+
+    A convolution and LIF neurons look for pieces of stripes. How many spike in a feature map says how the stripes lie
+    in this frame. Recurrent LIF neurons see this change, and a leaky integrator answers: its mean potential is above 0
+    for counter-clockwise. The potential of that one neuron is the score of class 1; class 0 has the score 0.
+
+    Args:
+        recurrent: see `RecurrentLIF`.
+        learnable: see `RecurrentLIF`.
+        filters: of the convolution.
+        neurons: in the layer that remembers.
+    """
+
+    GREY = 1.5  # brightness of plain grey, with the noise's mean
+    DRIVE = 20.0  # current of a feature map in which every neuron spikes
+    READOUT = LI(tau_mem_ms=20.0)
+    GAIN = 10.0  # score of a mean potential of 1
+
+    def __init__(self, *, recurrent: bool = True, learnable: bool = True, filters: int = 12, neurons: int = 64):
+        super().__init__()
+        self.conv = nn.Conv2d(1, filters, 5, stride=2)
+        self.lif = norse.LIFCell()
+        self.linear = nn.Linear(filters, neurons)
+        self.memory = RecurrentLIF(neurons, recurrent=recurrent, learnable=learnable)
+        self.out = nn.Linear(neurons, 1)
+        with torch.no_grad():
+            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(3)
+            nn.init.zeros_(self.conv.bias)
+            if recurrent:
+                self.memory.recurrent.weight.mul_(0.5)
+
+    def activity(self, images: Tensor) -> Activity:
+        """Inputs, spikes of the neurons that remember, and the output potential at every step.
+
+        Args:
+            images: trials [batch, 1, time, size, size], 0 to 1; a time step a frame.
+        """
+        inputs = 10 * images.movedim(2, 0) - self.GREY  # brightness around grey is the input current
+        features = over_time(self.lif, each_step(self.conv, inputs)).mean((3, 4))
+        hidden = self.memory(each_step(self.linear, self.DRIVE * features))
+        return Activity(inputs, hidden, self.READOUT.run(each_step(self.out, hidden)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        score = self.GAIN * self.activity(images).readout.mean(0)
+        return torch.cat((torch.zeros_like(score), score), dim=1)

@@ -1,0 +1,1 @@
+"""The commands: experiments, views, the state of the machine."""

@@ -1,0 +1,212 @@
+"""One source, many views: a lesson for the student, for the instructor, as slides, and as it is committed.
+
+A view is derived from the tags of a notebook's cells; TAGS says what each tag means. Sections, which begin with a
+`##` heading, carry their length in the heading cell's metadata: {"course": {"minutes": 8, "skip_if_short": true}}.
+"""
+
+import argparse
+import copy
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from course_utils.data.locate import COURSE_ROOT
+from course_utils.training.ledger import SHIPPED
+
+LESSONS = COURSE_ROOT / "notebooks"
+
+
+def notebook(topic: str) -> Path:
+    """The lesson about this topic, such as "li_readout", whatever number its file carries today.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    found = sorted(LESSONS.glob(f"[0-9][0-9]_{topic}.ipynb"))
+    if len(found) != 1:
+        raise ValueError(f"topic is {topic!r}; {LESSONS} holds {len(found)} notebooks NN_{topic}.ipynb, one is needed")
+    return found[0]
+
+
+TAGS = {
+    "setup": "imports and settings; the tests of the widgets run these cells first",
+    "widget": "shows a widget and trains nothing",
+    "predict": "asks for a guess before a figure is shown",
+    "claim": "asserts what the text says",
+    "taught": "derives what course_utils offers later; a test holds the two equal",
+    "exercise": "a stub and its check",
+    "solution": "solves the exercise above it; folded for students",
+    "instructor": "expected answers and misconceptions; not for students",
+    "slide": "begins a slide",
+    "subslide": "begins a slide below the one before it",
+    "fragment": "appears on the slide at a key press",
+    "nbval-check-output": "the output is compared with the committed one",
+}
+SLIDE_TYPES = ("slide", "subslide", "fragment")
+MEASURED = re.compile(r"(?<=measured run time: )\d+ s")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    """The tags of a cell."""
+    return set(cell.metadata.get("tags", []))
+
+
+def sections(notebook: NotebookNode) -> list[tuple[NotebookNode, int, bool]]:
+    """The heading cells that carry minutes, each with its minutes and whether a short lesson skips it."""
+    marked = [(cell, cell.metadata.get("course", {})) for cell in notebook.cells]
+    return [(cell, mark["minutes"], mark.get("skip_if_short", False)) for cell, mark in marked if "minutes" in mark]
+
+
+def student(notebook: NotebookNode) -> NotebookNode:
+    """Without the instructor's cells and without outputs; solutions folded."""
+    view = copy.deepcopy(notebook)
+    view.cells = [cell for cell in view.cells if "instructor" not in tags(cell)]
+    for cell in view.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if "solution" in tags(cell):
+            _fold(cell, True)
+    return view
+
+
+def instructor(notebook: NotebookNode) -> NotebookNode:
+    """With a plan and a short path at the top, minute marks at every section, notes and solutions open."""
+    view = copy.deepcopy(notebook)
+    plan, minute, short = ["| minute | section | if time is short |", "|---|---|---|"], 0, 0
+    for cell, minutes, skip in sections(view):
+        heading, _, rest = cell.source.partition("\n")
+        plan.append(f"| {minute} to {minute + minutes} | {heading.lstrip('# ')} | {'skip' if skip else ''} |")
+        cell.source = f"{heading}\n\n*Minute {minute} to {minute + minutes}.*\n{rest}"
+        minute += minutes
+        short += 0 if skip else minutes
+    text = f"## Plan for the instructor\n\n{minute} minutes, or {short} on the short path.\n\n" + "\n".join(plan)
+    view.cells.insert(1, nbformat.v4.new_markdown_cell(text, id="instructor-plan"))
+    for cell in view.cells:
+        if "instructor" in tags(cell):
+            cell.source = cell.source.replace("<details>", "<details open>")
+        if "solution" in tags(cell):
+            _fold(cell, False)
+    return view
+
+
+def slides(notebook: NotebookNode) -> NotebookNode:
+    """For RISE: the tagged cells are slides, and so are questions and sliders; a stub stands below its exercise.
+
+    Every other cell still runs, but is not shown.
+    """
+    view = copy.deepcopy(notebook)
+    for cell in view.cells:
+        kind = next((kind for kind in SLIDE_TYPES if kind in tags(cell)), "skip")
+        if kind == "skip" and tags(cell) & {"predict", "widget"}:
+            kind = "subslide"
+        if kind == "skip" and "exercise" in tags(cell):
+            kind = "-"  # on the slide before it
+        cell.metadata["slideshow"] = {"slide_type": kind}
+    view.metadata["rise"] = {"scroll": True, "transition": "none"}
+    return view
+
+
+def committed(notebook: NotebookNode) -> NotebookNode:
+    """As a lesson is kept: its outputs, less what belongs to the session that made them.
+
+    A widget's place is taken by the picture or text that it brings along for pages without widgets.
+    """
+    view = copy.deepcopy(notebook)
+    for cell in view.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(_without_widget, cell.outputs) if output is not None]
+    view.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "language_info": {
+                "name": "python",
+                "file_extension": ".py",
+                "mimetype": "text/x-python",
+                "version": "3.11",
+            },
+        }
+    )
+    return view
+
+
+def render(path: Path) -> float:
+    """Run a lesson from top to bottom, write its outputs and its run time into it, and return the seconds.
+
+    The records that it writes become the shipped ones.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell failed. The file is left as it was.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    begin = time.perf_counter()
+    client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    client.execute(env=os.environ | {"COURSE_RESULTS": str(SHIPPED)})
+    seconds = time.perf_counter() - begin
+    view = committed(notebook)
+    view.cells[0].source = MEASURED.sub(f"{seconds:.0f} s", view.cells[0].source)
+    nbformat.write(view, path)
+    return seconds
+
+
+VIEWS: dict[str, Callable[[NotebookNode], NotebookNode]] = {
+    "student": student,
+    "instructor": instructor,
+    "slides": slides,
+}
+
+
+def write_view(name: str, lessons: list[Path], folder: Path) -> list[Path]:
+    """Write one view of these lessons into a folder, and return what was written.
+
+    A notebook that is there already may hold somebody's work. It is kept as it is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [lesson for lesson in lessons if not (folder / lesson.name).exists()]
+    for lesson in missing:
+        nbformat.write(VIEWS[name](nbformat.read(lesson, as_version=4)), folder / lesson.name)
+    return [folder / lesson.name for lesson in missing]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: `course-view student|instructor|slides|render [lesson …] [--to folder]`."""
+    parser = argparse.ArgumentParser(prog="course-view", description=__doc__.partition("\n")[0])
+    parser.add_argument("view", choices=[*VIEWS, "render"])
+    parser.add_argument("lessons", nargs="*", help="names such as 02_mnist_cnn; all if none is given")
+    parser.add_argument("--to", type=Path, help="where to write; views/<view> if not given")
+    options = parser.parse_args(arguments)
+    lessons = [LESSONS / f"{Path(name).stem}.ipynb" for name in options.lessons] or sorted(LESSONS.glob("[0-9]*.ipynb"))
+    if missing := [lesson.stem for lesson in lessons if not lesson.exists()]:
+        parser.error(f"no lesson {', '.join(missing)} in {LESSONS}")
+    if options.view == "render":
+        for lesson in lessons:
+            print(f"{lesson.stem}: {render(lesson):.0f} s")
+        return
+    folder = options.to or COURSE_ROOT / "views" / options.view
+    written = write_view(options.view, lessons, folder)
+    print(f"{len(written)} lessons written to {folder}")
+    if kept := sorted({lesson.name for lesson in lessons} - {path.name for path in written}):
+        print(f"Kept as they are, with whatever you wrote in them: {', '.join(kept)}. For a fresh copy, use --to.")
+
+
+def _fold(cell: NotebookNode, folded: bool) -> None:
+    cell.metadata["jupyter"] = {"source_hidden": folded, "outputs_hidden": folded}
+
+
+def _without_widget(output: NotebookNode) -> NotebookNode | None:
+    data = output.get("data", {})
+    if WIDGET not in data:
+        return output
+    del data[WIDGET]
+    return output if data.keys() - {"text/plain"} else None
+
+
+if __name__ == "__main__":
+    main()

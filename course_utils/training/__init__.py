@@ -1,0 +1,1 @@
+"""Training, counting, and the ledger of what was measured."""

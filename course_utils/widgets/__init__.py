@@ -1,1 +1,0 @@
-"""Sliders bound to pure drawing functions: one module a lesson."""

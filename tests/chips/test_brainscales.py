@@ -1,0 +1,107 @@
+"""The NIR graph for BrainScaleS-2's reader: it is the model with 6-bit weights, and nothing is in the reader's way."""
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from course_utils.chips import brainscales
+from course_utils.chips.virtual_chip import VirtualChip, fitting_scale, to_integers
+from course_utils.exchange import graphs as exchange
+from course_utils.spiking.stripe_networks import LIReadout, awaken, over_time
+
+
+@pytest.fixture
+def model() -> LIReadout:
+    """Awake, in float64, with a readout that says something."""
+    torch.manual_seed(0)
+    model = awaken(LIReadout(pool="sum"), torch.rand(64, 1, 16, 16))
+    torch.nn.init.normal_(model.linear.weight, std=0.1)
+    torch.nn.init.normal_(model.linear.bias)
+    return model.double()
+
+
+def rounded(weight: torch.Tensor) -> torch.Tensor:
+    scale = fitting_scale(weight)
+    return to_integers(weight, scale) / scale
+
+
+def test_the_graph_is_the_model_with_rounded_weights_spike_for_spike(model):
+    images = torch.rand(12, 1, 16, 16, dtype=torch.float64)
+    inputs = model.encode(images)
+    network = exchange.from_nir(brainscales.to_nir(model), "norse", dt_s=1e-3, dtype=torch.float64)
+    run = exchange.run(network, brainscales.with_bias_input(inputs))
+    together = rounded(torch.cat((model.conv.weight.data.flatten(), model.conv.bias.data)))
+    model.conv.weight.data = together[:-2].view_as(model.conv.weight)
+    model.conv.bias.data = together[-2:]
+    wanted = model.activity(images)
+    assert wanted.hidden.sum() > 1000
+    assert torch.equal(run.spikes["hidden"], wanted.hidden.flatten(2) > 0)
+    readout = rounded(VirtualChip(model).folded())
+    wanted = over_time(model.li, wanted.hidden.flatten(2) @ readout.T + model.linear.bias)
+    found = run.outputs + brainscales.readout_bias(model, len(inputs))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)  # Norse keeps time constants in single precision
+
+
+def test_nothing_is_in_the_readers_way_and_the_file_keeps_it_so(model, tmp_path):
+    graph = brainscales.to_nir(model)
+    assert brainscales.obstacles(graph) == []
+    read = exchange.read(exchange.write(tmp_path / "stripes.nir", graph))
+    assert brainscales.obstacles(read) == []
+    assert [type(node).__name__ for node in read.nodes.values()].count("Linear") == 2
+
+
+def test_weights_are_what_the_reader_will_find(model):
+    """Times 64 they are whole numbers up to ±63, and at least one is as large as that."""
+    for name in ("hidden_weights", "readout_weights"):
+        integers = brainscales.to_nir(model).nodes[name].weight * 64
+        assert (integers == np.round(integers)).all()
+        assert np.abs(integers).max() == 63
+
+
+def test_a_partition_worked_by_hand(model):
+    """257 inputs take 3 circuits, so 170 neurons fit at once and 338 need two runs; the readout takes one."""
+    hidden, readout = brainscales.partition(brainscales.to_nir(model))
+    assert hidden == ("hidden", 338, 257, 3, 2)
+    assert readout == ("readout", 2, 338, 3, 1)
+
+
+def broken(model: LIReadout, how: str) -> nir.NIRGraph:
+    graph = brainscales.to_nir(model)
+    hidden = graph.nodes["hidden"]
+    if how == "weight":
+        graph.nodes["hidden_weights"].weight *= 2
+    elif how == "neurons":
+        hidden.v_threshold = np.where(np.arange(338) < 169, 1.0, 2.0)
+    elif how == "time":
+        hidden.tau_syn = hidden.tau_syn * 1000  # in ms, as the reader's comment has it
+    elif how == "order":
+        graph.edges = graph.edges[::-1]
+    elif how == "two inputs":
+        graph.nodes["again"] = graph.nodes["input"]
+    elif how == "kind":
+        graph.nodes["hidden_weights"] = nir.Affine(graph.nodes["hidden_weights"].weight, np.zeros(338))
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("weight", "hidden_weights: the largest weight is 1.97; above 0.984 it is cut off"),
+        ("neurons", "hidden: v_threshold has 2 values; the reader wants one for the layer"),
+        ("time", "hidden: tau_syn is 5e+03 µs on the chip, which does 0.3 to 30 µs"),
+        ("order", "the edge from readout to output stands before anything that leads to readout"),
+        ("two inputs", "the graph has 2 nodes Input; the reader wants one"),
+        ("kind", "hidden_weights is Affine, which the reader does not know"),
+    ],
+)
+def test_an_obstacle_is_named(model, how, said):
+    assert said in brainscales.obstacles(broken(model, how))
+
+
+def test_what_the_chip_cannot_do_is_refused(model):
+    with pytest.raises(ValueError, match="pool is a maximum"):
+        brainscales.to_nir(LIReadout())
+    model.conv.weight.data[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        brainscales.to_nir(model)

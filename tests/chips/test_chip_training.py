@@ -1,0 +1,85 @@
+"""Living with a chip whose circuits differ: what is measured is what was drawn, and nobody looks at what was drawn."""
+
+import inspect
+from dataclasses import replace
+
+import pytest
+import torch
+
+from course_utils.chips import chip_training
+from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
+from course_utils.chips.virtual_chip import BRAINSCALES, LAYERS, NO_LIMITS, Limits, VirtualChip
+from course_utils.data.stripes import make_stripes
+from course_utils.spiking.stripe_networks import LIReadout, awaken
+
+IMAGES = torch.tensor(make_stripes(24, seed=0).images)[:, None].float() / 255
+DIFFERING = replace(
+    BRAINSCALES,
+    threshold_mismatch=0.2,
+    tau_mismatch=0.2,
+    weight_mismatch=0.2,
+    noise=0.02,
+    readout_noise_lsb=1.0,
+)
+
+
+def model() -> LIReadout:
+    torch.manual_seed(0)
+    made = awaken(LIReadout(pool="sum"), IMAGES)
+    with torch.no_grad():
+        made.linear.weight.normal_(0, 0.05)
+    return made
+
+
+def off_by(chip: VirtualChip, layer: str, name: str) -> torch.Tensor:
+    """What is left of the circuits' deviations: 0 where they do what was asked for."""
+    return getattr(chip.settings[layer], name) * getattr(chip._drawn[layer], name) - 1
+
+
+def test_nobody_looks_at_what_was_drawn():
+    assert "_drawn" not in inspect.getsource(chip_training) and "_circuits" not in inspect.getsource(chip_training)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_calibrated_chip_does_what_was_asked_for(seed: int):
+    torch.manual_seed(seed)
+    chip = VirtualChip(model(), DIFFERING, seed)
+    before = {name: off_by(chip, "hidden", name).std() for name in ("threshold", "tau_mem", "tau_syn")}
+    assert all(0.15 < deviation < 0.25 for deviation in before.values())
+    calibrate(chip)
+    assert off_by(chip, "hidden", "threshold").std() < 0.03
+    for layer in LAYERS:
+        for name in ("tau_mem", "tau_syn"):
+            assert off_by(chip, layer, name).square().mean().sqrt() < 0.03, (layer, name)
+
+
+def test_a_chip_that_does_what_was_asked_for_is_left_almost_as_it_is():
+    chip = calibrate(VirtualChip(model(), Limits(converter=True)), repeats=1)
+    assert all(off_by(chip, "hidden", name).abs().max() < 0.03 for name in ("threshold", "tau_mem", "tau_syn"))
+
+
+def test_without_limits_a_chip_in_the_loop_has_the_gradients_of_the_model():
+    made = model()
+    wanted = torch.autograd.grad(made(IMAGES).square().sum(), list(made.parameters()))
+    loop = InTheLoop(VirtualChip(made, NO_LIMITS))
+    found = torch.autograd.grad(loop(IMAGES).square().sum(), list(made.parameters()))
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-4 * a.abs().max()) for a, b in zip(wanted, found, strict=True))
+
+
+def test_in_the_loop_the_answers_are_the_chips_own():
+    chip = VirtualChip(model(), replace(DIFFERING, noise=0.0, readout_noise_lsb=0.0), seed=3)
+    assert torch.allclose(InTheLoop(chip)(IMAGES), chip(IMAGES), atol=1e-5)
+    assert not torch.allclose(chip(IMAGES), chip.model(IMAGES), atol=1e-2)
+
+
+def test_any_chip_is_another_one_at_every_batch_of_a_training():
+    chips = AnyChip(model(), replace(DIFFERING, noise=0.0, readout_noise_lsb=0.0))
+    with torch.no_grad():
+        assert not torch.equal(chips(IMAGES), chips(IMAGES))
+        chips.eval()
+        assert torch.equal(chips(IMAGES), chips(IMAGES))
+
+
+def test_no_measurement_at_all():
+    with pytest.raises(ValueError, match="repeats is 0; it must be 1 or more"):
+        calibrate(VirtualChip(model()), repeats=0)

@@ -1,0 +1,232 @@
+"""The virtual chip: without limits it is the model, and each limit alone does what a case worked by hand says."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils.chips.virtual_chip import (
+    BRAINSCALES,
+    NO_LIMITS,
+    Limits,
+    VirtualChip,
+    check_fits,
+    circuits_for,
+    clipped,
+    converted,
+    fitting_scale,
+    largest,
+    place_table,
+    places,
+    round_half_away,
+    to_integers,
+)
+from course_utils.data.stripes import make_stripes
+from course_utils.spiking.stripe_networks import LIReadout, awaken
+
+IMAGES = torch.tensor(make_stripes(24, seed=0).images)[:, None].double() / 255
+
+
+def model(**options) -> LIReadout:
+    torch.manual_seed(0)
+    made = awaken(LIReadout(pool="sum", **options).double(), IMAGES)
+    with torch.no_grad():
+        made.linear.weight.normal_(0, 0.05)
+        made.linear.bias.normal_(0, 0.05)
+    return made
+
+
+MODEL = model()
+
+# --- no limits ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"outputs": 1}, {"readout": "maximum"}, {"filters": 3}])
+def test_without_limits_the_chip_is_the_model_spike_for_spike(options: dict):
+    made = model(**options)
+    ours, theirs = VirtualChip(made).activity(IMAGES), made.activity(IMAGES)
+    assert 0.01 < theirs.hidden.mean() < 0.5
+    assert torch.equal(ours.hidden, theirs.hidden)
+    assert (ours.readout - theirs.readout).abs().max() < 1e-12
+    assert torch.allclose(VirtualChip(made)(IMAGES), made(IMAGES), atol=1e-12)
+
+
+def test_training_the_chip_trains_the_model():
+    made = model()
+    wanted = torch.autograd.grad(made(IMAGES).square().sum(), list(made.parameters()))
+    found = torch.autograd.grad(VirtualChip(made)(IMAGES).square().sum(), list(made.parameters()))
+    assert all(torch.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(wanted, found, strict=True))
+
+
+# --- weights --------------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_rounded_half_away_from_zero_and_saturate_at_63():
+    weights = torch.tensor([0.5, -0.5, 1.5, 2.5, -2.5, 0.49, 62.5, 63.4, 64.0, -1000.0])
+    assert to_integers(weights, 1.0).tolist() == [1, -1, 2, 3, -3, 0, 63, 63, 63, -63]
+    assert round_half_away(torch.tensor([2.5, -2.5])).tolist() == [3, -3] != torch.tensor([2.5, -2.5]).round().tolist()
+    assert [largest(bits) for bits in (2, 3, 4, 6)] == [3, 7, 15, 63]
+    assert to_integers(torch.tensor([0.7, 3.0]), 10.0, bits=4).tolist() == [7, 15]
+
+
+def test_rounding_lets_the_gradient_through_and_saturation_stops_it():
+    weights = torch.tensor([0.3, 62.9, 63.1, -70.0], requires_grad=True)
+    to_integers(weights, 1.0).sum().backward()
+    assert weights.grad.tolist() == [1, 1, 0, 0]
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=20), st.integers(2, 8))
+def test_the_fitting_scale_uses_all_bits_and_errs_by_half_a_step(values: list[float], bits: int):
+    weights = torch.tensor(values, dtype=torch.float64)
+    scale = fitting_scale(weights, bits)
+    held = to_integers(weights, scale, bits)
+    assert held.abs().max() == (largest(bits) if weights.abs().max() > 1e-30 else 0)
+    assert (held - weights * scale).abs().max() <= 0.5 + 1e-9
+
+
+def test_a_chip_holds_a_few_different_weights():
+    chip = VirtualChip(MODEL, Limits(weight_bits=2))
+    for weight in (MODEL.conv.weight, chip.folded()):
+        assert len((chip.on_chip(weight) * fitting_scale(weight, 2)).round().unique()) <= 7
+    finer = VirtualChip(MODEL, Limits(weight_bits=12)).on_chip(MODEL.conv.weight)
+    assert (finer - MODEL.conv.weight).abs().max() < 1e-3 * MODEL.conv.weight.abs().max()
+
+
+# --- membranes and the converter ------------------------------------------------------------------------------------
+
+
+def test_the_converter_says_80_at_rest_and_125_at_the_threshold_and_ends_at_0_and_255():
+    v = torch.tensor([0.0, 1.0, 0.5 / 45, -0.5 / 45, 100.0, -100.0], dtype=torch.float64)
+    assert converted(v).tolist() == [80, 125, 81, 80, 255, 0]  # 80.5 and 79.5 are both rounded up
+
+
+def test_membranes_are_clipped_and_never_rounded():
+    v = torch.tensor([0.123456789, -2.0, 4.0], dtype=torch.float64)
+    assert clipped(v).tolist() == pytest.approx([0.123456789, -80 / 45, 175 / 45], abs=0)
+    strong = model()
+    with torch.no_grad():
+        strong.linear.weight.mul_(200)
+    free, limited = (VirtualChip(strong, limits).activity(IMAGES).readout for limits in (NO_LIMITS, Limits(clip=True)))
+    assert free.abs().max() > 5
+    assert limited.min() >= -80 / 45 and limited.max() <= 175 / 45
+
+
+def test_a_sample_is_held_until_the_next():
+    chip = VirtualChip(MODEL, Limits(sample_us=2.5))
+    potentials = torch.arange(8.0)[:, None, None]
+    assert chip._read(potentials).flatten().tolist() == [0, 0, 0, 2, 2, 5, 5, 5]
+    whole = VirtualChip(MODEL, Limits(converter=True))._read(torch.tensor([0.0, 0.3, 9.0])[:, None, None]).flatten()
+    assert (45 * whole + 80).tolist() == pytest.approx([80, 94, 255])
+
+
+# --- many spikes, noise, mismatch -----------------------------------------------------------------------------------
+
+
+def test_the_router_serves_the_first_neurons():
+    chip = VirtualChip(MODEL, Limits(events_per_us=2))
+    spikes = torch.tensor([[[0.0, 1, 1, 0, 1]], [[1.0, 0, 0, 0, 1]]])
+    assert chip._through_the_router(spikes).tolist() == [[[0, 1, 1, 0, 0]], [[1, 0, 0, 0, 1]]]
+    hidden = VirtualChip(MODEL, Limits(events_per_us=5)).activity(IMAGES).hidden
+    assert hidden.flatten(2).sum(2).max() == 5
+
+
+def test_a_seed_is_a_chip():
+    limits = Limits(threshold_mismatch=0.2, tau_mismatch=0.2, weight_mismatch=0.2)
+    first, again, other = (VirtualChip(MODEL, limits, seed).activity(IMAGES).hidden for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", ["threshold_mismatch", "tau_mismatch", "weight_mismatch"])
+def test_mismatch_has_the_deviation_that_was_asked_for(name: str):
+    chip = VirtualChip(MODEL, Limits(**{name: 0.1}), seed=5)
+    found = {
+        "threshold_mismatch": chip._circuits("hidden").threshold,
+        "tau_mismatch": 0.1 / chip._circuits("hidden").step_mem,  # Norse's 10 ms at 1 ms a step
+        "weight_mismatch": chip.hidden_synapses.flatten(),
+    }
+    for other, factors in found.items():
+        if other == name:
+            count = factors.numel()
+            assert factors.std() == pytest.approx(0.1, abs=4 * 0.1 / math.sqrt(2 * count))
+            assert factors.mean() == pytest.approx(1, abs=4 * 0.1 / math.sqrt(count))
+        else:
+            assert factors.numel() == 1 or factors.std() == 0
+    assert VirtualChip(MODEL, Limits(weight_mismatch=0.9)).hidden_synapses.min() == pytest.approx(0.05)
+
+
+def test_noise_is_another_at_every_run():
+    chip = VirtualChip(MODEL, Limits(noise=0.1))
+    torch.manual_seed(0)
+    first, second = chip.activity(IMAGES).hidden, chip.activity(IMAGES).hidden
+    torch.manual_seed(0)
+    assert torch.equal(chip.activity(IMAGES).hidden, first)
+    assert not torch.equal(first, second)
+    quiet, noisy = (VirtualChip(MODEL, Limits(converter=True, readout_noise_lsb=lsb)).activity(IMAGES).readout
+                    for lsb in (0.0, 3.0))  # fmt: skip
+    assert (45 * (noisy - quiet)).std().item() == pytest.approx(3, rel=0.1)
+
+
+# --- does it fit? ---------------------------------------------------------------------------------------------------
+
+
+def test_circuits_for_a_fan_in():
+    assert [circuits_for(fan_in) for fan_in in (1, 128, 129, 256, 338)] == [1, 1, 2, 2, 3]
+    with pytest.raises(ValueError, match="readout has 129 inputs a neuron; a circuit has 128 signed ones, 1 too few"):
+        circuits_for(129, join=False, layer="readout")
+    with pytest.raises(ValueError, match="fan_in is 0"):
+        circuits_for(0)
+
+
+def test_the_fifth_model_fits_with_sums_but_not_with_maxima():
+    assert check_fits(places(MODEL)) == 338 + 2 * 3
+    with pytest.raises(ValueError, match=r"takes 632 circuits \(hidden 338, pool 288, readout 6\).* 120 too few"):
+        check_fits(places(LIReadout()))
+    with pytest.raises(ValueError, match="hidden 676"):
+        check_fits(places(MODEL, dense=True))
+    with pytest.raises(ValueError, match="hidden has 256 inputs a neuron; a circuit has 128 signed ones, 128 too few"):
+        places(MODEL, dense=True, join=False)
+    assert "344 of 512" in str(place_table(places(MODEL)))
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"weight_bits": 1}, "weight_bits is 1; it must be a whole number, 2 or more"),
+        ({"weight_bits": 2.5}, "weight_bits is 2.5"),
+        ({"weight_bits": True}, "weight_bits is True"),
+        ({"threshold_mismatch": -0.1}, "threshold_mismatch is -0.1; it must be at least 0 and below 1"),
+        ({"tau_mismatch": 1.0}, "tau_mismatch is 1.0"),
+        ({"weight_mismatch": math.nan}, "weight_mismatch is nan"),
+        ({"noise": -1}, "noise is -1; it must be 0 or more"),
+        ({"readout_noise_lsb": math.inf}, "readout_noise_lsb is inf"),
+        ({"sample_us": 0.5}, "sample_us is 0.5; it must be one step, 1 µs, or more"),
+        ({"events_per_us": 0}, "events_per_us is 0; it must be 1 or more, or None"),
+    ],
+)
+def test_limits_that_cannot_be(limits: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        Limits(**limits)
+
+
+def test_a_pool_that_no_chip_can_do():
+    with pytest.raises(ValueError, match="the model's pool is a maximum; synapses add up"):
+        VirtualChip(LIReadout())
+    with pytest.raises(ValueError, match=r'pool is .mean.; it must be "maximum" or "sum"'):
+        LIReadout(pool="mean")
+
+
+@pytest.mark.parametrize("limits", [NO_LIMITS, BRAINSCALES])
+def test_weights_that_are_no_numbers(limits: Limits):
+    broken = model()
+    with torch.no_grad():
+        broken.conv.weight[0, 0, 1, 1:3] = math.nan
+    with pytest.raises(ValueError, match="weight holds 2 numbers that are not finite"):
+        VirtualChip(broken, limits)(IMAGES)
+    with pytest.raises(ValueError, match="scale is 0; it must be above 0"):
+        to_integers(torch.ones(1), 0)

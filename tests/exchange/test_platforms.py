@@ -1,0 +1,76 @@
+"""Which nodes of a graph are in a platform's way."""
+
+import nir
+import numpy as np
+import pytest
+
+from course_utils.exchange import platforms
+from course_utils.exchange.platforms import PLATFORMS, check, table
+
+
+def graph(*kinds: str) -> nir.NIRGraph:
+    """A chain of such nodes over 4 channels of 4×4, or what fits behind them."""
+    one = np.ones((4, 4, 4))
+    flat = np.ones(64)
+    made = {
+        "Conv2d": nir.Conv2d((4, 4), np.ones((4, 4, 1, 1)), 1, 0, 1, 1, np.zeros(4)),
+        "LIF": nir.LIF(tau=one, r=one, v_leak=0 * one, v_threshold=one),
+        "Flatten": nir.Flatten({"input": np.array([4, 4, 4])}, 0, -1),
+        "Linear": nir.Linear(np.ones((64, 64))),
+        "Affine": nir.Affine(np.ones((64, 64)), np.zeros(64)),
+        "CubaLIF": nir.CubaLIF(tau_syn=flat, tau_mem=flat, r=flat, v_leak=0 * flat, v_threshold=flat),
+        "CubaLI": nir.CubaLI(tau_syn=flat, tau_mem=flat, r=flat, v_leak=0 * flat),
+        "Threshold": nir.Threshold(flat),
+    }
+    return nir.NIRGraph.from_list(*(made[kind] for kind in kinds))
+
+
+def test_brainscales_takes_linear_cubalif_cubali_only() -> None:
+    assert PLATFORMS["BrainScaleS-2"].nodes == {"Linear", "CubaLIF", "CubaLI"}
+    assert check(graph("Linear", "CubaLIF", "Linear", "CubaLI"), "BrainScaleS-2") == []
+    found = check(graph("Conv2d", "LIF", "Flatten", "Affine", "CubaLIF"), "BrainScaleS-2")
+    assert [obstacle.kind for obstacle in found] == ["Conv2d", "LIF", "Flatten", "Affine"]
+    assert [obstacle.node for obstacle in found] == ["conv2d", "lif", "flatten", "affine"]
+    assert "bias" in found[-1].way_round
+
+
+@pytest.mark.parametrize(
+    ("platform", "kinds", "in_the_way"),
+    [
+        ("Xylo", ["Conv2d", "LIF", "Flatten", "Affine"], {"Conv2d", "Flatten"}),
+        ("Speck", ["Conv2d", "LIF", "Flatten", "Affine", "CubaLIF"], {"CubaLIF"}),
+        ("Loihi 2", ["Conv2d", "LIF", "Flatten", "Linear", "CubaLIF", "CubaLI"], {"CubaLI"}),
+        ("Spyx", ["Linear", "Threshold"], set()),
+        ("snnTorch", ["Linear", "CubaLIF", "Threshold"], {"Threshold"}),
+        ("Nengo", ["Linear"], {"Linear"}),
+    ],
+)
+def test_names_what_is_in_the_way(platform, kinds, in_the_way) -> None:
+    assert {obstacle.kind for obstacle in check(graph(*kinds), platform)} == in_the_way
+
+
+def test_the_table_has_a_row_for_each_platform() -> None:
+    rows = table(graph("Linear", "CubaLIF"))
+    assert [name for name, *_ in rows] == list(PLATFORMS)
+    assert dict((name, what) for name, _, what in rows)["BrainScaleS-2"] == "nothing known"
+    assert "linear (Linear)" in dict((name, what) for name, _, what in rows)["Speck"]
+
+
+def test_every_node_of_the_table_is_one_of_nir() -> None:
+    kinds = set().union(*(platform.nodes for platform in PLATFORMS.values())) | set(platforms.WAYS_ROUND)
+    assert all(issubclass(getattr(nir, kind), nir.NIRNode) for kind in kinds)
+
+
+def test_an_unknown_platform_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"platform is 'TrueNorth'; it must be one of BrainScaleS-2, Xylo"):
+        check(graph("Linear"), "TrueNorth")
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_way_round_is_one_that_the_platform_reads(platform: str) -> None:
+    known = PLATFORMS[platform].nodes
+    for kind, ways in platforms.WAYS_ROUND.items():
+        offered = platforms._way_round(kind, known | {"Input", "Output"})
+        assert offered in {"", *(how for needed, how in ways.items() if needed in known or not needed)}
+        readable = [needed for needed in ways if needed in known or not needed]
+        assert bool(offered) == bool(readable)

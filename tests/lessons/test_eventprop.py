@@ -1,0 +1,131 @@
+"""Exact gradients of spike times: held to finite differences and to closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from course_utils.lessons.spike_backprop.eventprop import Membrane, Record, gradient, run
+
+MEMBRANE = Membrane(10.0, 5.0, 1.0)
+
+
+def random_neuron(seed: int, inputs: int = 8, mean: float = 0.6) -> tuple[np.ndarray, list[np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(mean, 0.4, inputs), [np.sort(rng.uniform(0, 40, rng.integers(1, 4))) for _ in range(inputs)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10**6),
+    membrane=st.sampled_from([MEMBRANE, Membrane(5.0, 10.0), Membrane(20.0, 2.0, threshold=0.5)]),
+)
+def test_gradient_is_the_finite_difference(seed, membrane) -> None:
+    """All output spikes count, with random slopes, so those that move later ones are in it too."""
+    weights, times = random_neuron(seed)
+    record, h = run(weights, times, 60.0, membrane), 1e-6
+    slopes = np.random.default_rng(seed).normal(size=len(record.times_ms))
+    assume((record.currents - membrane.threshold > 0.05).all())  # else a spike moves too fast for differences
+    moved = [[run(weights + sign * h * e, times, 60.0, membrane).times_ms for sign in (1, -1)] for e in np.eye(8)]
+    assume(all(len(after) == len(slopes) for pair in moved for after in pair))  # no spike came or went
+    wanted = np.array([slopes @ (up - down) / (2 * h) for up, down in moved])
+    found = gradient(record, slopes, membrane, 8)
+    assert np.allclose(found, wanted, rtol=1e-4, atol=1e-4 * max(1.0, abs(wanted).max()))
+
+
+def test_several_spikes_agree_to_many_digits() -> None:
+    weights, times = random_neuron(0, mean=1.2)
+    record, h = run(weights, times, 60.0, MEMBRANE), 1e-6
+    assert len(record.times_ms) >= 3
+    slopes = np.arange(1.0, len(record.times_ms) + 1)
+    loss = [
+        [slopes @ run(weights + sign * h * e, times, 60.0, MEMBRANE).times_ms for sign in (1, -1)] for e in np.eye(8)
+    ]
+    wanted = np.array([(up - down) / (2 * h) for up, down in loss])
+    assert np.allclose(gradient(record, slopes, MEMBRANE, 8), wanted, rtol=1e-5, atol=1e-6)
+
+
+@given(weight=st.floats(4.1, 12))
+def test_first_spike_of_one_input_in_closed_form(weight) -> None:
+    """τ_mem = 2 τ_syn: with x = e^(−t/τ_mem) the potential is w (x − x²), so x² − x + V_th/w = 0."""
+    record = run(np.array([weight]), [np.array([3.0])], 30.0, MEMBRANE)
+    root = math.sqrt(1 - 4 / weight)
+    assert record.times_ms[0] == pytest.approx(3 - 10 * math.log((1 + root) / 2), rel=1e-9)
+    slopes = np.eye(len(record.times_ms))[0]
+    assert gradient(record, slopes, MEMBRANE, 1)[0] == pytest.approx(-20 / (weight**2 * root * (1 + root)), rel=1e-7)
+
+
+def test_first_spike_of_several_inputs_by_the_implicit_function() -> None:
+    weights, times = np.array([1.2, 1.6, 1.5, 1.4]), [np.array([t]) for t in (0.0, 2.0, 3.0, 40.0)]
+    record = run(weights, times, 50.0, MEMBRANE)
+    ago = np.maximum(record.times_ms[0] - np.concatenate(times), 0)
+    lifted = np.exp(-ago / 10) - np.exp(-ago / 5)
+    speed = weights @ np.where(ago > 0, np.exp(-ago / 5) / 5 - np.exp(-ago / 10) / 10, 0)
+    found = gradient(record, np.eye(len(record.times_ms))[0], MEMBRANE, 4)
+    assert weights @ lifted == pytest.approx(1) and np.allclose(found, -lifted / speed, rtol=1e-9)
+    assert found[3] == 0, "it comes after the spike"
+
+
+def test_curves_follow_their_equations() -> None:
+    v, i, ms = 0.3, 1.7, 1e-6
+    after_v, after_i = MEMBRANE.after(v, i, ms)
+    assert (after_v - v) / ms == pytest.approx((i - v) / 10, rel=1e-5)
+    assert (after_i - i) / ms == pytest.approx(-i / 5, rel=1e-5)
+    assert MEMBRANE.after(*MEMBRANE.after(v, i, 2.0), 3.0) == pytest.approx(MEMBRANE.after(v, i, 5.0))
+
+
+def test_spikes_are_at_the_threshold_and_times_ascend() -> None:
+    weights, times = random_neuron(0, mean=1.2)
+    record = run(weights, times, 60.0, MEMBRANE)
+    assert (np.diff(record.times_ms) > 0).all() and (record.currents > 1).all(), "the potential rises where it spikes"
+    assert record.inputs == sorted(record.inputs)
+    now, v, i, events = 0.0, 0.0, 0.0, iter(record.inputs)
+    time, j = next(events)
+    for spike in record.times_ms:
+        while time <= spike:
+            v, i = MEMBRANE.after(v, i, time - now)
+            now, i = time, i + weights[j]
+            time, j = next(events, (math.inf, None))
+        v, i = MEMBRANE.after(v, i, spike - now)
+        assert v == pytest.approx(1, abs=1e-9)
+        now, v = spike, 0.0
+
+
+def test_a_silent_neuron_has_no_gradient() -> None:
+    record = run(np.array([3.9]), [np.array([0.0])], 50.0, MEMBRANE)
+    assert len(record.times_ms) == 0
+    assert gradient(record, np.zeros(0), MEMBRANE, 1).tolist() == [0]
+
+
+def test_an_inhibited_neuron_is_silent() -> None:
+    assert len(run(np.array([-3.0, 4.5]), [np.array([0.0]), np.array([0.0])], 50.0, MEMBRANE).times_ms) == 0
+
+
+def test_later_inputs_are_left_out() -> None:
+    early, late = np.array([0.0]), np.array([0.0, 30.0])
+    record = run(np.array([5.0]), [late], 20.0, MEMBRANE)
+    assert record.inputs == [(0.0, 0)]
+    assert np.array_equal(record.times_ms, run(np.array([5.0]), [early], 20.0, MEMBRANE).times_ms)
+
+
+@pytest.mark.parametrize("name", ["tau_mem_ms", "tau_syn_ms", "threshold"])
+@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan])
+def test_no_such_membrane(name, value) -> None:
+    with pytest.raises(ValueError, match=rf"{name} is .*above 0"):
+        Membrane(**{name: value})
+
+
+def test_time_constants_must_differ() -> None:
+    with pytest.raises(ValueError, match="both time constants are 5"):
+        Membrane(5.0, 5.0)
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(ValueError, match="2 weights for 1 inputs"):
+        run(np.ones(2), [np.zeros(1)], 10.0, MEMBRANE)
+    with pytest.raises(ValueError, match=r"spikes at -1\.0 ms; times begin at 0"):
+        run(np.ones(1), [np.array([-1.0])], 10.0, MEMBRANE)
+    with pytest.raises(ValueError, match="1 slopes for 2 spikes"):
+        gradient(Record(np.array([1.0, 2.0]), np.array([2.0, 2.0]), [], 10.0), np.ones(1), MEMBRANE, 1)

@@ -1,0 +1,112 @@
+"""What the sources report, as they print it, beside what was measured here."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from course_utils.lessons.deep_spiking_convnets import published
+from course_utils.tools.experiment import EXPERIMENTS
+from course_utils.training import ledger
+from course_utils.training.experiment import Experiment
+
+RECORD = ledger.Record(
+    lesson="deep_spiking_convnets",
+    experiment="cifar10-vgg9",
+    task="CIFAR-10",
+    model="here",
+    data={"source": "CIFAR10, a part", "train": 9000, "validation": 1000, "test": 2000},
+    seed=0,
+    config={"epochs": 3},
+    accuracy=0.5,
+    baseline={"name": "linear classifier", "accuracy": 0.3},
+    parameters=1,
+    dense=1.0,
+    multiply_accumulates=1.0,
+    versions={"torch": "0"},
+)
+
+
+def experiment(name: str, *models: str) -> Experiment:
+    def run(seed, checkpoint):
+        raise AssertionError("a table trains nothing")
+
+    return Experiment(name, "", {model: run for model in models}, seeds=(0, 1))
+
+
+def test_every_number_is_a_percentage_and_every_table_ends_in_its_own_row() -> None:
+    for name, rows in published.TABLES.items():
+        assert rows[-1].author in (published.OWN, "This work"), name
+        assert rows[-1].author not in [row.author for row in rows[:-1]], name
+        assert all(row.accuracy is None or 50 < row.accuracy < 100 for row in rows), name
+
+
+@pytest.mark.parametrize(
+    ("table", "accuracy"),
+    [
+        ("thesis 4.5, CIFAR-10", 90.95),
+        ("thesis 4.6, MNIST", 99.50),
+        ("thesis 4.7, SVHN", 96.06),
+        ("thesis 4.8, N-MNIST", 99.44),
+        ("talk, MNIST", 99.40),
+        ("talk, CIFAR-10", 90.20),
+        ("talk, CIFAR-100", 58.5),
+    ],
+)
+def test_the_sources_own_results(table, accuracy) -> None:
+    assert published.own(table) == accuracy
+
+
+def test_tables_have_as_many_rows_as_printed() -> None:
+    assert [len(rows) for rows in published.TABLES.values()] == [13, 14, 2, 13, 4, 5, 3]
+
+
+def test_a_dash_stays_a_dash() -> None:
+    table = published.printed("thesis 4.8, N-MNIST")
+    assert table.rows[0] == ["Hunsberger and Eliasmith [23]", "Conversion", "–"]
+    assert table.rows[-1][-1] == "99.44"
+
+
+def test_an_unknown_table_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'table 7'.*talk, MNIST"):
+        published.printed("table 7")
+
+
+def test_every_target_is_an_experiment_of_the_course() -> None:
+    assert published.TARGETS.keys() <= EXPERIMENTS.keys()
+    models = {row[0] for row in published.side_by_side(EXPERIMENTS).rows}
+    assert models == published.TARGETS.keys()
+
+
+def test_a_run_without_a_record_names_its_command(tmp_path) -> None:
+    table = published.side_by_side({"cifar10-vgg9": experiment("cifar10-vgg9", "here", "card, T=100")}, tmp_path)
+    assert [row[:4] for row in table.rows] == [
+        ["cifar10-vgg9", "90.45", "–", "here"],
+        ["cifar10-vgg9", "90.45", "–", "card, T=100"],
+    ]
+    assert table.rows[1][4:] == ['not run: `course-experiment cifar10-vgg9 --only "card, T=100"`', "", ""]
+
+
+def test_the_commands_are_those_of_the_command_line() -> None:
+    """What the table prints is accepted: the models' names are those that the experiment knows."""
+    for name, found in EXPERIMENTS.items():
+        for model in found.runs:
+            words = shlex.split(published.command(name, model))
+            assert words == ["course-experiment", name, "--only", model]
+
+
+def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:
+    for seed, accuracy in ((1, 0.7), (0, 0.5)):
+        ledger.write(replace(RECORD, seed=seed, accuracy=accuracy), tmp_path)
+    table = published.side_by_side({"cifar10-vgg9": experiment("cifar10-vgg9", "here", "card")}, tmp_path)
+    accuracy, baseline, data = table.rows[0][4:]
+    assert accuracy == "50.00% (47.81% to 52.19%)", "the first seed"
+    assert baseline == "30.00% (linear classifier)"
+    assert data == "CIFAR10, a part: 9,000 to learn from, 3 epochs, 2,000 for the test"
+    assert table.rows[1][4].startswith("not run")
+    other = published.side_by_side({"cifar10-vgg9": experiment("cifar10-vgg9", "card", "here")}, tmp_path)
+    assert [row[3] for row in other.rows] == ["here", "card"], "what was measured comes first"
+
+
+def test_experiments_without_a_figure_of_the_sources_are_left_out(tmp_path) -> None:
+    assert published.side_by_side({"other": experiment("other", "x")}, tmp_path).rows == []

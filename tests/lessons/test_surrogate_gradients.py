@@ -1,0 +1,174 @@
+"""Lesson 11: its exercises, its explorer, and the functions that it writes out."""
+
+import pytest
+import torch
+
+from course_utils.lessons.surrogate_gradients import checks, widgets
+from course_utils.spiking import surrogates
+from course_utils.spiking.neurons import heaviside
+from course_utils.spiking.surrogates import DeepLIF, run_lif, triangle
+from course_utils.training.loop import predict
+from tests import notebook_cells as lessons
+from tests.corners import check_corners
+
+LESSON = "surrogate_gradients"
+
+
+@pytest.fixture(scope="module")
+def lesson() -> dict:
+    return lessons.run_cells(LESSON, "setup", "taught", "exercise", "solution")
+
+
+@pytest.mark.parametrize("name", ["triangle_slope", "balanced_height", "batch_norm"])
+def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
+    check = getattr(checks, f"check_{name}")
+    assert check(lesson[name]).status == "not started"
+    assert check(lesson[f"{name}_solution"]).status == "solved"
+
+
+def normalise(current, dims, eps=1e-5):
+    mean = current.mean(dims, keepdim=True)
+    return (current - mean) / (current.var(dims, keepdim=True) + eps).sqrt()
+
+
+def over(*dims):
+    return lambda current, scale, shift: normalise(current, dims) * scale + shift
+
+
+def root(ways):
+    return lambda norms, height: height / (norms[0] / norms[-1]) ** (1 / ways(norms))
+
+
+@pytest.mark.parametrize(
+    ("check", "wrong", "says"),
+    [
+        (checks.check_triangle_slope, lambda x, width, height: height * (1 - x.abs() / width), "negative"),
+        (checks.check_triangle_slope, lambda x, width, height: height * (1 - x / width).clamp(min=0), "Take |x|"),
+        (checks.check_triangle_slope, lambda x, b, g: g * (1 - x / b).clamp(0, 1), "β everywhere"),
+        (checks.check_triangle_slope, lambda x, width, height: (1 - x.abs() / width).clamp(min=0), "height 1"),
+        (checks.check_triangle_slope, lambda x, b, g: g * (1 - x.abs() / b).clamp(max=1, min=0) ** 2, "straight lines"),
+        (checks.check_triangle_slope, lambda x, b, g: b * (1 - x.abs() / g).clamp(min=0), "β wide and γ high"),
+        (checks.check_triangle_slope, lambda x, b, g: g * (1 - 2 * x.abs() / b).clamp(min=0), "at γ/2"),
+        (checks.check_triangle_slope, lambda x, b, g: g * (x.abs() < b), "a box"),
+        (checks.check_triangle_slope, lambda x, b, g: 0.5 * (1 - x.abs() / 2).clamp(min=0), "but not for γ = 0.3"),
+        (checks.check_triangle_slope, lambda x, b, g: triangle(b, g).slope(x.flatten()), "any shape"),
+        (checks.check_triangle_slope, lambda x, b, g: g, "one slope for each entry"),
+        (checks.check_balanced_height, lambda norms, height: height * norms[0] / norms[1], "must shrink"),
+        (checks.check_balanced_height, root(lambda norms: 1), "take a root"),
+        (checks.check_balanced_height, root(len), "fourth root"),
+        (checks.check_balanced_height, root(lambda norms: 2 * len(norms) - 2), "not squared"),
+        (checks.check_balanced_height, lambda norms, height: root(lambda n: len(n) - 1)(norms, 1.0), "ignores this"),
+        (checks.check_balanced_height, lambda norms, height: 0.3, "in three ways"),
+        (checks.check_balanced_height, lambda norms, height: 0.5, "you say 0.5"),
+        (checks.check_balanced_height, lambda norms, height: height * norms[1] / norms[0], "Only the first"),
+        (checks.check_balanced_height, lambda norms, height: height * norms[-1] / norms[-2], "Only the first and the"),
+        (checks.check_batch_norm, over(1), "every time step by itself"),
+        (checks.check_batch_norm, over(0), "every image by itself"),
+        (checks.check_batch_norm, over(2), "layer norm"),
+        (checks.check_batch_norm, over(0, 1, 2), "one mean for all neurons"),
+        (checks.check_batch_norm, lambda current, scale, shift: normalise(current, (0, 1)), "Now the scale"),
+        (checks.check_batch_norm, lambda c, a, b: (normalise(c, (0, 1)) + b) * a, "shift first"),
+        (checks.check_batch_norm, lambda c, a, b: (c - c.mean((0, 1))) / c.var((0, 1)) * a + b, "Divide by its root"),
+        (checks.check_batch_norm, lambda c, a, b: c / c.std((0, 1)) * a + b, "take the mean away"),
+        (checks.check_batch_norm, lambda c, a, b: (d := c - c.mean((0, 1))) / d.std() * a + b, "one standard"),
+        (checks.check_batch_norm, lambda c, a, b: normalise(c, (0, 1)) * a, "but not shifted"),
+        (checks.check_batch_norm, lambda c, a, b: normalise(c, (0, 1)) * b + a, "changed places"),
+        (checks.check_batch_norm, lambda c, a, b: c * a + b, "For each neuron"),
+        (checks.check_batch_norm, lambda c, a, b: c.mean((0, 1)), "shape of `current`"),
+    ],
+)
+def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
+    verdict = check(wrong)
+    assert verdict.status == "not yet" and says in verdict.message, verdict
+
+
+def biased(current, scale, shift):
+    return torch.nn.functional.batch_norm(current.flatten(0, 1), None, None, scale, shift, training=True).view_as(
+        current
+    )
+
+
+def by_module(current, scale, shift):
+    return torch.nn.BatchNorm1d(current.shape[2])(current.flatten(0, 1)).view_as(current) * scale + shift
+
+
+@pytest.mark.parametrize(
+    "right",
+    [biased, by_module, lambda c, a, b: normalise(c, (0, 1)) * a + b, lambda c, a, b: normalise(c, (0, 1), 0) * a + b],
+    ids=["of PyTorch", "a module of PyTorch", "n − 1", "nothing added under the root"],
+)
+def test_other_right_answers_are_accepted(right) -> None:
+    assert checks.check_batch_norm(right)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda x, width, height: (height - height / width * x.abs()).clamp(min=0),
+        lambda x, width, height: height / width * (width - x.abs()).clamp(min=0),
+        lambda x, width, height: torch.where(x.abs() < width, height * (1 - x.abs() / width), 0.0).double(),
+    ],
+)
+def test_a_triangle_that_rounds_otherwise_is_accepted(right) -> None:
+    assert checks.check_triangle_slope(right)
+
+
+def test_the_explorer_draws_at_every_corner() -> None:
+    check_corners(widgets.error_explorer())
+
+
+def test_the_explorer_sends_the_error_back_as_autograd_does() -> None:
+    of = widgets.network()
+    spike = triangle(0.8, 0.9)
+    before = of.layers[10].spikes.clone().requires_grad_()
+    current, spikes = before, []
+    for layer in (11, 12):
+        current, _ = run_lif(current @ of.weights[layer].T, spike, of.leak)
+        spikes.append(current)
+    assert torch.equal(spikes[-1], of.layers[12].spikes), "the network that the explorer keeps"
+    (by_autograd,) = torch.autograd.grad(current, before, of.error)
+    norms = widgets.relative_norms(0.8, 0.9, 13)
+    assert norms[-1] == 1 and len(norms) == 13
+    assert norms[10] == pytest.approx((by_autograd.norm() / of.error.norm()).item())
+
+
+@pytest.mark.parametrize(("height", "says"), [(0.05, "vanishes"), (0.9, "explodes"), (0.55, "near the line")])
+def test_the_explorer_says_what_it_shows(height, says) -> None:
+    figure, alt = widgets.draw_errors(1.9, height, 20)
+    assert says in alt and figure.axes[1].get_title(loc="left").endswith(says)
+    widgets.plt.close(figure)
+
+
+def test_the_lesson_computes_as_the_package_does(lesson) -> None:
+    generator = torch.Generator().manual_seed(0)
+    current = 3 * torch.randn(6, 5, 8, generator=generator)
+    spikes, v = lesson["lif_over_time"](current, heaviside, 0.6)
+    packaged = run_lif(current, heaviside, 0.6)
+    assert torch.equal(spikes, packaged[0]) and torch.equal(v, packaged[1])
+    by_step, at_once = (
+        torch.autograd.grad(run(start, triangle(1.0, 0.5), 0.6)[0].pow(2).mul(weights).sum(), start)[0]
+        for run in (lesson["lif_over_time"], run_lif)
+        for start, weights in [(current.clone().requires_grad_(), torch.arange(8.0))]
+    )
+    assert torch.allclose(by_step, at_once, atol=1e-6) and at_once.any()
+    error, weight = torch.randn(6, 5, 8, generator=generator), torch.randn(8, 7, generator=generator)
+    slope = triangle(1.0, 0.5).slope
+    assert torch.equal(
+        lesson["send_back"](error, v, weight, slope, 0.6), surrogates.send_back(error, v, weight, slope, 0.6)
+    )
+    x = torch.linspace(-2, 2, 21, requires_grad=True)
+    lesson["SurrogateSpike"].apply(x, slope).sum().backward()
+    assert torch.equal(x.grad, slope(x.detach()))
+
+
+def test_a_folded_network_gives_the_same_scores(lesson) -> None:
+    namespace = dict(lesson)
+    (cell,) = [cell for cell in lessons.read(LESSON).cells if "def fold(" in cell.source]
+    exec(cell.source, namespace)
+    images = torch.randn(80, 64, generator=torch.Generator().manual_seed(1))
+    network = DeepLIF(4, heaviside, batch_norm=True).awaken(images)
+    for _ in range(20):
+        network(images)  # batch norm gets to know its means
+    folded = namespace["fold"](network)
+    assert not any(isinstance(module, torch.nn.BatchNorm1d) for module in folded.modules())
+    assert torch.allclose(predict(network, images), folded(images), atol=1e-2)

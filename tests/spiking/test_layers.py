@@ -1,0 +1,188 @@
+"""Layers of deep spiking networks: pools and masks worked by hand, synapses and answers against plain PyTorch."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from course_utils.spiking.gradients import Neuron, OutputWithLeak, Spike, smooth_spike
+from course_utils.spiking.layers import (
+    Answer,
+    HeldDropout,
+    Residual,
+    SpikingAvgPool,
+    SpikingNeurons,
+    Subsample,
+    Synapses,
+    draw_weights,
+)
+
+
+def window(*counts: int) -> torch.Tensor:
+    """One 2×2 window [time, 1, 1, 2, 2] with so many spikes at each step."""
+    return torch.tensor([[float(place < n) for place in range(4)] for n in counts]).reshape(-1, 1, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("counts", "spikes"),
+    [
+        ((4, 0, 4), (1, 0, 1)),  # four in one step are enough
+        ((3, 0, 1, 3), (0, 0, 1, 0)),  # 0.75 is not above the threshold; it is carried over without leak: 0.75 + 0.25
+        ((1, 1, 1, 1, 1, 1, 1, 1), (0, 0, 0, 1, 0, 0, 0, 1)),
+        ((3, 4, 2, 2), (0, 1, 0, 1)),  # 1.75 is reset to zero; a reset by subtraction would spike at step 2 (1.0 + 0.5)
+        ((0, 0, 0), (0, 0, 0)),
+    ],
+)
+def test_a_pool_carries_its_potential_over(counts, spikes) -> None:
+    assert SpikingAvgPool()(window(*counts)).flatten().tolist() == list(spikes)
+
+
+def test_a_pool_sees_each_window_of_its_own_map_and_leaves_an_odd_rim_out() -> None:
+    x = torch.zeros(1, 1, 2, 5, 5)
+    x[0, 0, 0, 2:4, :2] = 1
+    x[0, 0, 1, 4] = x[0, 0, 1, :, 4] = 1
+    out = SpikingAvgPool()(x)
+    assert out.shape == (1, 1, 2, 2, 2)
+    assert out.nonzero().tolist() == [[0, 0, 0, 1, 0]]
+
+
+def test_a_pool_has_the_gradient_of_a_neuron() -> None:
+    slope = lambda x: torch.full_like(x, 0.5)  # noqa: E731
+    x = window(1, 1).requires_grad_()
+    SpikingAvgPool(Neuron(leak=0.3, spike=Spike(slope=slope)))(x)[-1].sum().backward()
+    # σ′ = ½ and a mean of 4; the first step acts through v₁ = u₁ (1 − s₁), whose slope is 1 − u₁ σ′ = 1 − ¼·½
+    expected = torch.tensor([0.5 * (1 - 0.25 * 0.5), 0.5]) / 4
+    assert torch.allclose(x.grad.flatten(1), expected[:, None].expand(2, 4))
+
+
+def test_neurons_without_leak_add_up_and_with_leak_forget() -> None:
+    currents = torch.full((5, 1), 0.4)
+    assert SpikingNeurons(Neuron(leak=1.0))(currents).flatten().tolist() == [0, 0, 1, 0, 0]
+    assert SpikingNeurons(Neuron(leak=0.5))(currents).flatten().tolist() == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("leak", [0.6, 1.0])
+@pytest.mark.parametrize("constant", [False, True])
+def test_the_gradient_of_neurons_is_that_of_finite_differences(leak, constant) -> None:
+    neurons = SpikingNeurons(Neuron(leak=leak, spike=smooth_spike()))
+    generator = torch.Generator().manual_seed(0)
+    currents = torch.randn(1 if constant else 6, 3, 4, dtype=torch.float64, generator=generator).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: neurons(x.expand(6, 3, 4)), currents)
+
+
+# --- dropout --------------------------------------------------------------------------------------------------------
+
+
+KEYS = torch.arange(6)
+
+
+def test_a_held_mask_is_held() -> None:
+    dropout = HeldDropout(0.25)
+    out = dropout(torch.ones(10, 6, 3, 40), KEYS)
+    assert (out == out[0]).all()
+    assert set(out.unique().tolist()) == {0.0, out.max().item()}
+    assert out.max() == pytest.approx(1 / 0.75)
+    assert 0.15 < (out[0] == 0).float().mean() < 0.35
+    assert not (out[0, 0] == out[0, 1]).all(), "samples have masks of their own"
+
+
+def test_without_holding_every_step_draws_and_nobody_stays_silent() -> None:
+    out = HeldDropout(0.25, held=False)(torch.ones(40, 6, 3, 40), KEYS)
+    assert not (out[0] == out[1]).all()
+    assert (out.sum(0) > 0).all()
+    assert 0.2 < (out == 0).float().mean() < 0.3
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_masks_belong_to_samples_not_to_batches(held) -> None:
+    x = torch.ones(5, 6, 7)
+    dropout = HeldDropout(0.5, seed=(3, 1), held=held)
+    together = dropout(x, KEYS)
+    apart = torch.cat([dropout(x[:, part], KEYS[part]) for part in (slice(0, 2), slice(2, 6))], dim=1)
+    assert torch.equal(together, apart)
+    order = torch.tensor([5, 2, 0, 1, 4, 3])
+    assert torch.equal(dropout(x, KEYS[order]), together[:, order])
+
+
+@pytest.mark.parametrize("other", [{"seed": (3, 2)}, {"seed": (4, 1)}, {"keys": KEYS + 6}])
+def test_another_seed_layer_or_key_gives_another_mask(other) -> None:
+    x, keys = torch.ones(1, 6, 50), other.pop("keys", KEYS)
+    assert not torch.equal(
+        HeldDropout(0.5, **{"seed": (3, 1), **other})(x, keys), HeldDropout(0.5, seed=(3, 1))(x, KEYS)
+    )
+
+
+def test_masks_without_keys_follow_pytorchs_generator() -> None:
+    dropout, x = HeldDropout(0.5), torch.ones(2, 6, 50)
+    torch.manual_seed(0)
+    first, second = dropout(x), dropout(x)
+    torch.manual_seed(0)
+    assert torch.equal(dropout(x), first)
+    assert not torch.equal(first, second)
+
+
+def test_nothing_is_dropped_in_evaluation_or_with_p_0() -> None:
+    x = torch.rand(3, 2, 4)
+    assert HeldDropout(0.5).eval()(x) is x
+    assert HeldDropout(0.0)(x) is x
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0, math.nan])
+def test_p_is_a_probability_below_1(p) -> None:
+    with pytest.raises(ValueError, match=f"p is {p}; it must be a probability"):
+        HeldDropout(p)
+
+
+def test_there_is_a_key_for_every_sample() -> None:
+    with pytest.raises(ValueError, match=r"keys have shape \(5,\); 6 samples need \[6\]"):
+        HeldDropout(0.5)(torch.ones(2, 6, 3), torch.arange(5))
+
+
+# --- synapses -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.0])
+@pytest.mark.parametrize(("shape", "inputs"), [((300, 20, 5, 5), 500), ((400, 300), 300)])
+def test_weights_have_the_deviation_of_their_inputs(shape, inputs, gain) -> None:
+    torch.manual_seed(0)
+    weight = torch.empty(shape)
+    draw_weights(weight, gain)
+    assert weight.std().item() == pytest.approx(math.sqrt(gain / inputs), rel=0.01)
+    assert abs(weight.mean().item()) < 0.02 * math.sqrt(gain / inputs)
+
+
+def test_synapses_treat_every_step_alike() -> None:
+    synapses = Synapses(2, 3, 3, stride=2, gain=1.0)
+    x = torch.rand(4, 5, 2, 7, 7)
+    expected = torch.stack([nn.functional.conv2d(now, synapses.weights.weight, stride=2, padding=1) for now in x])
+    assert torch.allclose(synapses(x), expected, atol=1e-6)
+    assert sum(p.numel() for p in synapses.parameters()) == 3 * 2 * 9, "no biases"
+
+
+@pytest.mark.parametrize(("kernel", "shape"), [(3, (2, 6, 6)), (None, (2,))])
+def test_batch_norm_is_over_time_batch_and_places(kernel, shape) -> None:
+    synapses = Synapses(2, 4, kernel, gain=1.0, norm=True)
+    x = torch.rand(5, 8, *shape) * torch.arange(1, 6).reshape(5, 1, *[1] * len(shape))
+    out = synapses(x).movedim(2, 0).flatten(1)
+    assert torch.allclose(out.mean(1), torch.zeros(4), atol=1e-5)
+    assert torch.allclose(out.std(1, correction=0), torch.ones(4), atol=1e-2)
+
+
+def test_a_skip_and_its_path_end_in_the_same_neurons() -> None:
+    class Pass(nn.Module):
+        def forward(self, x, *_):
+            return x
+
+    double = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(double.weight, 2.0)
+    x = torch.ones(1, 1, 1)
+    assert Residual([double, double], Pass(), [Pass(), Pass()])(x, None).item() == 2 * 2 + 1
+    assert Subsample(2)(torch.arange(9.0).reshape(1, 1, 1, 3, 3)).flatten().tolist() == [0, 2, 6, 8]
+
+
+def test_the_answer_is_that_of_neurons_that_never_fire() -> None:
+    answer = Answer(6, 3, leak=0.8, gain=2.0).double()
+    x = torch.rand(7, 4, 6, dtype=torch.float64)
+    expected = OutputWithLeak.apply(x, answer.weights.weight, torch.zeros(3, dtype=x.dtype), Neuron(leak=0.8))
+    assert torch.allclose(answer(x), expected, rtol=0, atol=1e-15)

@@ -1,0 +1,160 @@
+"""STDP equals the sum over pairs and Norse's rule; a layer keeps its promises; bad input is named."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils.spiking.plasticity import Learned, PairSTDP, Traces, WinnerTakeAll, assign_labels, vote
+
+DOUBLE = torch.float64
+
+
+def spikes(*shape: int, seed: int = 0, rate: float = 0.2) -> torch.Tensor:
+    return (torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE) < rate).to(DOUBLE)
+
+
+def changes(rule: PairSTDP, pre: torch.Tensor, post: torch.Tensor) -> torch.Tensor:
+    total, traces = 0, None
+    for now in zip(pre, post, strict=True):
+        change, traces = rule.step(*now, traces)
+        total = total + change
+    return total
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    a_plus=st.floats(0, 1),
+    a_minus=st.floats(0, 1),
+    tau_plus_ms=st.floats(1, 100),
+    tau_minus_ms=st.floats(1, 100),
+    dt_ms=st.sampled_from((0.1, 0.5, 1.0)),
+)
+@settings(max_examples=40, deadline=None)
+def test_traces_equal_the_sum_over_all_pairs(seed, **attributes) -> None:
+    rule = PairSTDP(**attributes)
+    pre, post = spikes(60, 3, seed=seed), spikes(60, 2, seed=seed + 1)
+    steps = torch.arange(60)
+    window = rule.window((steps[None, :] - steps[:, None]) * rule.dt_ms).to(DOUBLE)  # [time in, time out]
+    assert torch.allclose(changes(rule, pre, post), pre.T @ window @ post, rtol=0, atol=1e-4)  # the window is float32
+
+
+def test_window_jumps_at_zero_and_decays() -> None:
+    rule = PairSTDP(a_plus=2.0, a_minus=0.5, tau_plus_ms=10.0, tau_minus_ms=40.0)
+    found = rule.window(torch.tensor([-40.0, -1e-9, 0.0, 10.0], dtype=DOUBLE))
+    assert torch.allclose(found, torch.tensor([-0.5 / math.e, -0.5, 2.0, 2.0 / math.e], dtype=DOUBLE))
+    assert torch.isfinite(rule.window(torch.tensor([-1e6, 1e6]))).all()
+
+
+def test_equals_norse_up_to_pairs_of_one_step() -> None:
+    from norse.torch.functional.stdp import STDPParameters, STDPState, stdp_step_linear
+
+    rule = PairSTDP(a_plus=0.01, a_minus=0.02, tau_plus_ms=15.0, tau_minus_ms=30.0)
+    pre, post = spikes(200, 5), spikes(200, 4, seed=1)
+    kept = {name: math.exp(-rule.dt_ms / tau) for name, tau in (("pre", 15.0), ("post", 30.0))}
+    parameters = STDPParameters(
+        **{f"a_{name}": torch.tensor(1 / (1 - part), dtype=DOUBLE) for name, part in kept.items()},
+        **{f"tau_{name}_inv": (1 - part) / 1e-3 for name, part in kept.items()},
+        eta_plus=rule.a_plus,
+        eta_minus=rule.a_minus,
+        hardbound=False,
+    )
+    weights, state = torch.zeros(4, 5, dtype=DOUBLE), STDPState(pre.new_zeros(1, 5), pre.new_zeros(1, 4))
+    for now_in, now_out in zip(pre, post, strict=True):
+        weights, state = stdp_step_linear(now_in[None], now_out[None], weights, state, parameters, dt=1e-3)
+    assert torch.allclose(weights.T, changes(rule, pre, post) - rule.a_minus * pre.T @ post, rtol=0, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def layer() -> WinnerTakeAll:
+    return WinnerTakeAll()
+
+
+@pytest.fixture
+def start(layer) -> Learned:
+    return layer.start(40, 4, torch.Generator().manual_seed(0))
+
+
+def bright(*shape: int, seed: int = 0) -> torch.Tensor:
+    return spikes(*shape, seed=seed, rate=0.3).float()
+
+
+def test_start_is_normalised_random_and_repeatable(layer, start) -> None:
+    assert torch.allclose(start.weights.sum(0), torch.tensor(16.0)) and start.weights.std() > 0
+    assert (start.theta == 0).all()
+    assert torch.equal(start.weights, layer.start(40, 4, torch.Generator().manual_seed(0)).weights)
+
+
+def test_one_winner_a_step_and_a_sum_that_stays(layer, start) -> None:
+    fired, learned = layer.learn(bright(100, 40), start)
+    assert fired.shape == (100, 4) and set(fired.sum(1).tolist()) == {0, 1}
+    assert torch.allclose(learned.weights.sum(0), torch.tensor(16.0), rtol=1e-5)
+    assert (learned.theta > 0).sum() == (fired.sum(0) > 0).sum()
+    assert (start.theta == 0).all(), "what came in is left as it was"
+
+
+def test_without_a_rule_learning_fires_as_responding_does(start) -> None:
+    still = WinnerTakeAll(rule=PairSTDP(a_plus=0, a_minus=0), theta_plus=0)
+    shown = bright(60, 3, 40)
+    answers = still.respond(shown, start)
+    for image in range(3):
+        assert torch.equal(still.learn(shown[:, image], start)[0], answers[:, image])
+
+
+def test_switches(layer, start) -> None:
+    shown = bright(100, 40)
+    free, _ = replace(layer, inhibition=False).learn(shown, start)
+    assert free.sum(1).max() > 1
+    _, flat = replace(layer, theta_plus=0.0).learn(shown, start)
+    assert (flat.theta == 0).all()
+    _, grown = replace(layer, total_weight=None).learn(shown, start)
+    assert not torch.allclose(grown.weights.sum(0), torch.tensor(16.0), atol=0.01) and grown.weights.max() <= 1
+
+
+def test_a_winner_moves_towards_what_it_saw(layer) -> None:
+    learned = Learned(torch.full((40, 1), 0.4), torch.zeros(1))
+    shown = torch.zeros(100, 40)
+    shown[:, :20] = bright(100, 20)
+    fired, learned = layer.learn(shown, learned)
+    assert fired.sum() > 1 and learned.weights[:20].min() > learned.weights[20:].max()
+
+
+def test_labels_and_votes() -> None:
+    counts = torch.tensor([[2.0, 0, 0, 1], [2, 0, 0, 0], [0, 1, 0, 0]])
+    names = assign_labels(counts, torch.tensor([0, 0, 1]))
+    assert names.tolist() == [0, 1, -1, 0]
+    judged = torch.tensor([[1.0, 2, 0, 0], [1, 1, 9, 1], [0, 0, 5, 0], [1, 1, 0, 0]])
+    assert vote(judged, names).tolist() == [1, 0, -1, 0]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: PairSTDP(a_plus=-1), "a_plus is -1; it must be a change of weight of 0 or more"),
+        (lambda: PairSTDP(a_minus=math.nan), "a_minus is nan"),
+        (lambda: PairSTDP(tau_plus_ms=0), "tau_plus_ms is 0; it must be a time above 0"),
+        (lambda: PairSTDP(dt_ms=math.inf), "dt_ms is inf"),
+        (lambda: PairSTDP().step(torch.zeros(2, 2), torch.zeros(2)), r"pre has shape \(2, 2\)"),
+        (lambda: PairSTDP().step(torch.zeros(2), torch.zeros(2), Traces(torch.zeros(3), torch.zeros(2))), "traces"),
+        (lambda: WinnerTakeAll(threshold=0), "threshold is 0"),
+        (lambda: WinnerTakeAll(theta_plus=-0.1), "theta_plus is -0.1"),
+        (lambda: WinnerTakeAll(tau_theta_ms=0), "tau_theta_ms is 0"),
+        (lambda: WinnerTakeAll(total_weight=0), "total_weight is 0; it must be a sum of weights above 0"),
+        (lambda: WinnerTakeAll(rule=PairSTDP(dt_ms=0.5)), "one time step"),
+        (lambda: WinnerTakeAll().start(0, 4), "inputs is 0"),
+        (lambda: WinnerTakeAll().start(31, 4), "inputs is 31; weights from 0 to 1 that sum to 16.0 need 32 or more"),
+        (lambda: WinnerTakeAll().start(40, True), "neurons is True"),
+        (lambda: WinnerTakeAll().learn(torch.zeros(5, 3), WinnerTakeAll().start(40, 2)), r"\[time, inputs\] with 40"),
+        (lambda: WinnerTakeAll().learn(torch.zeros(0, 40), WinnerTakeAll().start(40, 2)), "spikes have shape"),
+        (lambda: WinnerTakeAll().respond(torch.zeros(5, 40), WinnerTakeAll().start(40, 2)), r"\[time, batch, inputs\]"),
+        (lambda: assign_labels(torch.zeros(3, 2), torch.zeros(2, dtype=int)), "one label an image"),
+        (lambda: assign_labels(torch.zeros(3, 2), torch.zeros(3, dtype=int)), "no image of class 1"),
+        (lambda: vote(torch.zeros(3, 2), torch.zeros(3, dtype=int)), "neuron_labels have shape"),
+    ],
+)
+def test_bad_input_is_named(call, says) -> None:
+    with pytest.raises(ValueError, match=says):
+        call()

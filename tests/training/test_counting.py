@@ -1,0 +1,174 @@
+"""Operations counted by hooks against operations counted one by one."""
+
+from itertools import product
+
+import norse.torch
+import numpy as np
+import pytest
+import snntorch
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from course_utils.training.counting import OperationCounter, Operations
+
+
+def count(model: nn.Module, x: Tensor, **options: object) -> Operations:
+    with OperationCounter(model, **options) as counter, torch.no_grad():
+        model(x)
+    return counter.per_sample(1)
+
+
+def hooks(model: nn.Module) -> int:
+    return sum(len(module._forward_hooks) for module in model.modules())
+
+
+def met_one_by_one(layer: nn.Module, x: np.ndarray) -> tuple[int, int]:
+    """Pairs of a weight and an input inside the image, output by output: those with an input that is not 0, and all."""
+    if isinstance(layer, nn.Linear):
+        return np.count_nonzero(x) * layer.out_features, x.size * layer.out_features
+    active = dense = 0
+    inputs_a_group, outputs_a_group = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+    _, _, *output_size = layer(torch.from_numpy(x)).shape
+    for sample, output in product(x, range(layer.out_channels)):
+        group = output // outputs_a_group
+        for channel in range(group * inputs_a_group, (group + 1) * inputs_a_group):
+            for place, tap in product(np.ndindex(*output_size), np.ndindex(*layer.kernel_size)):
+                geometry = zip(place, tap, layer.stride, layer.padding, layer.dilation, strict=True)
+                index = tuple(p * stride - padding + t * dilation for p, t, stride, padding, dilation in geometry)
+                if all(0 <= i < size for i, size in zip(index, x.shape[2:], strict=True)):
+                    dense += 1
+                    active += sample[(channel, *index)] != 0
+    return active, dense
+
+
+@st.composite
+def layers_and_inputs(draw) -> tuple[nn.Module, np.ndarray]:
+    dimensions = draw(st.sampled_from([0, 1, 2]))
+    batch = draw(st.integers(1, 3))
+    if dimensions == 0:
+        layer = nn.Linear(draw(st.integers(1, 5)), draw(st.integers(1, 5)), bias=draw(st.booleans()))
+        shape = (batch, layer.in_features)
+    else:
+
+        def sizes(least: int, most: int) -> tuple[int, ...]:
+            return tuple(draw(st.integers(least, most)) for _ in range(dimensions))
+
+        groups = draw(st.sampled_from([1, 2]))
+        channels, filters = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+        kind = nn.Conv1d if dimensions == 1 else nn.Conv2d
+        layer = kind(
+            channels, filters, sizes(1, 3), stride=sizes(1, 3), padding=sizes(0, 2), dilation=sizes(1, 2), groups=groups
+        )
+        shape = (batch, channels, *sizes(5, 7))
+    values = draw(st.sampled_from([[0, 1], [0, 0, 1, -1], [0, 0.5], [0], [2]]))
+    generator = np.random.default_rng(draw(st.integers(0, 1000)))
+    return layer, generator.choice(values, shape).astype(np.float32)
+
+
+@given(layers_and_inputs())
+def test_a_layer_is_counted_as_one_by_one(layer_and_input):
+    layer, x = layer_and_input
+    active, dense = met_one_by_one(layer, x)
+    binary = set(np.unique(x)) <= {0, 1}
+    counted = count(layer, torch.from_numpy(x))
+    assert (counted.accumulates, counted.multiply_accumulates) == ((active, 0) if binary else (0, active))
+    assert counted.dense == dense
+    assert counted.spikes == 0
+
+
+def test_a_well_known_network_costs_what_is_computed_by_hand():
+    """LeNet-like, 28×28: 24·24·6·25 + 8·8·16·6·25 + 256·10."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 10)
+    )
+    counted = count(model, torch.rand(3, 1, 28, 28) + 0.1)
+    assert counted.dense / 3 == 24 * 24 * 6 * 25 + 8 * 8 * 16 * 6 * 25 + 256 * 10
+
+
+def test_padding_by_name_is_padding_by_number():
+    x = torch.rand(2, 3, 7, 7).round()
+    named, numbered = nn.Conv2d(3, 4, 3, padding="same"), nn.Conv2d(3, 4, 3, padding=1)
+    assert count(named, x) == count(numbered, x)
+
+
+def test_every_call_is_counted_by_its_own_inputs():
+    layer = nn.Linear(3, 2)
+    with OperationCounter(layer) as counter:
+        layer(torch.tensor([[0.0, 1.0, 1.0]]))
+        layer(torch.tensor([[0.0, 0.0, 0.0]]))
+        layer(torch.tensor([[0.0, 0.5, 1.0]]))
+    assert counter.per_sample(2) == Operations(spikes=0, accumulates=2, multiply_accumulates=2, dense=9)
+
+
+class Norse(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.neurons = nn.Linear(4, 5), norse.torch.LIFBoxCell()
+
+    def forward(self, x: Tensor) -> Tensor:  # [time, batch, features]
+        state, spikes = None, []
+        for step in x:
+            z, state = self.neurons(self.linear(step), state)
+            spikes.append(z)
+        return torch.stack(spikes)
+
+
+class SnnTorch(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.neurons = nn.Linear(4, 5), snntorch.Leaky(beta=0.9)
+
+    def forward(self, x: Tensor) -> Tensor:
+        membrane, spikes = self.neurons.reset_mem(), []
+        for step in x:
+            z, membrane = self.neurons(self.linear(step), membrane)
+            spikes.append(z)
+        return torch.stack(spikes)
+
+
+@pytest.mark.parametrize(("network", "cell"), [(Norse, norse.torch.LIFBoxCell), (SnnTorch, snntorch.Leaky)])
+def test_spikes_are_counted_over_all_time_steps(network, cell):
+    torch.manual_seed(0)
+    model = network()
+    nn.init.uniform_(model.linear.weight, 0, 2)
+    x = torch.bernoulli(torch.full((30, 2, 4), 0.5))
+    with OperationCounter(model, spiking=(cell,)) as counter:
+        spikes = model(x)
+    counted = counter.per_sample(2)
+    assert 0 < spikes.sum().item() < spikes.numel()
+    assert counted.spikes == spikes.sum().item() / 2
+    assert counted.accumulates == x.sum().item() * 5 / 2
+    assert counted.multiply_accumulates == 0
+    assert counted.dense == 30 * 4 * 5
+    assert count(model, x).spikes == 0  # only the layers that were named
+
+
+def test_counting_changes_no_output_and_leaves_no_hook():
+    torch.manual_seed(0)
+    model, x = Norse(), torch.rand(10, 2, 4)
+    expected = model(x)
+    assert hooks(model) == 0
+    with OperationCounter(model, spiking=(norse.torch.LIFBoxCell,)) as counter:
+        assert hooks(model) == 2
+        assert torch.equal(model(x), expected)
+    assert hooks(model) == 0
+    before = counter.per_sample(1)
+    model(x)
+    assert counter.per_sample(1) == before
+
+
+def test_an_exception_leaves_no_hook():
+    model = nn.Sequential(nn.Linear(3, 2))
+    with pytest.raises(RuntimeError), OperationCounter(model):
+        model(torch.zeros(1, 4))
+    assert hooks(model) == 0
+
+
+@pytest.mark.parametrize("samples", [0, -1])
+def test_no_samples_are_refused(samples: int):
+    with OperationCounter(nn.Linear(3, 2)) as counter:
+        pass
+    with pytest.raises(ValueError, match=f"samples is {samples}"):
+        counter.per_sample(samples)
