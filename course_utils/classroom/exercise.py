@@ -1,0 +1,296 @@
+"""Exercises are declared: the right answer, some cases to try, and the wrong answers with what each of them misses.
+
+    check_double = Exercise(
+        right=lambda x: 2 * x,
+        cases=[(3.0,), (torch.tensor([0.5, -1.0]),)],
+        draw=lambda rng: (rng.normal(size=4),),
+        wrong={"You square. Doubling adds a number to itself.": lambda x: x**2},
+        solved="Twice as much, whatever x is.",
+    )
+
+A learner calls `check_double(double)` and reads the `Verdict`. What counts is the value: tensors of any dtype, arrays,
+lists, Python and NumPy numbers are taken alike. Each try gets arguments of its own, so a function may change them.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of a check. It is true only if the exercise is solved."""
+
+    status: Literal["not started", "not yet", "solved"]
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.status == "solved"
+
+    def __repr__(self) -> str:
+        return f"{self.status.capitalize()}: {self.message}"
+
+    def _repr_markdown_(self) -> str:
+        mark = {"not started": "○", "not yet": "✗", "solved": "✓"}[self.status]
+        return f"{mark} **{self.status.capitalize()}.** {self.message}"
+
+
+class NotStarted(Exception):
+    """The stub was not touched."""
+
+
+class NotYet(Exception):
+    """The attempt is wrong; the message names the misconception."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A check that a learner calls with an answer.
+
+    Attributes:
+        right: a function that is right, or, where the answer is no function, a right answer.
+        solved: the sentence for a right answer.
+        cases: arguments to try, chosen by hand. Where `right` raises a ValueError, the answer has to raise one, too.
+        draw: makes further arguments, at random, so that no formula passes that agrees with the right one on the chosen
+            cases alone.
+        draws: how many of those.
+        wrong: what to say, and the function (or answer) that deserves it. With `grade`: a part of what is said.
+        otherwise: what to say, after the case that went wrong, to an answer that is wrong in no known way.
+        tolerance: relative error that still counts as right.
+        grade: in the place of cases, where many answers are right: takes the answer, and raises `NotYet` with the
+            misconception, or returns the sentence for a right answer (None: `solved`).
+    """
+
+    right: Any
+    solved: str = ""
+    cases: Sequence[tuple] = ()
+    draw: Callable[[np.random.Generator], tuple] | None = None
+    draws: int = 8
+    wrong: Mapping[str, Any] = field(default_factory=dict)
+    otherwise: str = ""
+    tolerance: float = 1e-5
+    grade: Callable[[Any], str | None] | None = None
+
+    def __call__(self, answer: Any) -> Verdict:
+        """Judge an answer: a function, or whatever the exercise asks for."""
+        try:
+            if answer is ...:
+                raise NotStarted
+            if callable(self.right) and not callable(answer):
+                raise NotYet("Give the check your function itself, by its name and without brackets.")
+            said = self.grade(answer) if self.grade else self._compare(answer)
+            return Verdict("solved", said or self.solved)
+        except NotStarted:
+            return Verdict("not started", "Replace the dots, then run this cell again. The hints are above.")
+        except NotYet as wrong:
+            return Verdict("not yet", str(wrong))
+        except Exception as error:
+            return Verdict("not yet", f"Your answer has another form than expected: {type(error).__name__}: {error}")
+
+    def choose(self, mine: Any) -> Any:
+        """The learner's answer if it is right, else a right one: for the cells after the exercise."""
+        return mine if self(mine) else self.right
+
+    def _compare(self, answer: Callable) -> None:
+        rng = np.random.default_rng(0)
+        tries = [*self.cases, *(self.draw(rng) for _ in range(self.draws if self.draw else 0))]
+        expected = [_outcome(self.right, case) for case in tries]
+        found = [_tried(answer, case, wanted) for case, wanted in zip(tries, expected, strict=True)]
+        right = [same(mine, wanted, self.tolerance) for mine, wanted in zip(found, expected, strict=True)]
+        if all(right):
+            return
+        for message, function in self.wrong.items():
+            slips = [_outcome(function, case) for case in tries]
+            if all(same(mine, slip, self.tolerance) for mine, slip in zip(found, slips, strict=True)):
+                raise NotYet(message)
+        first = right.index(False)
+        if form := misfit(found[first], expected[first]):
+            raise NotYet(form)
+        names = list(inspect.signature(self.right).parameters)
+        for number, name in enumerate(names[: len(tries[first])]):
+            if all(same(mine, case[number]) for mine, case in zip(found, tries, strict=True)):
+                raise NotYet(f"You return your argument `{name}` as it came in.")
+        if all(same(mine, found[0]) for mine in found) and not all(same(one, expected[0]) for one in expected):
+            raise NotYet(f"You return {shown(found[0])} whatever goes in. Do you use your argument?")
+        case = ", ".join(f"{name} = {shown(value)}" for name, value in zip(names, tries[first], strict=False))
+        begin = "Right for some cases, but for" if first else "For"
+        seen = f"{begin} {case} you return {shown(found[first])}; right is {shown(expected[first])}."
+        raise NotYet(f"{seen} {self.otherwise}".strip())
+
+
+def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> Any:
+    """Run the learner's function on copies of these arguments.
+
+    Args:
+        function: the learner's.
+        arguments: tensors, arrays, lists, numbers, generators of random numbers.
+        like: what kind of answer is needed; the answer is turned into that kind once, here.
+
+    Raises:
+        NotStarted: it returned `...`, as the stub does.
+        NotYet: it broke, returned nothing, or something that is not like what is needed.
+    """
+    mine = tuple(map(_copied, arguments))
+    try:
+        result = function(*mine)
+    except NotStarted:
+        raise
+    except Exception as error:
+        raise NotYet(f"Your code stopped with {type(error).__name__}: {error}") from error
+    if result is ...:
+        raise NotStarted
+    if result is None:
+        changed = any(not same(now, before) for now, before in zip(mine, arguments, strict=True) if _numeric(before))
+        raise NotYet(
+            "You change your argument in place and return nothing. Return the result."
+            if changed
+            else "Your function returned None. Does it end in a return statement?"
+        )
+    if callable(result) and not callable(like):
+        name = getattr(result, "__name__", "it")
+        raise NotYet(f"You return the function `{name}` itself. Call it: `{name}()`, with brackets.")
+    if like is None:
+        return result
+    if form := misfit(result, like):
+        raise NotYet(form)
+    return _converted(result, like)
+
+
+def same(found: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
+    """Whether two answers have the same value, in whatever form. Single precision may differ in its last digits."""
+    if isinstance(wanted, type):  # an exception that has to come
+        return isinstance(found, type) and issubclass(found, wanted)
+    if isinstance(wanted, Mapping):
+        return (
+            isinstance(found, Mapping)
+            and found.keys() == wanted.keys()
+            and all(same(found[key], value, tolerance) for key, value in wanted.items())
+        )
+    if _mixed(wanted):
+        parts = _parts(found)
+        return len(parts) == len(wanted) and all(map(same, parts, wanted, [tolerance] * len(wanted)))
+    if not _numeric(wanted):
+        return type(found) is type(wanted) and bool(found == wanted)
+    if misfit(found, wanted):
+        return False
+    mine, value = _array(found), _array(wanted)
+    coarse = {"float16": 2e-3, "bfloat16": 2e-2}.get(str(getattr(found, "dtype", "")).removeprefix("torch."), 0)
+    scale = max(1e-300, float(np.max(np.abs(value[np.isfinite(value)]), initial=0)))
+    room = max(tolerance, coarse)
+    return bool(np.allclose(mine.reshape(value.shape), value, rtol=room, atol=1e-2 * room * scale, equal_nan=True))
+
+
+def misfit(found: Any, wanted: Any) -> str:
+    """What is wrong with the form of an answer; empty if nothing is."""
+    if isinstance(wanted, type) or isinstance(found, type):
+        return ""
+    if isinstance(wanted, Mapping):
+        return "" if isinstance(found, Mapping) else f"Return a dictionary with the keys {list(wanted)}."
+    if _mixed(wanted):
+        return "" if len(_parts(found)) == len(wanted) else f"Return {len(wanted)} things, not {shown(found)}."
+    if not _numeric(wanted):
+        same_type = type(found) is type(wanted)
+        return "" if same_type else f"Return something of the type {type(wanted).__name__}, not {type(found).__name__}."
+    needed = _array(wanted).shape
+    if not _numeric(found):
+        return f"Return {_form(wanted)}, not {type(found).__name__}."
+    shape = _array(found).shape
+    if shape == needed or (not needed and _array(found).size == 1):
+        return ""
+    return f"Return {_form(wanted)}; yours {'is one number' if not shape else f'has the shape {list(shape)}'}."
+
+
+def shown(value: Any) -> str:
+    """A value in a few characters."""
+    if isinstance(value, type):
+        return f"a {value.__name__}"
+    if isinstance(value, str | Mapping) or not (_numeric(value) or _mixed(value)):
+        return repr(value) if len(repr(value)) < 80 else type(value).__name__
+    if _mixed(value):
+        return "(" + ", ".join(map(shown, value)) + ")"
+    array = _array(value)
+    if array.size > 12:
+        return f"values of the shape {list(array.shape)}"
+    return (
+        str(np.vectorize(lambda x: float(f"{x:.5g}"), otypes=[object])(array).tolist() if array.size else [])
+        .replace(".0,", ",")
+        .replace(".0]", "]")
+        .removesuffix(".0")
+    )
+
+
+def _outcome(function: Callable, case: tuple) -> Any:
+    """What a function of ours returns, or the kind of exception that it raises."""
+    try:
+        return function(*map(_copied, case))
+    except Exception as error:
+        return ValueError if isinstance(error, ValueError) else type(error)
+
+
+def _tried(answer: Callable, case: tuple, wanted: Any) -> Any:
+    """What the learner's function returns; where an exception is wanted, the kind that it raises."""
+    if wanted is not ValueError:
+        return copy.deepcopy(attempt(answer, *case))
+    try:
+        return answer(*map(_copied, case))
+    except Exception as error:
+        return type(error)
+
+
+def _copied(value: Any) -> Any:
+    if type(value).__name__ == "Generator" and hasattr(value, "clone_state"):  # PyTorch's; NumPy's has no such method
+        return value.clone_state()
+    return value.detach().clone() if hasattr(value, "detach") else copy.deepcopy(value)
+
+
+def _numeric(value: Any) -> bool:
+    """A number, a tensor or an array of numbers, or (nested) lists of such, of one shape."""
+    if isinstance(value, str | bytes | Mapping) or value is None:
+        return False
+    try:
+        return _array(value).dtype.kind in "biufc"
+    except Exception:  # ragged lists, objects that do not turn into arrays
+        return False
+
+
+def _mixed(value: Any) -> bool:
+    """Several answers at once: a tuple or list that is not one array of numbers."""
+    return isinstance(value, tuple | list) and (isinstance(value, tuple) or not _numeric(value))
+
+
+def _parts(found: Any) -> list:
+    """Several answers at once, one by one; none if there is only one."""
+    several = isinstance(found, tuple | list) or (_numeric(found) and _array(found).ndim > 0)
+    return list(found) if several else []
+
+
+def _array(value: Any) -> np.ndarray:
+    if isinstance(value, tuple | list):
+        return np.array([_array(part) for part in value])
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.double().numpy() if value.is_floating_point() else value.numpy()
+    array = np.asarray(value)
+    return array.astype(np.float64) if array.dtype.kind in "biuf" else array
+
+
+def _form(wanted: Any) -> str:
+    shape = list(_array(wanted).shape)
+    kind = "a torch tensor" if hasattr(wanted, "detach") else "an array"
+    return f"{kind} of the shape {shape}" if shape else "one number"
+
+
+def _converted(found: Any, like: Any) -> Any:
+    if hasattr(like, "detach"):
+        import torch
+
+        return torch.as_tensor(_array(found)).to(like.dtype).reshape(like.shape)
+    if isinstance(like, np.ndarray):
+        return _array(found).astype(like.dtype).reshape(like.shape)
+    if isinstance(like, bool | int | float) and _numeric(found):
+        return _array(found).item()
+    return found
