@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from course_utils.tools.views import LESSONS, notebook, tags
 
 ALL = sorted(LESSONS.glob("[0-9]*.ipynb"))
+TOPICS = [path.stem[3:] for path in ALL]
 
 
 def read(topic: str) -> NotebookNode:

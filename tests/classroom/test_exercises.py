@@ -1,0 +1,235 @@
+"""What an exercise answers: to any attempt, in five styles of the right one, and to each wrong one that it knows.
+
+All exercises of the course are found by themselves, and so are the stubs and solutions of the lessons.
+"""
+
+import ast
+import copy
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.classroom.exercise import Exercise, NotYet, Verdict, attempt, misfit, same, shown
+from tests import notebook_cells as notebooks
+
+EXERCISES = {
+    f"{topic}: {name}": exercise
+    for topic in notebooks.TOPICS
+    for name, exercise in vars(importlib.import_module(f"course_utils.lessons.{topic}.checks")).items()
+    if isinstance(exercise, Exercise)
+}
+FUNCTIONS = [name for name, exercise in EXERCISES.items() if callable(exercise.right)]
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The numeric parts of an answer, each changed; the rest as it is."""
+    if isinstance(value, dict):
+        return {key: mapped(part, change) for key, part in value.items()}
+    if isinstance(value, tuple) or (isinstance(value, list) and any(isinstance(part, str) for part in value)):
+        return tuple(mapped(part, change) for part in value)
+    is_numeric = isinstance(value, bool | int | float | list | np.ndarray | np.generic | torch.Tensor)
+    return change(value) if is_numeric else value
+
+
+def as_array(value: Any) -> np.ndarray:
+    return value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+
+
+def doubled(value: Any) -> Any:
+    """In double precision, and an array where PyTorch's operations do not matter."""
+    if isinstance(value, torch.Tensor):
+        return value.double() if value.is_floating_point() else value
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
+
+
+def spoil(argument: Any) -> None:
+    """Leave nothing of an argument, as a function may that works in place."""
+    if isinstance(argument, torch.Tensor):
+        argument.detach().fill_(0)
+    elif isinstance(argument, np.ndarray) and argument.flags.writeable:
+        argument[...] = 0
+
+
+def in_style(right: Callable, style: str) -> Callable:
+    """The right function as other people write it."""
+
+    def answer(*arguments: Any) -> Any:
+        if style == "float64":
+            return mapped(right(*map(doubled, arguments)), lambda value: mapped(value, doubled))
+        found = right(*arguments)
+        match style:
+            case "torch":
+                return mapped(found, lambda value: value if isinstance(value, torch.Tensor) else torch.tensor(value))
+            case "NumPy":
+                return mapped(found, as_array)
+            case "loop":
+                return mapped(found, lambda value: as_array(value).tolist())
+            case "in place":
+                found = copy.deepcopy(mapped(found, lambda value: getattr(value, "detach", lambda: value)()))
+                for argument in arguments:
+                    spoil(argument)
+                return found
+
+    return answer
+
+
+@pytest.mark.parametrize("style", ["torch", "NumPy", "loop", "float64", "in place"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_right_answer_is_right_in_every_style(name: str, style: str) -> None:
+    verdict = EXERCISES[name](in_style(EXERCISES[name].right, style))
+    assert verdict, verdict
+    assert verdict.message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [(name, message) for name, exercise in EXERCISES.items() for message in exercise.wrong]
+)
+def test_a_wrong_answer_gets_its_misconception_named(name: str, message: str) -> None:
+    verdict = EXERCISES[name](EXERCISES[name].wrong[message])
+    assert verdict.status == "not yet" and message in verdict.message, verdict
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_exercise_knows_what_may_go_wrong(name: str) -> None:
+    exercise = EXERCISES[name]
+    assert len(exercise.wrong) >= 2 and (exercise.grade or (exercise.draw or len(exercise.cases) > 3)), name
+    if callable(exercise.right):
+        assert exercise(lambda *_: ...).status == "not started"
+        for useless in (lambda *_: None, lambda *_: 1 / 0, lambda *_: sum, lambda *_: "spike", lambda *_: float("nan")):
+            assert exercise(useless).status == "not yet"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_answer_that_ignores_its_argument_is_wrong(name: str) -> None:
+    """The right value of the first case, whatever goes in."""
+    exercise = EXERCISES[name]
+    if exercise.grade is None:
+        value = exercise.right(*copy.deepcopy(exercise.cases[0]))
+        assert exercise(lambda *_: value).status == "not yet"
+
+
+# --- the lessons --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("topic", notebooks.TOPICS)
+def test_every_stub_is_not_started_and_every_solution_solves(topic: str) -> None:
+    namespace = notebooks.run_cells(topic, "setup", "exercise")
+    stubs = dict(namespace)
+    for cell in notebooks.cells(topic, "solution"):
+        exec(compile(cell.source, f"{topic}, {cell.id}", "exec"), namespace)  # its last line asserts that it is right
+    called = [
+        call
+        for cell in notebooks.cells(topic, "exercise")
+        for call in ast.walk(ast.parse(cell.source))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("checks.check_")
+    ]
+    assert len(called) == len(notebooks.cells(topic, "solution"))
+    for call in called:
+        verdict = eval(ast.unparse(call), stubs)
+        assert verdict.status == "not started", ast.unparse(call)
+
+
+# --- one exercise, every kind of attempt --------------------------------------------------------------------------
+
+check_sum = Exercise(
+    right=lambda spikes: spikes.sum(0),
+    cases=[(torch.tensor([[1.0, 0, 0], [1, 1, 0]]),)],
+    draw=lambda rng: (torch.tensor(rng.normal(size=(5, 2))),),
+    wrong={"That is the mean.": lambda spikes: spikes.mean(0)},
+    solved="Summed over time.",
+    otherwise="Axis 0 is time.",
+)
+
+
+def in_place(spikes: torch.Tensor) -> None:
+    spikes.cumsum_(0)
+
+
+def interrupted(_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        (..., "not started", "Replace the dots"),
+        (lambda x: ..., "not started", "Replace the dots"),
+        (3, "not yet", "by its name and without brackets"),
+        (lambda x: x.sum(0), "solved", "Summed over time"),
+        (lambda x: x.cumsum_(0)[-1], "solved", "Summed"),
+        (lambda x: x.sum(0).half(), "solved", "Summed"),
+        (lambda x: x.sum(0)[None], "not yet", "Return a torch tensor of the shape [3]; yours has the shape [1, 3]."),
+        (lambda x: 3.0, "not yet", "yours is one number"),
+        (lambda x: x.sum, "not yet", "`sum()`, with brackets"),
+        (in_place, "not yet", "in place and return nothing"),
+        (lambda x: None, "not yet", "return statement"),
+        (lambda x: x, "not yet", "Return a torch tensor of the shape [3]"),
+        (lambda x: torch.zeros(x.shape[1]), "not yet", "you return [0, 0, 0]; right is [2, 1, 0]. Axis 0 is time."),
+        (lambda x: x.mean(0), "not yet", "That is the mean."),
+        (lambda x: (x > 0).sum(0), "not yet", "Right for some cases, but for"),
+        (lambda x: x / "2", "not yet", "Your code stopped with TypeError"),
+        (lambda: 1, "not yet", "Your code stopped with TypeError"),
+    ],
+)
+def test_a_check_answers_every_attempt(answer, status: str, says: str) -> None:
+    verdict = check_sum(answer)
+    assert isinstance(verdict, Verdict) and verdict.status == status and says in verdict.message, verdict
+    assert bool(verdict) == (status == "solved") and repr(verdict) == f"{status.capitalize()}: {verdict.message}"
+
+
+def test_an_interruption_is_no_answer() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        check_sum(interrupted)
+
+
+def test_the_argument_as_it_came_and_one_number_for_all_are_told() -> None:
+    check_negative = Exercise(right=lambda x: -x, cases=[(2.0,), (3.0,)], solved="So.")
+    assert "`x` as it came in" in check_negative(lambda x: x).message
+    assert "Do you use your argument?" in check_negative(lambda x: 5).message
+
+
+def test_where_the_right_answer_refuses_the_learner_has_to() -> None:
+    check_root = Exercise(right=lambda x: np.emath.sqrt(x) if x >= 0 else int("no"), cases=[(4,), (-1,)], solved="So.")
+    assert check_root(lambda x: int("no") if x < 0 else x**0.5)
+    assert "right is a ValueError" in check_root(lambda x: abs(x) ** 0.5).message
+
+
+def test_later_cells_get_what_is_right() -> None:
+    def mine(x):
+        return x.sum(dim=0)
+
+    assert check_sum.choose(mine) is mine
+    assert check_sum.choose(lambda x: x) is check_sum.right
+
+
+def test_an_attempt_is_turned_into_what_is_needed_once() -> None:
+    needed = torch.zeros(2, 2)
+    got = attempt(lambda: [[1, 2], [3, 4]], like=needed)
+    assert got.dtype == needed.dtype and got.tolist() == [[1, 2], [3, 4]]
+    assert attempt(lambda: np.float32(2), like=1.0) == 2.0
+    with pytest.raises(NotYet, match="shape \\[2, 2\\]"):
+        attempt(lambda: [1, 2], like=needed)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [(1, True), (np.int64(3), 3), ([1, 2], torch.tensor([1, 2])), (torch.tensor([[1.0]]), 1), ([1, "a"], (1, "a"))],
+)
+def test_the_value_counts_not_the_form(found, wanted) -> None:
+    assert same(found, wanted) and misfit(found, wanted) == ""
+
+
+@pytest.mark.parametrize(("found", "wanted"), [("3", 3), ([[1, 2]], [1, 2]), (float("nan"), 1.0), (3, "3"), (1, (1,))])
+def test_another_value_is_another(found, wanted) -> None:
+    assert not same(found, wanted) and isinstance(shown(found), str)
+
+
+def test_a_verdict_shows_a_mark_beside_its_words() -> None:
+    texts = [Verdict(status, "So.")._repr_markdown_() for status in ("not started", "not yet", "solved")]
+    assert texts == ["○ **Not started.** So.", "✗ **Not yet.** So.", "✓ **Solved.** So."]
+    assert inspect.signature(Exercise).parameters["right"].default is inspect.Parameter.empty
