@@ -52,13 +52,16 @@ class Exercise:
     """A check that a learner calls with an answer.
 
     Attributes:
-        right: a function that is right, or, where the answer is no function, a right answer.
+        right: a function that is right, or, where the answer is no function, a right answer. A dictionary is compared
+            key by key; each of `wrong` is then a whole answer, with what is said to an error in the same key.
         solved: the sentence for a right answer.
         cases: arguments to try, chosen by hand. Where `right` raises a ValueError, the answer has to raise one, too.
         draw: makes further arguments, at random, so that no formula passes that agrees with the right one on the chosen
             cases alone.
         draws: how many of those.
-        wrong: what to say, and the function (or answer) that deserves it. With `grade`: a part of what is said.
+        wrong: what to say, and the function (or answer) that deserves it, or a list of such. With `grade`: a part of
+            what is said. Where a wrong function stops with an error, an answer may do there what it likes; one that
+            stops everywhere stands for all that stop with this error.
         otherwise: what to say, after the case that went wrong, to an answer that is wrong in no known way.
         tolerance: relative error that still counts as right.
         grade: in the place of cases, where many answers are right: takes the answer, and raises `NotYet` with the
@@ -82,7 +85,8 @@ class Exercise:
                 raise NotStarted
             if callable(self.right) and not callable(answer):
                 raise NotYet("Give the check your function itself, by its name and without brackets.")
-            said = self.grade(answer) if self.grade else self._compare(answer)
+            judge = self.grade or (self._compare_keys if isinstance(self.right, Mapping) else self._compare)
+            said = judge(answer)
             return Verdict("solved", said or self.solved)
         except NotStarted:
             return Verdict("not started", "Replace the dots, then run this cell again. The hints are above.")
@@ -90,6 +94,12 @@ class Exercise:
             return Verdict("not yet", str(wrong))
         except Exception as error:
             return Verdict("not yet", f"Your answer has another form than expected: {type(error).__name__}: {error}")
+
+    @property
+    def mistakes(self) -> list[tuple[str, Any]]:
+        """Each wrong answer, after what is said to it."""
+        lists = ((message, wrong if isinstance(wrong, list) else [wrong]) for message, wrong in self.wrong.items())
+        return [(message, answer) for message, answers in lists for answer in answers]
 
     def choose(self, mine: Any) -> Any:
         """The learner's answer if it is right, else a right one: for the cells after the exercise."""
@@ -103,11 +113,17 @@ class Exercise:
         right = [same(mine, wanted, self.tolerance) for mine, wanted in zip(found, expected, strict=True)]
         if all(right):
             return
-        for message, function in self.wrong.items():
-            slips = [_outcome(function, case) for case in tries]
-            if all(same(mine, slip, self.tolerance) for mine, slip in zip(found, slips, strict=True)):
+        values = [number for number, wanted in enumerate(expected) if wanted is not ValueError]
+        if not all(right[number] for number in values):  # what has to be refused is told when all values are right
+            tries, expected, found, right = ([part[n] for n in values] for part in (tries, expected, found, right))
+        for message, function in self.mistakes:
+            slips = list(map(_tried, [function] * len(tries), tries, expected))
+            told = [n for n, slip in enumerate(slips) if not isinstance(slip, NotYet)] or range(len(tries))
+            if all(_slipped(found[n], slips[n], expected[n], self.tolerance) for n in told):
                 raise NotYet(message)
         first = right.index(False)
+        if isinstance(found[first], NotYet):
+            raise found[first]
         if form := misfit(found[first], expected[first]):
             raise NotYet(form)
         names = list(inspect.signature(self.right).parameters)
@@ -118,8 +134,25 @@ class Exercise:
             raise NotYet(f"You return {shown(found[0])} whatever goes in. Do you use your argument?")
         case = ", ".join(f"{name} = {shown(value)}" for name, value in zip(names, tries[first], strict=False))
         begin = "Right for some cases, but for" if first else "For"
-        seen = f"{begin} {case} you return {shown(found[first])}; right is {shown(expected[first])}."
+        mine, value, place = _where_they_differ(found[first], expected[first])
+        seen = f"{begin} {case} you return {shown(mine)}{place}; right is {shown(value)}."
         raise NotYet(f"{seen} {self.otherwise}".strip())
+
+    def _compare_keys(self, answer: Mapping) -> None:
+        if not isinstance(answer, Mapping) or answer.keys() - self.right.keys():
+            raise NotYet(f"Give a dictionary with the keys {', '.join(self.right)}.")
+        missing = [key for key in self.right if answer.get(key, ...) is ...]
+        if len(missing) == len(self.right):
+            raise NotStarted
+        if missing:
+            raise NotYet(f"No answer yet for {', '.join(missing)}.")
+        possible = sorted(set(self.right.values()))
+        for key, value in self.right.items():
+            if answer[key] not in possible:
+                raise NotYet(f"{answer[key]!r} is none of these: {', '.join(possible)}.")
+            if answer[key] != value:
+                said = next((text for text, wrong in self.mistakes if wrong[key] != value), self.otherwise)
+                raise NotYet(f"{key}: not {answer[key]}. {said}")
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> Any:
@@ -164,6 +197,8 @@ def same(found: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
     """Whether two answers have the same value, in whatever form. Single precision may differ in its last digits."""
     if isinstance(wanted, type):  # an exception that has to come
         return isinstance(found, type) and issubclass(found, wanted)
+    if isinstance(wanted, NotYet):  # a function that stopped: for the same reason, whatever stands left of what
+        return isinstance(found, NotYet) and sorted(str(found).split()) == sorted(str(wanted).split())
     if isinstance(wanted, Mapping):
         return (
             isinstance(found, Mapping)
@@ -191,7 +226,9 @@ def misfit(found: Any, wanted: Any) -> str:
     if isinstance(wanted, Mapping):
         return "" if isinstance(found, Mapping) else f"Return a dictionary with the keys {list(wanted)}."
     if _mixed(wanted):
-        return "" if len(_parts(found)) == len(wanted) else f"Return {len(wanted)} things, not {shown(found)}."
+        if len(_parts(found)) != len(wanted):
+            return f"Return {len(wanted)} things, not {shown(found)}."
+        return next(filter(None, map(misfit, _parts(found), wanted)), "")
     if not _numeric(wanted):
         same_type = type(found) is type(wanted)
         return "" if same_type else f"Return something of the type {type(wanted).__name__}, not {type(found).__name__}."
@@ -208,6 +245,10 @@ def shown(value: Any) -> str:
     """A value in a few characters."""
     if isinstance(value, type):
         return f"a {value.__name__}"
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    if isinstance(value, bytes):
+        return f"the bytes {value.hex(' ')}"
     if isinstance(value, str | Mapping) or not (_numeric(value) or _mixed(value)):
         return repr(value) if len(repr(value)) < 80 else type(value).__name__
     if _mixed(value):
@@ -223,6 +264,23 @@ def shown(value: Any) -> str:
     )
 
 
+def _slipped(found: Any, slip: Any, wanted: Any, tolerance: float) -> bool:
+    """Whether an answer has this slip. Of several answers at once only those count in which the slip differs."""
+    if not (_mixed(wanted) and len(_parts(found)) == len(_parts(slip)) == len(wanted)):
+        return same(found, slip, tolerance)
+    parts = zip(_parts(found), _parts(slip), wanted, strict=True)
+    return all(same(mine, wrong, tolerance) for mine, wrong, right in parts if not same(wrong, right, tolerance))
+
+
+def _where_they_differ(found: Any, wanted: Any) -> tuple[Any, Any, str]:
+    """Two answers as they are if they are small; of large arrays the entries that differ most, and their place."""
+    if not (_numeric(found) and _numeric(wanted)) or _array(wanted).size <= 12:
+        return found, wanted, ""
+    mine, value = _array(found), _array(wanted)
+    place = np.unravel_index(np.argmax(np.nan_to_num(np.abs(mine - value), nan=np.inf)), value.shape)
+    return mine[place], value[place], f" at {[int(number) for number in place]}"
+
+
 def _outcome(function: Callable, case: tuple) -> Any:
     """What a function of ours returns, or the kind of exception that it raises."""
     try:
@@ -232,9 +290,12 @@ def _outcome(function: Callable, case: tuple) -> Any:
 
 
 def _tried(answer: Callable, case: tuple, wanted: Any) -> Any:
-    """What the learner's function returns; where an exception is wanted, the kind that it raises."""
+    """What a function returns, or why it returns nothing; where an exception is wanted, the kind that it raises."""
     if wanted is not ValueError:
-        return copy.deepcopy(attempt(answer, *case))
+        try:
+            return copy.deepcopy(attempt(answer, *case))
+        except NotYet as stopped:
+            return stopped
     try:
         return answer(*map(_copied, case))
     except Exception as error:
