@@ -119,7 +119,7 @@ def house(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def stands(session: nox.Session) -> None:
-    """Run lessons without their claims, then also with the right answers typed in: python noxfile.py -s stands -- stdp"""
+    """Run lessons without their claims, then with the right answers typed in, too: … -s stands -- stdp"""
     set_up(session)
     session.run(PYTHON, "-m", "tests.stand_alone", *session.posargs)
 

@@ -1,4 +1,4 @@
-"""How long a person waits: `python noxfile.py -s benchmark -- [imports] [redraws] [lessons]`; all three if none is named.
+"""How long a person waits: `python noxfile.py -s benchmark -- [imports] [redraws] [lessons]`; all if none is named.
 
 Seconds depend on the machine, so each figure also stands as a ratio to a fixed piece of work of the same run: a hundred
 training steps of a plain convolutional network, timed just before. Written to `data/benchmarks/`, for a table.
