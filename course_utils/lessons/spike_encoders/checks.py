@@ -1,80 +1,99 @@
-"""Lesson 05: checks of its exercises."""
+"""Exercises of the lesson on spike encoders."""
 
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.classroom.verdict import NotYet, attempt, check
+from course_utils.classroom.exercise import Exercise, NotYet, attempt, shown
 from course_utils.spiking import encoders
 
 
-@check
-def check_bipolar(bipolar: Callable[[Tensor, int, torch.Generator], Tensor]) -> str:
+def _grade_bipolar(bipolar: Callable[[Tensor, int, torch.Generator], Tensor]) -> None:
     """The bipolar Poisson code: its rates, its signs, its independence."""
     steps, levels = 2000, torch.tensor([-1, -0.5, 0, 0.25, 1])
-    values = levels.repeat(20, 1)
-    spikes = _spikes(attempt(bipolar, values, steps, _seeded(0)), (steps, *values.shape))
-    share = spikes.abs().mean((0, 1))
-    if share[1] < 0.01:
+    arguments = levels.repeat(20, 1), steps, torch.Generator().manual_seed(0)
+    spikes = torch.as_tensor(attempt(bipolar, *arguments)).float()
+    if spikes.shape != (steps, 20, 5):
         raise NotYet(
-            "A value of −0.5 never spikes. A random number from 0 to 1 is never below a negative value: compare it "
-            "with the absolute value."
+            f"Time comes first: values of shape (20, 5) give spikes of shape ({steps}, 20, 5). You return "
+            f"{tuple(spikes.shape)}."
         )
-    if share[2] > 0.01:
-        raise NotYet(
-            f"A value of 0 spikes in {share[2]:.0%} of the steps. In this code zero is silence; do not map −1…1 to a "
-            "probability of 0…1."
-        )
-    if spikes.min() >= 0:
-        raise NotYet("Right rates, but the sign is lost: −0.5 and 0.5 make the same spikes. A negative spike is −1.")
-    if not set(spikes.unique().tolist()) <= {-1, 0, 1}:
-        raise NotYet(
-            "A spike is −1 or 1, silence is 0. Multiply the spikes by the sign of the value, not by the value."
-        )
-    if (spikes == spikes[0]).all():
-        raise NotYet("All steps are alike: you drew one random number for each value. Draw a new one at every step.")
-    if (spikes == spikes[:, :1]).all():
-        raise NotYet("Equal values spike at the same steps. Draw a random number for every value of its own.")
-    if (spikes.mean((0, 1)) - levels).abs().max() > 0.02:
-        found = ", ".join(f"{mean:.2f}" for mean in spikes.mean((0, 1)))
-        raise NotYet(f"The mean of the spikes should be the value itself. For −1, −0.5, 0, 0.25, 1 you get {found}.")
-    if not torch.equal(spikes, bipolar(values, steps, _seeded(0))):
+    share, mean = spikes.abs().mean((0, 1)), spikes.mean((0, 1))
+    faults = {
+        "A value of −0.5 never spikes. A random number from 0 to 1 is never below a negative value: compare it with "
+        "the absolute value.": share[1] < 0.01,
+        f"A value of 0 spikes in {share[2]:.0%} of the steps. In this code zero is silence; do not map −1…1 to a "
+        "probability of 0…1.": share[2] > 0.01,
+        "The sign is lost: −0.5 and 0.5 make the same spikes. A negative spike is −1.": spikes.min() >= 0,
+        "A spike is −1 or 1, silence is 0. Multiply the spikes by the sign of the value, not by the value.": (
+            not set(spikes.unique().tolist()) <= {-1, 0, 1}
+        ),
+        "All steps are alike: draw a new random number for each value at every step.": (spikes == spikes[0]).all(),
+        "Equal values spike at the same steps. Draw a number for each of them.": (spikes == spikes[:, :1]).all(),
+        f"The mean of the spikes should be the value itself: for {shown(levels)} you get {shown(mean)}.": (
+            not (mean - levels).abs().max() <= 0.02
+        ),
+    }
+    for message, seen in faults.items():
+        if seen:
+            raise NotYet(message)
+    if not torch.equal(spikes, torch.as_tensor(attempt(bipolar, *arguments)).float()):
         raise NotYet("The same generator state gives other spikes the second time. Draw from `generator`, not past it.")
-    return "Rate |v|, sign of v, silence at 0; and the same seed gives the same spikes."
 
 
-@check
-def check_steps_needed(steps_needed: Callable[[float], int]) -> str:
-    """Steps of a Poisson code for a wanted standard error."""
-    for wanted in (0.07, 0.03, 0.011):
-        found, exact = float(attempt(steps_needed, wanted)), 0.25 / wanted**2
-        if found == math.ceil(exact):
-            continue
-        asked = f"For a standard error of {wanted} you return {found:g}. "
-        if abs(found - 1 / wanted) <= 1 or abs(found - 0.5 / wanted) <= 1 or abs(found - 0.25 / wanted) <= 1:
-            raise NotYet(
-                f"{asked}You let the error fall with T. That is the law of counts that are set. Here it falls with √T, "
-                "so the wanted error has to be squared."
-            )
-        if abs(found - 1 / wanted**2) <= 1:
-            raise NotYet(asked + "You forgot p(1 − p). Its largest value, at p = ½, is ¼, not 1.")
-        if abs(found - 0.5 / wanted**2) <= 1:
-            raise NotYet(asked + "Under the root stands p(1 − p), not p: at p = ½ that is ¼.")
-        if found == math.floor(exact):
-            raise NotYet(asked + "That is just too few: round up, not down.")
-        if abs(found - exact) < 1:
-            raise NotYet(asked + "Steps are whole numbers: round up.")
-        raise NotYet(asked + f"Solve √(p(1 − p)/T) = {wanted} for T at p = ½.")
-    return "Half the error costs four times the steps."
+check_bipolar = Exercise(
+    right=encoders.bipolar_poisson,
+    grade=_grade_bipolar,
+    wrong={
+        "never spikes": lambda v, steps, g: torch.rand(steps, *v.shape, generator=g) < v,
+        "zero is silence": lambda v, steps, g: torch.rand(steps, *v.shape, generator=g) < (v + 1) / 2,
+        "The sign is lost": lambda v, steps, g: encoders.poisson(v.abs(), steps, g),
+        "not by the value": lambda v, steps, g: encoders.poisson(v.abs(), steps, g) * v,
+        "All steps are alike": lambda v, steps, g: encoders.bipolar_poisson(v, 1, g).expand(steps, *v.shape),
+        "Equal values spike at the same steps": lambda v, steps, g: (
+            (torch.rand(steps, 1, 1, generator=g) < v.abs()) * v.sign()
+        ),
+        "mean of the spikes": lambda v, steps, g: encoders.bipolar_poisson(v / 2, steps, g),
+        "Draw from `generator`": lambda v, steps, g: encoders.bipolar_poisson(v, steps),
+        "Time comes first": [
+            lambda v, steps, g: encoders.bipolar_poisson(v, 3, g),
+            lambda v, steps, g: encoders.bipolar_poisson(v, steps, g).movedim(0, -1),
+        ],
+    },
+    solved="Rate |v|, sign of v, silence at 0; and the same seed gives the same spikes.",
+)
 
 
-@check
-def check_input_scale(input_scale: Callable[[float, float], float]) -> str:
+def _rounded(*steps: Callable[[float], float]) -> list[Callable[[float], float]]:
+    """These formulas, and the same with their results rounded up and down."""
+    return [lambda error, f=f, r=r: r(f(error)) for f in steps for r in (math.ceil, math.floor, float)]
+
+
+check_steps_needed = Exercise(
+    right=lambda standard_error: math.ceil(0.25 / standard_error**2),
+    cases=[(0.07,), (0.03,), (0.011,)],
+    draw=lambda rng: (rng.uniform(0.005, 0.1),),
+    wrong={
+        "You let the error fall with T. That is the law of counts that are set. Here it falls with √T, so the wanted "
+        "error has to be squared.": _rounded(*(lambda error, share=share: share / error for share in (1, 0.5, 0.25))),
+        "You forgot p(1 − p). Its largest value, at p = ½, is ¼, not 1.": _rounded(lambda error: 1 / error**2),
+        "Under the root stands p(1 − p), not p: at p = ½ that is ¼.": _rounded(lambda error: 0.5 / error**2),
+        "That is just too few: round up, not down.": lambda error: math.floor(0.25 / error**2),
+        "Steps are whole numbers: round up.": lambda error: 0.25 / error**2,
+        "Rounding to the nearest number is sometimes just too few: round up.": lambda error: round(0.25 / error**2),
+    },
+    solved="Half the error costs four times the steps.",
+    otherwise="At p = ½ solve √(p(1 − p)/T) = standard_error for T.",
+)
+
+
+def _grade_scale(input_scale: Callable[[float, float], float]) -> None:
     """A scale at which both ends of a range of values can be told from their neighbours."""
     for darkest, brightest in ((0.05, 0.38), (0.1, 0.8), (0.01, 0.09)):
-        scale = float(attempt(input_scale, darkest, brightest))
+        scale = attempt(input_scale, darkest, brightest, like=1.0)
         asked = f"Values from {darkest} to {brightest}, your scale {scale:.3g}: "
         if not 0 <= scale < math.inf:
             raise NotYet(asked + "a scale must be a finite number above 0.")
@@ -94,47 +113,48 @@ def check_input_scale(input_scale: Callable[[float, float], float]) -> str:
                 f"{asked}the brightest pixel fires at every step, as any brighter one would. Its current is "
                 f"{scale * brightest:.3g}; keep it below 10."
             )
-    return "The darkest pixel fires, the brightest is not saturated, for all three ranges."
 
 
-@check
-def check_decode(decode: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """Values from spike times and a table of what each step is worth."""
-    steps = 6
-    worth = torch.tensor([0.9, 0.7, 0.6, 0.3, 0.2, 0.1])
-    at = torch.tensor([[0, 3, 1], [5, 2, 4]])
-    spikes = (torch.arange(steps).reshape(-1, 1, 1) == at).float()
-    spikes[:, 1, 2] = 0  # one pixel stays silent
-    expected = worth[at] * spikes.sum(0)
-    found = attempt(decode, spikes, worth)
-    if not isinstance(found, Tensor) or found.shape != expected.shape:
-        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise NotYet(f"6 steps of a 2×3 image give one value a pixel, the shape (2, 3). You return {shape}.")
-    found = found.float()
-    spiked = spikes.sum(0) > 0
-    if torch.allclose(found, expected, atol=1e-6):
-        return "Every pixel gets the worth of its step, a silent one gets 0."
-    if torch.allclose(found[spiked], expected[spiked], atol=1e-6):
-        raise NotYet(
-            f"Right, but for the pixel that stays silent: you give it {found[~spiked].item():.1f}. `argmax` of nothing "
-            "but zeros is 0, the step of the brightest. Who never spikes is worth 0."
-        )
-    if torch.allclose(found[spiked], worth.flip(0)[at][spiked], atol=1e-6):
-        raise NotYet("Bright and dark are exchanged: you read the table from its end. Step 0 belongs to worth[0].")
-    if torch.allclose(found[spiked], at[spiked].float()):
-        raise NotYet("You return the step. Look up what a spike at this step is worth.")
-    if torch.allclose(found, spikes.sum(0)):
-        raise NotYet("You count spikes. Here every pixel spikes once; when it does is what tells its value.")
-    raise NotYet(f"The pixel that spikes at step 0 should get {worth[0]:.1f}; you give it {found[0, 0]:.3g}.")
+check_input_scale = Exercise(
+    right=lambda darkest, brightest: math.sqrt((1 / darkest) * (10 / brightest)),
+    grade=_grade_scale,
+    wrong={
+        "not even the brightest": lambda darkest, brightest: 1 / brightest,
+        "the darkest pixel never fires": lambda darkest, brightest: 1 / darkest,
+        "brightest pixel fires at every step": lambda darkest, brightest: 40,
+        "keep it below 10": lambda darkest, brightest: 10 / brightest,
+        "above 0": lambda darkest, brightest: -20,
+    },
+    solved="The darkest pixel fires, the brightest is not saturated, for all three ranges.",
+)
 
 
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def _spikes_and_worth(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """At most one spike for each pixel of a small image, about every fifth pixel silent, and a table of worths."""
+    steps, at = 6, torch.tensor(rng.integers(6, size=(2, 3)))
+    spikes = (torch.arange(steps).reshape(-1, 1, 1) == at) & torch.tensor(rng.random((2, 3)) < 0.8)
+    return spikes.float(), torch.tensor(np.sort(rng.uniform(0.05, 1, steps))[::-1].copy()).float()
 
 
-def _spikes(found: object, shape: tuple[int, ...]) -> Tensor:
-    """What a learner's encoder returned, if it has the right shape."""
-    if not isinstance(found, Tensor) or tuple(found.shape) != shape:
-        given = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise NotYet(f"Time comes first: values of shape {shape[1:]} give spikes of shape {shape}. You return {given}.")
-    return found.float()
+check_decode = Exercise(
+    right=lambda spikes, worth: (spikes * worth.reshape(-1, 1, 1)).sum(0),
+    cases=[_spikes_and_worth(np.random.default_rng(5))],
+    draw=_spikes_and_worth,
+    wrong={
+        "Right, but for a pixel that stays silent: `argmax` of nothing but zeros is 0, the step of the brightest. Who "
+        "never spikes is worth 0.": lambda spikes, worth: worth[spikes.argmax(0)],
+        "Bright and dark are exchanged: you read the table from its end. Step 0 belongs to worth[0].": [
+            lambda spikes, worth: (spikes * worth.flip(0).reshape(-1, 1, 1)).sum(0),
+            lambda spikes, worth: worth.flip(0)[spikes.argmax(0)],
+        ],
+        "You return the step. Look up what a spike at this step is worth.": lambda spikes, worth: spikes.argmax(0),
+        "You count spikes. Here no pixel spikes twice; when it does is what tells its value.": lambda spikes, worth: (
+            spikes.sum(0)
+        ),
+        "6 steps of a 2×3 image give one value a pixel, the shape (2, 3).": lambda spikes, worth: (
+            spikes * worth.reshape(-1, 1, 1)
+        ),
+    },
+    solved="Every pixel gets the worth of its step, a silent one gets 0.",
+    otherwise="A pixel that spikes at step t should get worth[t], one that never spikes 0.",
+)
