@@ -29,8 +29,8 @@ FREE_DISK_GB = 2  # more than all downloads of the course together
 MEMORY_GB = 4
 SHIPPED_STRIPES = 200
 
-# What is imported to see whether a package works. None: only its version is read here, since lesson 15 loads it through
-# a bridge, and TensorFlow takes seconds.
+# What is imported to see whether a package works. None: only its version is read here, since the lesson on NengoDL loads
+# it through a bridge, and TensorFlow takes seconds.
 PACKAGES: dict[str, str | None] = {
     "jupyterlab": "jupyterlab",
     "ipywidgets": "ipywidgets",
@@ -70,7 +70,7 @@ class NotReady(Exception):
 
 
 @dataclass(frozen=True)
-class Result:
+class Finding:
     """The answer of one check; `remedy` is empty if it is OK."""
 
     name: str
@@ -83,7 +83,7 @@ class Result:
         return f"{line} → {self.remedy}" if self.remedy else line
 
 
-def examine(name: str, check: Check) -> Result | None:
+def examine(name: str, check: Check) -> Finding | None:
     """Run one check without ever failing; warnings that it causes are not shown. None if it has nothing to say."""
     try:
         # Several packages warn while they are imported. What is recorded is not shown, whatever filters they set; at
@@ -92,13 +92,13 @@ def examine(name: str, check: Check) -> Result | None:
             warnings.simplefilter("ignore")
             found = check()
     except NotReady as problem:
-        return Result(name, False, problem.found, problem.remedy)
+        return Finding(name, False, problem.found, problem.remedy)
     except Exception as error:
-        return Result(name, False, f"{type(error).__name__}: {' '.join(str(error).split())}", ASK)
-    return None if found is None else Result(name, True, found)
+        return Finding(name, False, f"{type(error).__name__}: {' '.join(str(error).split())}", ASK)
+    return None if found is None else Finding(name, True, found)
 
 
-def check(groups: Mapping[str, Mapping[str, Check]] | None = None) -> list[Result]:
+def check(groups: Mapping[str, Mapping[str, Check]] | None = None) -> list[Finding]:
     """Examine machine, packages and data. Each line is printed as soon as it is known.
 
     Args:
@@ -194,7 +194,7 @@ def package(name: str, module: str | None = None, lock: Path = LOCK) -> str:
         raise NotReady(f"{version} is installed, {lock.name} has {pin[1]}", INSTALL_AGAIN)
     module = module or PACKAGES.get(name)
     if module is None:
-        return f"{version} (loaded in lesson 15)"
+        return f"{version} (loaded by the lesson on NengoDL)"
     try:
         importlib.import_module(module)
     except Exception as error:
@@ -246,11 +246,11 @@ def images(name: str) -> str:
     for file, (path, md5) in there.items():
         if md5_of(path) != md5:
             raise NotReady(
-                f"{_place(path)}{name}/raw/{file} is damaged", "delete this file; lesson 02 fetches it again"
+                f"{_place(path)}{name}/raw/{file} is damaged", "delete this file; the lesson on convolutional networks fetches it again"
             )
     if len(there) < len(files):
         state = f"{len(there)} of {len(files)} files here" if there else "not here yet"
-        return f"{state}; lesson 02 downloads it ({DOWNLOAD_MB[name]} MB), or uses scikit-learn's digits"
+        return f"{state}; the lesson on convolutional networks downloads it ({DOWNLOAD_MB[name]} MB), or uses scikit-learn's digits"
     return "found in " + " and ".join(sorted({_place(path) for path, _ in there.values()}))
 
 

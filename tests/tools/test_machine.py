@@ -18,7 +18,7 @@ from course_utils.tools import machine
 
 REAL = """
 import sys, warnings
-from course_utils import machine
+from course_utils.tools import machine
 assert not {"torch", "tensorflow", "norse"} & sys.modules.keys(), "importing the module loads too much"
 filters = list(warnings.filters)
 machine.check()
@@ -39,7 +39,7 @@ def lines(output: str) -> dict[str, str]:
     return {name: f"{mark} {rest}" for mark, name, rest in found}
 
 
-def fails(check: machine.Check, name: str = "it") -> machine.Result:
+def fails(check: machine.Check, name: str = "it") -> machine.Finding:
     """The result of a check that must FAIL, and must say what to do."""
     result = machine.examine(name, check)
     assert not result.ok
@@ -60,7 +60,7 @@ def test_this_machine_is_ready(real) -> None:
     assert set(machine.PACKAGES) <= told.keys()
     assert {"Python", "cores", "threads", "GPU", "COURSE_DATA", "MNIST", "FashionMNIST", "data/"} <= told.keys()
     assert told["torch"] == "OK 2.15.0" and told["Python"].startswith("OK 3.11.")
-    assert "lesson 15" in told["tensorflow"] and "lesson 15" in told["nengo-dl"]
+    assert "the lesson on NengoDL" in told["tensorflow"] and "the lesson on NengoDL" in told["nengo-dl"]
 
 
 def test_nobody_is_greeted_by_warnings(real) -> None:
@@ -179,7 +179,7 @@ def test_course_data_may_be_set_or_not(nothing_here: Path, tmp_path: Path, monke
 def test_missing_digits_are_no_fault(name: str, nothing_here: Path) -> None:
     result = machine.examine(name, functools.partial(machine.images, name))
     assert result.ok
-    assert result.found.startswith("not here yet; lesson 02 downloads it (")
+    assert result.found.startswith("not here yet; the lesson on convolutional networks downloads it (")
 
 
 def test_a_damaged_file_fails_and_is_named(nothing_here: Path) -> None:
@@ -199,7 +199,7 @@ def test_undamaged_files_are_found_where_they_are(
     for folder in (nothing_here, tmp_path / "common"):
         (folder / "MNIST" / "raw").mkdir(parents=True)
     (nothing_here / "MNIST" / "raw" / "one.gz").write_text("A")
-    assert machine.images("MNIST").startswith("1 of 2 files here; lesson 02")
+    assert machine.images("MNIST").startswith("1 of 2 files here; the lesson on convolutional networks")
     (tmp_path / "common" / "MNIST" / "raw" / "two.gz").write_text("A")
     assert machine.images("MNIST") == "found in $COURSE_DATA/ and data/"
 
