@@ -1,130 +1,150 @@
-"""Lesson 12: checks of its exercises."""
+"""The exercises on deep spiking networks: a pool that spikes, first weights, and dropout that is held over time."""
 
 import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
+from torch.nn import functional
 
-from course_utils.classroom.verdict import NotYet, attempt, check
-from course_utils.spiking.layers import SpikingAvgPool
+from course_utils.classroom.exercise import Exercise, NotYet, attempt
+
+# --- the pool -------------------------------------------------------------------------------------------------------
 
 
-@check
-def check_spiking_pool(spiking_pool: Callable[[Tensor], Tensor]) -> str:
-    """The average pool with a threshold of 0.75 and a memory: [time, rows, columns] to half the rows and columns."""
-    corner = torch.zeros(6, 4, 4)
-    corner[0, :2, :2] = torch.tensor([[1.0, 0], [1, 0]])  # half of a block, in two steps
-    corner[1, :2, :2] = torch.tensor([[0.0, 1], [1, 0]])
-    corner[2, :2, 2:] = 1  # a whole block at once, then a quarter at each of three steps
-    corner[3:, 0, 3] = 1
-    corner[4, 2:, :2] = torch.tensor([[1.0, 1], [1, 0]])  # three quarters: not above the threshold
-    corner[0, 2:, 2:] = torch.tensor([[1.0, 1], [1, 0]])  # the same, and half a block after it
-    corner[1, 2:, 2:] = torch.tensor([[1.0, 0], [1, 0]])
-    found = attempt(spiking_pool, corner)
-    if not isinstance(found, Tensor) or found.shape != (6, 2, 2):
-        raise NotYet("Return a tensor [time, rows // 2, columns // 2]. `torch.stack` makes one of a list.")
-    found = found.float()
-    if bool(((found != 0) & (found != 1)).any()):
-        raise NotYet("Some of your outputs are neither 0 nor 1. What leaves the pool are spikes, not means.")
-    mistakes = {
-        "You forget the potential after each step. What stays below the threshold is carried over.": _pool(corner, 0.0),
-        "Three of four spikes make 0.75, and your pool fires. A neuron fires above its threshold, not at it.": (
-            _pool(corner, 1.0, at_threshold=True)
-        ),
-        "You never reset the potential: one that has fired once goes on firing.": _pool(corner, 1.0, reset="none"),
-        "You take the threshold away where a neuron fires. Here the potential is set to 0, and the excess is lost.": (
-            _pool(corner, 1.0, reset="subtract")
-        ),
-        "Your pool fires above 1, the threshold of the other neurons. The pool has its own, 0.75.": (
-            _pool(corner, 1.0, threshold=1.0)
-        ),
-        "Any single spike gets through: you take the sum or the maximum of the block. Take its mean.": (
-            _pool(corner, 1.0, threshold=0.1875)  # three quarters of a quarter
-        ),
-        "Your potential leaks. The pool's neurons keep all of it.": _pool(corner, 0.5),
-    }
-    right = _pool(corner, 1.0)
-    if torch.equal(found, right):
-        second = (torch.rand(40, 6, 8, generator=torch.Generator().manual_seed(0)) < 0.4).float()
-        if not torch.equal(attempt(spiking_pool, second).float(), _pool(second, 1.0)):
-            other = attempt(spiking_pool, second).float()
-            if torch.equal(other, _pool(second, 1.0, reset="subtract")):
-                raise NotYet("You take the threshold away where a neuron fires. Here the potential is set to 0.")
-            raise NotYet("Right for six steps of 4×4, but not for 40 steps of 6×8. Does a reset forget everything?")
-        return "The mean of four spikes goes in. Above 0.75 a spike comes out, nothing is left; up to 0.75 it waits."
-    for message, wrong in mistakes.items():
-        if torch.equal(found, wrong):
-            raise NotYet(message)
-    step, row, column = (found != right).nonzero()[0].tolist()
-    raise NotYet(
-        f"At [{step}, {row}, {column}] your pool says {found[step, row, column]:.0f}; it should be "
-        f"{right[step, row, column]:.0f}. Add the mean of the block to the potential, compare with 0.75, reset to 0."
+def _to_zero(u: Tensor, s: Tensor) -> Tensor:
+    return u * (1 - s)
+
+
+def _pool(decay: float = 1.0, threshold: float = 0.75, fires: Callable = torch.gt, reset: Callable = _to_zero):
+    """The average pool with a threshold and a memory: [time, rows, columns] to half the rows and columns."""
+
+    def spiking_pool(spikes: Tensor) -> Tensor:
+        v, fired = 0.0, []
+        for mean in functional.avg_pool2d(spikes[:, None], 2)[:, 0]:
+            u = decay * v + mean
+            s = fires(u, torch.tensor(threshold)).to(u.dtype)
+            v = reset(u, s)
+            fired.append(s)
+        return torch.stack(fired)
+
+    return spiking_pool
+
+
+def _six_steps() -> Tensor:
+    """Blocks of 2×2 spikes that tell the usual mistakes apart, [6, 4, 4]."""
+    spikes = torch.zeros(6, 4, 4)
+    spikes[0, :2, :2] = torch.tensor([[1.0, 0], [1, 0]])  # half of a block, in two steps
+    spikes[1, :2, :2] = torch.tensor([[0.0, 1], [1, 0]])
+    spikes[2, :2, 2:] = 1  # a whole block at once, then a quarter at each of three steps
+    spikes[3:, 0, 3] = 1
+    spikes[4, 2:, :2] = torch.tensor([[1.0, 1], [1, 0]])  # three quarters: not above the threshold
+    spikes[0, 2:, 2:] = torch.tensor([[1.0, 1], [1, 0]])  # the same, and half a block after it
+    spikes[1, 2:, 2:] = torch.tensor([[1.0, 0], [1, 0]])
+    return spikes
+
+
+check_spiking_pool = Exercise(
+    right=_pool(),
+    cases=[(_six_steps(),)],
+    draw=lambda rng: (torch.tensor(rng.random((40, 6, 8)) < 0.4).float(),),
+    draws=3,
+    wrong={
+        "You forget the potential after each step. What stays below the threshold is carried over.": _pool(decay=0),
+        "Three of four spikes make 0.75, and your pool fires. A neuron fires above its threshold, not at it.":
+            _pool(fires=torch.ge),
+        "You never reset the potential: one that has fired once goes on firing.": _pool(reset=lambda u, s: u),
+        "You take the threshold away where a neuron fires. Here the potential is set to 0, and the excess is lost.":
+            _pool(reset=lambda u, s: u - 0.75 * s),
+        "You take 1 away where a neuron fires. A reset to 0 forgets everything.": _pool(reset=lambda u, s: u - s),
+        "Your pool fires above 1, the threshold of the other neurons. The pool has its own, 0.75.":
+            _pool(threshold=1.0),
+        "Any single spike gets through: you take the sum or the maximum of the block. Take its mean.":
+            lambda spikes: functional.max_pool2d(spikes, 2),
+        "Your potential leaks. The pool's neurons keep all of it.": _pool(decay=0.5),
+        "What leaves the pool are spikes, 0 or 1, not means.":
+            lambda spikes: functional.avg_pool2d(spikes[:, None], 2)[:, 0],
+        "Return [time, rows // 2, columns // 2]; you return what came in.": lambda spikes: spikes,
+    },
+    solved="The mean of four spikes goes in. Above 0.75 a spike comes out, nothing is left; up to 0.75 it waits.",
+    otherwise="Add the mean of the block to the potential, compare with 0.75, reset to 0.",
+)
+
+# --- first weights --------------------------------------------------------------------------------------------------
+
+
+def _weights(count: Callable, variance: Callable) -> Callable[[int, int, int, float], tuple[int, float]]:
+    """How many weights a convolution has, and their standard deviation."""
+    return lambda maps_in, maps_out, kernel, k: (
+        count(maps_in, maps_out, kernel),
+        math.sqrt(variance(maps_in, maps_out, kernel, k)),
     )
 
 
-def _pool(
-    spikes: Tensor, leak: float, *, threshold: float = 0.75, at_threshold: bool = False, reset: str = "zero"
-) -> Tensor:
-    """The pool, also with the usual mistakes; without them it is `SpikingAvgPool`."""
-    if (leak, threshold, at_threshold, reset) == (1.0, 0.75, False, "zero"):
-        return SpikingAvgPool()(spikes[:, None, None])[:, 0, 0]
-    v, fired = 0.0, []
-    for now in torch.nn.functional.avg_pool2d(spikes[:, None], 2)[:, 0]:
-        u = leak * v + now
-        s = (u >= threshold if at_threshold else u > threshold).float()
-        v = {"zero": u * (1 - s), "none": u, "subtract": u - threshold * s}[reset]
-        fired.append(s)
-    return torch.stack(fired)
+def _count(i: int, o: int, side: int) -> int:
+    return i * o * side**2
 
 
-@check
-def check_first_weights(first_weights: Callable[[int, int, int, float], tuple[int, float]]) -> str:
-    """How many weights a convolution without biases has, and the standard deviation of the first ones."""
-    found = attempt(first_weights, 20, 50, 5, 2.0)
-    numbers = isinstance(found, tuple | list) and all(isinstance(value, int | float | Tensor) for value in found)
-    if not numbers or len(found) != 2:
-        raise NotYet("Return two numbers: how many weights there are, and their standard deviation.")
-    count, deviation = found
-    if math.isclose(deviation, 25_000):
-        raise NotYet("The other way round: first how many weights there are, then their standard deviation.")
-    mistakes = {
-        500: "These are the inputs of one neuron of one map. There are 50 such maps.",
-        25_050: "You counted a bias for each of the 50 maps. These layers have none.",
-        1_250: "Each of the 50 maps has a kernel for each of the 20 maps below, not one for all of them.",
-        5_000: "A kernel of side 5 has 25 weights, not 5.",
-    }
-    if count in mistakes:
-        raise NotYet(mistakes[count])
-    if count != 25_000:
-        raise NotYet(f"From 20 maps to 50 with a 5×5 kernel you count {count} weights. It is one kernel for each pair.")
-    inputs = 20 * 25
-    mistakes = {
-        2 / inputs: "This is the variance k/n. The standard deviation is its root.",
-        math.sqrt(2 / 20): "n is not the number of maps. Each neuron has a 5×5 window on each of the 20 maps below.",
-        math.sqrt(2 / 25): "n counts the window of one map. A neuron has one on each of the 20 maps below.",
-        math.sqrt(2 / 25_000): "n is the number of inputs of one neuron, not the number of all weights.",
-        math.sqrt(2 / (50 * 25)): "n counts what goes out, 50 maps. It is what comes in that adds up in a neuron.",
-        math.sqrt(1 / inputs): "You left out k, which is 2 here.",
-    }
-    for wrong, message in mistakes.items():
-        if math.isclose(deviation, wrong, rel_tol=1e-3):
-            raise NotYet(message)
-    if not math.isclose(deviation, math.sqrt(2 / inputs), rel_tol=1e-3):
-        raise NotYet(f"A neuron here has n = 500 inputs, so √(k/n) = √(2/500) ≈ 0.0632. You say {deviation:.4g}.")
-    count, deviation = attempt(first_weights, 64, 128, 3, 1.0)
-    if count != 73_728 or not math.isclose(deviation, math.sqrt(1 / 576), rel_tol=1e-3):
-        raise NotYet("Right for LeNet5's second convolution, but not for 64 → 128 maps, 3×3, k = 1.")
-    return "One kernel for each pair of maps; the deviation falls with the root of what comes in."
+def _variance(i: int, o: int, side: int, k: float) -> float:
+    return k / (i * side**2)
 
 
-@check
-def check_held_dropout(held_dropout: Callable[[Tensor, float, torch.Generator], Tensor]) -> str:
-    """Dropout with one mask over all steps, for spikes [time, batch, neurons]."""
+check_first_weights = Exercise(
+    right=_weights(_count, _variance),
+    cases=[(20, 50, 5, 2.0), (64, 128, 3, 1.0)],
+    draw=lambda rng: (*rng.integers(2, 40, 2).tolist(), int(rng.integers(2, 8)), rng.uniform(0.5, 4)),
+    wrong={
+        "The other way round: first how many weights there are, then their standard deviation.":
+            lambda maps_in, maps_out, kernel, k: _weights(_count, _variance)(maps_in, maps_out, kernel, k)[::-1],
+        "You counted the inputs of one neuron of one map. There are as many such maps as go out.":
+            _weights(lambda i, o, side: i * side**2, _variance),
+        "You counted a bias for each of the maps that go out. These layers have none.":
+            _weights(lambda i, o, side: _count(i, o, side) + o, _variance),
+        "Each map that goes out has a kernel for each of the maps below, not one for all of them.":
+            _weights(lambda i, o, side: o * side**2, _variance),
+        "A kernel of side 5 has 25 weights, not 5.": _weights(lambda i, o, side: i * o * side, _variance),
+        "This is the variance k/n. The standard deviation is its root.":
+            _weights(_count, lambda i, o, side, k: _variance(i, o, side, k) ** 2),
+        "n is not the number of maps. Each neuron has a window on each of the maps below.":
+            _weights(_count, lambda i, o, side, k: k / i),
+        "n counts the window of one map. A neuron has one on each of the maps below.":
+            _weights(_count, lambda i, o, side, k: k / side**2),
+        "n is the number of inputs of one neuron, not the number of all weights.":
+            _weights(_count, lambda i, o, side, k: k / _count(i, o, side)),
+        "n counts what goes out. It is what comes in that adds up in a neuron.":
+            _weights(_count, lambda i, o, side, k: k / (o * side**2)),
+        "You left out k.": _weights(_count, lambda i, o, side, k: 1 / (i * side**2)),
+    },
+    solved="One kernel for each pair of maps; the deviation falls with the root of what comes in.",
+    otherwise="There is one kernel for each pair of maps. From 20 maps with a 5×5 kernel a neuron has n = 500 inputs, "
+    "so for k = 2 the deviation is √(k/n) = √(2/500) ≈ 0.0632.",
+)
+
+# --- dropout --------------------------------------------------------------------------------------------------------
+
+
+def _dropout(
+    shape: Callable[..., tuple], p: Callable[[float], float] = lambda p: p, count: Callable = lambda p: 1 / (1 - p)
+) -> Callable[[Tensor, float, Generator], Tensor]:
+    """Dropout by the shape of its mask, the part that is silenced, and what a spike of the others counts."""
+
+    def held_dropout(spikes: Tensor, given: float, generator: Generator) -> Tensor:
+        numbers = torch.rand(shape(*spikes.shape), generator=generator)
+        return spikes * (numbers >= p(given)) * count(given)
+
+    return held_dropout
+
+
+def _one_for_each(time: int, batch: int, neurons: int) -> tuple[int, int]:
+    return batch, neurons
+
+
+def _grade_held_dropout(held_dropout: Callable[[Tensor, float, Generator], Tensor]) -> None:
+    def tried(spikes: Tensor, p: float) -> Tensor:
+        return attempt(held_dropout, spikes, p, torch.Generator().manual_seed(0), like=spikes)
+
     spikes, p = torch.ones(12, 40, 500), 0.25
-    found = attempt(held_dropout, spikes.clone(), p, torch.Generator().manual_seed(0))
-    if not isinstance(found, Tensor) or found.shape != spikes.shape:
-        raise NotYet("Return a tensor of the shape of `spikes`, [time, batch, neurons].")
+    found = tried(spikes, p)
     off = found == 0
     if not off.any():
         raise NotYet("Nobody is silenced.")
@@ -144,13 +164,35 @@ def check_held_dropout(held_dropout: Callable[[Tensor, float, torch.Generator], 
         raise NotYet("The next layer now gets less than before on average. Those who stay count 1/(1 − p).")
     if not torch.allclose(kept, torch.tensor(1 / (1 - p))):
         raise NotYet(f"Those who stay count {kept[0]:.3g} each; it should be 1/(1 − p) = {1 / (1 - p):.3g}.")
-    again = attempt(held_dropout, spikes, p, torch.Generator().manual_seed(0))
-    if not torch.equal(found, again):
+    if not torch.equal(found, tried(spikes, p)):
         raise NotYet("The same generator gives another mask the second time. Pass generator=generator to torch.rand.")
-    quiet = attempt(held_dropout, 0 * spikes, p, torch.Generator().manual_seed(0))
-    if quiet.any():
+    if tried(0 * spikes, p).any():
         raise NotYet("Where no neuron fired, your output is not 0. Multiply the spikes by the mask.")
-    other = attempt(held_dropout, spikes.clone(), 0.5, torch.Generator().manual_seed(0))
-    if abs((other == 0).double().mean() - 0.5) > 0.02 or not torch.allclose(other[other != 0], torch.tensor(2.0)):
+    half = tried(spikes, 0.5)
+    if abs((half == 0).double().mean() - 0.5) > 0.02 or not torch.allclose(half[half != 0], torch.tensor(2.0)):
         raise NotYet("Right for p = 0.25, but not for p = 0.5. Use p, not a number.")
-    return "One draw for each neuron and sample, and all steps abide by it."
+
+
+check_held_dropout = Exercise(
+    right=_dropout(_one_for_each),
+    grade=_grade_held_dropout,
+    wrong={
+        "from step to step": _dropout(lambda time, batch, neurons: (time, batch, neurons)),
+        "All samples of the batch have the same mask": _dropout(lambda time, batch, neurons: (neurons,)),
+        "You silence whole samples": _dropout(lambda time, batch, neurons: (batch, 1)),
+        "you keep those that should be silent": _dropout(_one_for_each, p=lambda p: 1 - p),
+        "it should be p = 25%": _dropout(_one_for_each, p=lambda p: 0.5),
+        "The next layer now gets less": _dropout(_one_for_each, count=lambda p: 1),
+        "Those who stay count 4 each": _dropout(_one_for_each, count=lambda p: 1 / p),
+        "The same generator gives another mask": lambda spikes, p, generator: (
+            spikes * (torch.rand(spikes.shape[1:]) >= p) / (1 - p)
+        ),
+        "Right for p = 0.25": lambda spikes, p, generator: _dropout(_one_for_each)(spikes, 0.25, generator),
+        "Nobody is silenced": lambda spikes, p, generator: spikes,
+        "yours has the shape [40, 500]": lambda spikes, p, generator: spikes[0],
+        "Multiply the spikes by the mask": lambda spikes, p, generator: (
+            (torch.rand(spikes.shape[1:], generator=generator) >= p).expand_as(spikes) / (1 - p)
+        ),
+    },
+    solved="One draw for each neuron and sample, and all steps abide by it.",
+)
