@@ -112,7 +112,8 @@ def test_an_answer_that_ignores_its_argument_is_wrong(name: str) -> None:
     """The right value of the first case, whatever goes in."""
     exercise = EXERCISES[name]
     if exercise.grade is None:
-        value = exercise.right(*copy.deepcopy(exercise.cases[0]))
+        case = exercise.cases[0] if exercise.cases else exercise.draw(np.random.default_rng(1))
+        value = exercise.right(*copy.deepcopy(case))
         assert exercise(lambda *_: value).status == "not yet"
 
 
