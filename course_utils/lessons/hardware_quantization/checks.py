@@ -1,142 +1,149 @@
-"""Lesson 17: checks of its exercises."""
+"""The exercises of the lesson on networks for chips."""
 
 from collections.abc import Callable, Sequence
-from numbers import Real
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.chips.virtual_chip import INPUTS, circuits_for, largest, to_integers
-from course_utils.classroom.verdict import NotYet, attempt, check
+from course_utils.chips.virtual_chip import INPUTS, circuits_for, to_integers
+from course_utils.classroom.exercise import Exercise
+
+Layers = Sequence[tuple[int, int]]  # how many neurons, how many inputs each
 
 
-@check
-def check_circuits_taken(circuits_taken: Callable[[Sequence[tuple[int, int]]], int]) -> str:
-    """How many circuits of 128 signed inputs the layers take."""
-    cases = (
-        [(1, 128)],
-        [(1, 129)],
-        [(338, 16), (2, 338)],
-        [(338, 256), (2, 338)],
-        [(10, 1), (5, 384), (3, 385)],
-    )
-    wanted = [sum(neurons * circuits_for(inputs) for neurons, inputs in case) for case in cases]
-    found = [attempt(circuits_taken, list(case)) for case in cases]
-    if not all(isinstance(answer, Real) and not isinstance(answer, bool) for answer in found):
-        raise NotYet(f"Return one whole number. For {cases[2]} you return {found[2]!r}.")
-    if found == wanted:
-        return "338 + 2 · 3 = 344 circuits for the fifth model: each output neuron is made of three."
+def _each(circuits: Callable[[int], float]) -> Callable[[Layers], float]:
+    return lambda layers: sum(neurons * circuits(inputs) for neurons, inputs in layers)
 
-    def with_rule(circuits: Callable[[int], float]) -> list[float]:
-        return [sum(neurons * circuits(inputs) for neurons, inputs in case) for case in cases]
 
-    mistakes = {
-        "You count neurons. A neuron with more than 128 inputs takes several circuits.": lambda inputs: 1,
-        "You round down. A neuron with 129 inputs does not fit into one circuit: it takes two.": lambda inputs: (
-            inputs // INPUTS
+check_circuits_taken = Exercise(
+    right=lambda layers: _each(circuits_for)(layers),
+    cases=[
+        ([(1, 128)],),
+        ([(1, 129)],),
+        ([(338, 16), (2, 338)],),
+        ([(338, 256), (2, 338)],),
+        ([(10, 1), (5, 384), (3, 385)],),
+    ],
+    draw=lambda rng: ([(int(rng.integers(1, 400)), int(rng.integers(1, 600))) for _ in range(3)],),
+    wrong={
+        "You count neurons. A neuron with more than 128 inputs takes several circuits.": _each(lambda inputs: 1),
+        "You round down. A neuron with 129 inputs does not fit into one circuit: it takes two.": _each(
+            lambda inputs: inputs // INPUTS
         ),
-        "You add one circuit too many where the inputs just fit: 128 inputs take one.": lambda inputs: (
-            inputs // INPUTS + 1
+        "You add one circuit too many where the inputs just fit: 128 inputs take one.": _each(
+            lambda inputs: inputs // INPUTS + 1
         ),
-        "There are no broken circuits: round up for each neuron.": lambda inputs: inputs / INPUTS,
-        "A circuit has 256 synapses, but a signed input takes two of them: 128.": lambda inputs: -(-inputs // 256),
-    }
-    for message, rule in mistakes.items():
-        if found == with_rule(rule):
-            raise NotYet(message)
-    if found == [-(-sum(neurons * inputs for neurons, inputs in case) // INPUTS) for case in cases]:
-        raise NotYet("You add up all inputs first. A circuit belongs to one neuron; round up for each neuron.")
-    case = next(n for n in range(len(cases)) if found[n] != wanted[n])
-    raise NotYet(f"The layers {cases[case]} take {wanted[case]} circuits; you say {found[case]}.")
+        "There are no broken circuits: round up for each neuron.": _each(lambda inputs: inputs / INPUTS),
+        "A circuit has 256 synapses, but a signed input takes two of them: 128.": _each(
+            lambda inputs: -(-inputs // 256)
+        ),
+        "You add up all inputs first. A circuit belongs to one neuron; round up for each neuron.": (
+            lambda layers: -(-_each(lambda inputs: inputs)(layers) // INPUTS)
+        ),
+    },
+    otherwise="Round up for each neuron, then multiply by how many there are.",
+    solved="338 + 2 · 3 = 344 circuits for the fifth model: each output neuron is made of three.",
+)
 
 
-@check
-def check_whole_weights(whole_weights: Callable[[Tensor, float, int], Tensor]) -> str:
-    """Weights as whole numbers: halves away from zero, clamped to what the bits hold."""
-    weight = torch.tensor([0.5, 1.5, 2.5, -0.5, -2.5, 0.2, -1.2, 31.6, 62.7, 63.4, 64.0, 700.0, -700.0]) / 10
-    wanted = to_integers(weight, 10.0, 6)
-    found = attempt(whole_weights, weight.clone(), 10.0, 6)
-    if not isinstance(found, Tensor) or found.shape != weight.shape:
-        shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise NotYet(f"Return a tensor of shape {list(weight.shape)}. Yours: {shape}.")
-    found = found.detach().to(wanted)
-    scaled = weight * 10.0
-    limit = largest(6)
-    if torch.equal(found, wanted):
-        fewer = attempt(whole_weights, weight.clone(), 10.0, 3)
-        if not isinstance(fewer, Tensor) or not torch.equal(fewer.detach().to(wanted), to_integers(weight, 10.0, 3)):
-            raise NotYet("Right for 6 bits, but 3 bits hold −7 to 7: the limit follows from `bits`.")
-        return "Halves away from zero, and nothing beyond ±63."
-    away = scaled.sign() * (scaled.abs() + 0.5).floor()
-    mistakes = {
+def _away(x: Tensor) -> Tensor:
+    """Rounded, halves away from zero."""
+    return x.sign() * (x.abs() + 0.5).floor()
+
+
+def _held(rounded: Callable[[Tensor], Tensor]) -> Callable[[Tensor, float, int], Tensor]:
+    """Scaled, rounded in this way, clamped to what so many bits and a sign hold."""
+    return lambda weight, scale, bits: rounded(weight * scale).clamp(1 - 2**bits, 2**bits - 1)
+
+
+check_whole_weights = Exercise(
+    right=lambda weight, scale, bits: to_integers(weight, scale, bits),
+    cases=[
+        (torch.tensor([0.5, 1.5, 2.5, -0.5, -2.5, 0.2, -1.2, 31.6, 63.4, 64.0, 700.0, -700.0]) / 8, 8.0, bits)
+        for bits in (6, 3)
+    ],
+    draw=lambda rng: (torch.tensor(rng.integers(-300, 300, 12) / 32.0).float(), 16.0, int(rng.integers(2, 8))),
+    wrong={
         "`round` takes halves to the even neighbour: 0.5 becomes 0, and 2.5 becomes 2. The chip's software rounds them "
-        "away from zero.": scaled.round().clamp(-limit, limit),
-        "`floor(x + 0.5)` is right for positive numbers. It takes −2.5 to −2; away from zero is −3.": (
-            (scaled + 0.5).floor().clamp(-limit, limit)
+        "away from zero.": _held(torch.round),
+        "`floor(x + 0.5)` is right for positive numbers. It takes −2.5 to −2; away from zero is −3.": _held(
+            lambda x: (x + 0.5).floor()
         ),
-        "You cut off what comes after the point. 2.9 would become 2.": scaled.trunc().clamp(-limit, limit),
-        "Nothing stops large weights. 6 bits end at 63.": away,
-        "6 bits and a sign reach ±63. The sign is the kind of the synapse, not a bit.": away.clamp(-31, 31),
-        "With 6 bits the largest number is 2⁶ − 1 = 63, not 64.": away.clamp(-64, 64),
-        "−64 belongs to two's complement. This chip's weights are symmetric.": away.clamp(-64, 63),
-        "A weight keeps its sign: negative ones end at −63, not at 0.": away.clamp(0, 63),
-        "Multiply by the scale before you round.": (weight.sign() * (weight.abs() + 0.5).floor()).clamp(-limit, limit),
-        "These are weights in the model's units again. The chip holds the whole numbers.": wanted / 10.0,
-    }
-    for message, wrong in mistakes.items():
-        if torch.allclose(found, wrong, atol=1e-5):
-            raise NotYet(message)
-    worst = int((found - wanted).abs().argmax())
-    raise NotYet(f"{scaled[worst]:g}, already scaled, becomes {wanted[worst]:.0f}; yours is {found[worst]:g}.")
+        "You cut off what comes after the point. 2.9 would become 2.": _held(torch.trunc),
+        "You scale, but do not round.": [_held(lambda x: x), lambda w, scale, bits: w * scale],
+        "Nothing stops large weights. 6 bits end at 63.": lambda w, scale, bits: _away(w * scale),
+        "6 bits and a sign reach ±63. The sign is the kind of the synapse, not a bit.": lambda w, scale, bits: (
+            _held(_away)(w, scale, bits - 1)
+        ),
+        "With 6 bits the largest number is 2⁶ − 1 = 63, not 64.": lambda w, scale, bits: (
+            _away(w * scale).clamp(-(2**bits), 2**bits)
+        ),
+        "−64 belongs to two's complement. This chip's weights are symmetric.": lambda w, scale, bits: (
+            _away(w * scale).clamp(-(2**bits), 2**bits - 1)
+        ),
+        "A weight keeps its sign: with 6 bits negative ones end at −63, not at 0.": lambda w, scale, bits: (
+            _held(_away)(w, scale, bits).clamp(min=0)
+        ),
+        "Multiply by the scale before you round.": lambda w, scale, bits: _held(_away)(w, 1.0, bits),
+        "These are weights in the model's units again. The chip holds the whole numbers.": lambda w, scale, bits: (
+            _held(_away)(w, scale, bits) / scale
+        ),
+        "Right for 6 bits only; 3 bits hold −7 to 7. The limit follows from `bits`.": lambda w, scale, bits: (
+            _held(_away)(w, scale, 6)
+        ),
+    },
+    otherwise="Scale, round, clamp to ±(2ᵇ − 1).",
+    solved="Halves away from zero, and nothing beyond ±63 for 6 bits.",
+)
 
 
-@check
-def check_threshold_correction(threshold_correction: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """By which factor the settings of thresholds must change, from a ramp's spikes and samples."""
-    thresholds = torch.tensor([0.8, 1.0, 1.25, 2.0])  # the last one is never reached
+def _ramp(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Spikes and samples [time, neurons] under a current that grows, for four thresholds; the last is never reached."""
+    thresholds = torch.tensor([*rng.uniform(0.6, 1.4, 3), 2.0], dtype=torch.float32)
     samples = torch.linspace(0, 1.6, 33)[:, None].repeat(1, 4)
     spikes = torch.zeros_like(samples)
-    for neuron, threshold in enumerate(thresholds):
-        fired = (samples[:, neuron] >= threshold - 1e-6).nonzero()
-        if len(fired):
-            first = int(fired[0])
-            spikes[first, neuron] = spikes[first + 5, neuron] = 1
-            samples[first + 1 :, neuron] = 0
-            samples[first + 5, neuron] = threshold + 0.3  # the current has grown: later spikes overshoot
-    kept = spikes.clone(), samples.clone()
-    found = attempt(threshold_correction, spikes, samples)
-    if not (torch.equal(spikes, kept[0]) and torch.equal(samples, kept[1])):
-        raise NotYet("Your function changed what was measured. Leave `spikes` and `samples` as they are.")
-    if not isinstance(found, Tensor) or found.shape != (4,):
-        shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise NotYet(f"Return a tensor with one factor for each of 4 neurons. Yours: {shape}.")
-    spikes, samples = kept
-    first = spikes.argmax(0)
-    last = torch.where(spikes.any(0), first, len(spikes) - 1)
-    reached = samples.gather(0, last[None])[0]
-    wanted = 1 / reached
-    found = found.detach().to(wanted)
-    if torch.allclose(found, wanted, atol=1e-4):
-        return "Each neuron is asked for as much more, or less, as it came out too low, or too high."
-    if torch.allclose(found, reached, atol=1e-4):
-        raise NotYet(
-            "These are the thresholds that you measured. A neuron that fires at 0.8 must be asked for 1/0.8 as much."
-        )
-    if torch.allclose(found[:3], wanted[:3], atol=1e-4):
-        raise NotYet(
-            "The last neuron never fired. `argmax` of nothing is 0, the first step, where every membrane is at rest. "
-            "Its threshold is at least as high as its last sample."
-        )
-    if torch.allclose(found[:3], 1 / samples.max(0).values[:3], atol=1e-4):
-        raise NotYet(
-            "You take the largest sample. The current has grown on after the first spike, and later ones overshoot. "
-            "Take the sample at the first spike."
-        )
-    if torch.allclose(found[:3], (1 / first.float())[:3], atol=1e-4) or torch.allclose(found[:3], first.float()[:3]):
-        raise NotYet("You use the time of the first spike. What counts is where the membrane stood at that time.")
-    if torch.allclose(found[:3], 1 + (1 - reached[:3]), atol=1e-4):
-        raise NotYet("Close, but a threshold is a factor: 1/0.8 = 1.25, while 1 + 0.2 is only 1.2.")
-    raise NotYet(
-        f"Four neurons that fired first at {[round(v, 2) for v in reached.tolist()]} (the last one never did) need the "
-        f"factors {[round(v, 2) for v in wanted.tolist()]}; yours are {[round(v, 2) for v in found.tolist()]}."
-    )
+    for neuron, threshold in enumerate(thresholds[:3]):
+        first = int((samples[:, neuron] >= threshold).nonzero()[0])
+        spikes[first, neuron] = spikes[min(first + 5, 32), neuron] = 1
+        samples[first + 1 :, neuron] = 0
+        samples[min(first + 5, 32), neuron] = threshold + 0.3  # the current has grown: later spikes overshoot
+    return spikes, samples
+
+
+def _first(spikes: Tensor) -> Tensor:
+    """The step of the first spike; the last step where there is none."""
+    return torch.where(spikes.any(0), spikes.argmax(0), len(spikes) - 1)
+
+
+def _reached(spikes: Tensor, samples: Tensor) -> Tensor:
+    return samples.gather(0, _first(spikes)[None])[0]
+
+
+check_threshold_correction = Exercise(
+    right=lambda spikes, samples: 1 / _reached(spikes, samples),
+    cases=[_ramp(np.random.default_rng(0))],
+    draw=_ramp,
+    wrong={
+        "These are the thresholds that you measured. A neuron that fires at 0.8 must be asked for 1/0.8 as much.": (
+            _reached
+        ),
+        "The last neuron never fired. `argmax` of nothing is 0, the first step, where every membrane is at rest. Its "
+        "threshold is at least as high as its last sample.": lambda spikes, samples: (
+            1 / samples.gather(0, spikes.argmax(0)[None])[0]
+        ),
+        "You take the largest sample. The current has grown on after the first spike, and later ones overshoot. Take "
+        "the sample at the first spike.": lambda spikes, samples: 1 / samples.max(0).values,
+        "You use the time of the first spike. What counts is where the membrane stood at that time.": [
+            lambda spikes, samples: 1 / _first(spikes).float(),
+            lambda spikes, samples: _first(spikes).float(),
+            lambda spikes, samples: 1 / spikes.argmax(0).float(),
+            lambda spikes, samples: spikes.argmax(0).float(),
+        ],
+        "Close, but a threshold is a factor: 1/0.8 = 1.25, while 1 + 0.2 is only 1.2.": lambda spikes, samples: (
+            2 - _reached(spikes, samples)
+        ),
+    },
+    otherwise="Each neuron must be asked for as much more as it came out too low.",
+    solved="Each neuron is asked for as much more, or less, as it came out too low, or too high.",
+)
