@@ -29,8 +29,8 @@ FREE_DISK_GB = 2  # more than all downloads of the course together
 MEMORY_GB = 4
 SHIPPED_STRIPES = 200
 
-# What is imported to see whether a package works. None: only its version is read here, since the lesson on NengoDL loads
-# it through a bridge, and TensorFlow takes seconds.
+# What is imported to see whether a package works. None: only its version is read here, since it
+# is loaded through a bridge where it is needed, and TensorFlow takes seconds.
 PACKAGES: dict[str, str | None] = {
     "jupyterlab": "jupyterlab",
     "ipywidgets": "ipywidgets",
@@ -245,12 +245,11 @@ def images(name: str) -> str:
     there = {file: (path, md5) for file, (path, md5) in files.items() if path is not None}
     for file, (path, md5) in there.items():
         if md5_of(path) != md5:
-            raise NotReady(
-                f"{_place(path)}{name}/raw/{file} is damaged", "delete this file; the lesson on convolutional networks fetches it again"
-            )
+            remedy = "delete this file; the lesson that needs it fetches it again"
+            raise NotReady(f"{_place(path)}{name}/raw/{file} is damaged", remedy)
     if len(there) < len(files):
         state = f"{len(there)} of {len(files)} files here" if there else "not here yet"
-        return f"{state}; the lesson on convolutional networks downloads it ({DOWNLOAD_MB[name]} MB), or uses scikit-learn's digits"
+        return f"{state}; the lesson that needs it downloads it ({DOWNLOAD_MB[name]} MB), or uses scikit-learn's digits"
     return "found in " + " and ".join(sorted({_place(path) for path, _ in there.values()}))
 
 

@@ -179,7 +179,7 @@ def test_course_data_may_be_set_or_not(nothing_here: Path, tmp_path: Path, monke
 def test_missing_digits_are_no_fault(name: str, nothing_here: Path) -> None:
     result = machine.examine(name, functools.partial(machine.images, name))
     assert result.ok
-    assert result.found.startswith("not here yet; the lesson on convolutional networks downloads it (")
+    assert result.found.startswith("not here yet; the lesson that needs it downloads it (")
 
 
 def test_a_damaged_file_fails_and_is_named(nothing_here: Path) -> None:
@@ -199,7 +199,7 @@ def test_undamaged_files_are_found_where_they_are(
     for folder in (nothing_here, tmp_path / "common"):
         (folder / "MNIST" / "raw").mkdir(parents=True)
     (nothing_here / "MNIST" / "raw" / "one.gz").write_text("A")
-    assert machine.images("MNIST").startswith("1 of 2 files here; the lesson on convolutional networks")
+    assert machine.images("MNIST").startswith("1 of 2 files here; the lesson that needs it")
     (tmp_path / "common" / "MNIST" / "raw" / "two.gz").write_text("A")
     assert machine.images("MNIST") == "found in $COURSE_DATA/ and data/"
 
