@@ -293,7 +293,7 @@ def _tried(answer: Callable, case: tuple, wanted: Any) -> Any:
     """What a function returns, or why it returns nothing; where an exception is wanted, the kind that it raises."""
     if wanted is not ValueError:
         try:
-            return copy.deepcopy(attempt(answer, *case))
+            return _copied(attempt(answer, *case))
         except NotYet as stopped:
             return stopped
     try:
@@ -305,6 +305,9 @@ def _tried(answer: Callable, case: tuple, wanted: Any) -> Any:
 def _copied(value: Any) -> Any:
     if type(value).__name__ == "Generator" and hasattr(value, "clone_state"):  # PyTorch's; NumPy's has no such method
         return value.clone_state()
+    if isinstance(value, tuple | list):
+        parts = [_copied(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value.detach().clone() if hasattr(value, "detach") else copy.deepcopy(value)
 
 

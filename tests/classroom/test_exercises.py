@@ -167,6 +167,7 @@ def interrupted(_: object) -> None:
         (lambda x: x.sum(0), "solved", "Summed over time"),
         (lambda x: x.cumsum_(0)[-1], "solved", "Summed"),
         (lambda x: x.sum(0).half(), "solved", "Summed"),
+        (lambda x: (x * torch.ones(1, requires_grad=True)).sum(0), "solved", "Summed"),
         (lambda x: x.sum(0)[None], "not yet", "Return a torch tensor of the shape [3]; yours has the shape [1, 3]."),
         (lambda x: 3.0, "not yet", "yours is one number"),
         (lambda x: x.sum, "not yet", "`sum()`, with brackets"),

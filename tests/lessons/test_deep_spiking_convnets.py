@@ -1,6 +1,4 @@
-"""Lesson 12: its exercises, its explorers, and what they compute."""
-
-import math
+"""Deep spiking networks: the exercises, the explorers, and what they compute."""
 
 import numpy as np
 import pytest
@@ -10,102 +8,7 @@ from torch.nn import functional
 from course_utils.lessons.deep_spiking_convnets import checks, widgets
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import HeldDropout, SpikingAvgPool, SpikingNeurons, draw_weights
-from tests import notebook_cells as lessons
 from tests.corners import check_corners
-
-LESSON = "deep_spiking_convnets"
-
-
-@pytest.fixture(scope="module")
-def lesson() -> dict:
-    namespace = {"checks": checks, "math": math, "nn": torch.nn, "torch": torch}
-    return lessons.run_cells(LESSON, "exercise", "solution", namespace=namespace)
-
-
-@pytest.mark.parametrize("name", ["spiking_pool", "first_weights", "held_dropout"])
-def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
-    check = getattr(checks, f"check_{name}")
-    assert check(lesson[name]).status == "not started"
-    assert check(lesson[f"{name}_solution"]).status == "solved"
-
-
-def pool(leak=1.0, threshold=0.75, compare=torch.gt, reset=lambda u, s: u * (1 - s)):
-    def spiking_pool(spikes):
-        v, fired = 0.0, []
-        for mean in functional.avg_pool2d(spikes[:, None], 2)[:, 0]:
-            u = leak * v + mean
-            s = compare(u, torch.tensor(threshold)).float()
-            v = reset(u, s)
-            fired.append(s)
-        return torch.stack(fired)
-
-    return spiking_pool
-
-
-def dropout(shape, p=lambda p: p, scale=lambda p: 1 / (1 - p)):
-    def held_dropout(spikes, p_given, generator):
-        numbers = torch.rand(shape(*spikes.shape), generator=generator)
-        return spikes * (numbers >= p(p_given)) * scale(p_given)
-
-    return held_dropout
-
-
-def samples(time, batch, neurons):
-    return batch, neurons
-
-
-@pytest.mark.parametrize(
-    ("check", "wrong", "says"),
-    [
-        (checks.check_spiking_pool, pool(leak=0.0), "carried over"),
-        (checks.check_spiking_pool, pool(compare=torch.ge), "not at it"),
-        (checks.check_spiking_pool, pool(reset=lambda u, s: u), "never reset"),
-        (checks.check_spiking_pool, pool(reset=lambda u, s: u - 0.75 * s), "set to 0"),
-        (checks.check_spiking_pool, pool(reset=lambda u, s: u - s), "forget everything"),
-        (checks.check_spiking_pool, pool(leak=0.5), "leaks"),
-        (checks.check_spiking_pool, pool(threshold=1.0), "has its own"),
-        (checks.check_spiking_pool, pool(threshold=5.0), "should be 1"),
-        (checks.check_spiking_pool, lambda spikes: functional.avg_pool2d(spikes[:, None], 2)[:, 0], "neither 0 nor 1"),
-        (checks.check_spiking_pool, lambda spikes: spikes, "rows // 2"),
-        (checks.check_spiking_pool, lambda spikes: [*pool()(spikes)], "`torch.stack`"),
-        (checks.check_spiking_pool, lambda s: functional.max_pool2d(s, 2), "Any single spike"),
-        (checks.check_first_weights, lambda i, o, n, k: (math.sqrt(k / (i * n**2)), i * o * n**2), "other way round"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, ...), "Return two numbers"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * n**2, math.sqrt(k / (i * n**2))), "50 such maps"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2 + o, math.sqrt(k / (i * n**2))), "bias"),
-        (checks.check_first_weights, lambda i, o, n, k: (o * n**2, math.sqrt(k / (i * n**2))), "not one for all"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n, math.sqrt(k / (i * n**2))), "25 weights, not 5"),
-        (checks.check_first_weights, lambda i, o, n, k: (7, 1.0), "one kernel for each pair"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, k / (i * n**2)), "the variance"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, math.sqrt(k / i)), "not the number of maps"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, math.sqrt(k / n**2)), "the window of one map"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, math.sqrt(k / (i * o * n**2))), "of one neuron"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, math.sqrt(k / (o * n**2))), "comes in"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, math.sqrt(1 / (i * n**2))), "left out k"),
-        (checks.check_first_weights, lambda i, o, n, k: (i * o * n**2, 3.0), "0.0632"),
-        (checks.check_first_weights, lambda i, o, n, k: (25_000, math.sqrt(2 / 500)), "64 → 128"),
-        (checks.check_first_weights, lambda i, o, n, k: 25_000, "two numbers"),
-        (checks.check_held_dropout, dropout(lambda *shape: shape), "from step to step"),
-        (checks.check_held_dropout, dropout(lambda t, b, n: (n,)), "same mask"),
-        (checks.check_held_dropout, dropout(lambda t, b, n: (b, 1)), "whole samples"),
-        (checks.check_held_dropout, dropout(samples, p=lambda p: 1 - p), "keep those"),
-        (checks.check_held_dropout, dropout(samples, p=lambda p: 0.5), "should be p"),
-        (checks.check_held_dropout, dropout(samples, scale=lambda p: 1), "gets less"),
-        (checks.check_held_dropout, dropout(samples, scale=lambda p: 1 / p), "count 4"),
-        (checks.check_held_dropout, lambda s, p, g: s * (torch.rand(s.shape[1:]) >= p) / (1 - p), "same generator"),
-        (checks.check_held_dropout, lambda s, p, g: dropout(samples)(s, 0.25, g), "not for p = 0.5"),
-        (checks.check_held_dropout, lambda spikes, p, generator: spikes, "Nobody"),
-        (checks.check_held_dropout, lambda spikes, p, generator: spikes[0], "shape of `spikes`"),
-        (
-            checks.check_held_dropout,
-            lambda spikes, p, g: (torch.rand(spikes.shape[1:], generator=g) >= p).expand_as(spikes) / (1 - p),
-            "Multiply the spikes",
-        ),
-    ],
-)
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message, verdict
 
 
 def test_other_right_answers_are_accepted() -> None:
@@ -118,11 +21,11 @@ def test_other_right_answers_are_accepted() -> None:
     assert checks.check_held_dropout(lambda spikes, p, generator: HeldDropout(p)(spikes, torch.arange(spikes.shape[1])))
 
 
-def test_the_exercise_and_the_package_draw_the_same_weights(lesson) -> None:
+def test_the_exercise_and_the_package_draw_the_same_weights() -> None:
     weight = torch.empty(50, 20, 5, 5)
     torch.manual_seed(0)
     draw_weights(weight, 2.0)
-    count, deviation = lesson["first_weights_solution"](20, 50, 5, 2.0)
+    count, deviation = checks.check_first_weights.right(20, 50, 5, 2.0)
     assert count == weight.numel() and weight.std().item() == pytest.approx(deviation, rel=0.02)
 
 

@@ -1,6 +1,4 @@
-"""Lesson 13: its exercises, its explorers, and the functions that it writes out."""
-
-import math
+"""Event vision: its exercises, its explorers, and the functions that the lesson writes out."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,9 +9,9 @@ from course_utils.data import events, keyed, saccades
 from course_utils.data.digits import small_digits
 from course_utils.data.events import Events, frames_by_count
 from course_utils.data.saccades import simulate_saccades
-from course_utils.lessons.event_vision import checks, experiment, widgets
+from course_utils.lessons.event_vision import experiment, widgets
 from course_utils.lessons.event_vision.models import ORDERS, EventNet, FramesFirst, displaced, event_net, in_order
-from course_utils.tools.experiment import EXPERIMENTS
+from course_utils.tools.experiment import experiments
 from course_utils.training import ledger
 from course_utils.training.long_training import Plan
 from tests import notebook_cells as lessons
@@ -30,73 +28,6 @@ def lesson() -> dict:
 @pytest.fixture(scope="module")
 def recorded() -> list[Events]:
     return simulate_saccades(small_digits()[0].images[:20])
-
-
-@pytest.mark.parametrize("name", ["decode_event", "equal_counts", "surface_value"])
-def test_stub_is_not_started_and_solution_is_solved(lesson: dict, name: str) -> None:
-    check = getattr(checks, f"check_{name}")
-    assert check(lesson[name]).status == "not started"
-    assert check(lesson[f"{name}_solution"]).status == "solved"
-
-
-def bits(high: int = 16, middle: int = 8, mask: int = 0x7F, on=lambda b: b >> 7):
-    return lambda f: (f[0], f[1], on(f[2]), (f[2] & mask) << high | f[3] << middle | f[4])
-
-
-def by_step(step, channel=lambda some: 1 - some.on, swap: bool = False, add: bool = False):
-    def made(some: Events, steps: int) -> torch.Tensor:
-        y, x = (some.x, some.y) if swap else (some.y, some.x)
-        index = [torch.as_tensor(np.asarray(part)).long() for part in (step(some, steps), channel(some), y, x)]
-        return torch.zeros(steps, 2, 34, 34).index_put(index, torch.ones(len(some.x)), accumulate=add)
-
-    return made
-
-
-def number(some: Events, steps: int) -> np.ndarray:
-    return np.arange(len(some.x)) * steps // len(some.x)
-
-
-def last(times, now, tau, sign=-1, which=max):
-    past = [time for time in times if time <= now]
-    return math.exp(sign * (now - which(past)) / tau) if past else 0.0
-
-
-@pytest.mark.parametrize(
-    ("check", "wrong", "says"),
-    [
-        (checks.check_decode_event, lambda f: (f[1], f[0], 1, 0), "exchanged"),
-        (checks.check_decode_event, lambda f: (1, 2, 1, 0), "at x 10, y 20"),
-        (checks.check_decode_event, bits(on=lambda b: b & 0x80), "shift it down"),
-        (checks.check_decode_event, bits(on=lambda b: 0), "the event is ON"),
-        (checks.check_decode_event, bits(mask=0xFF), "still in your time"),
-        (checks.check_decode_event, lambda f: (*bits()(f)[:3], f[4] << 16 | f[3] << 8 | f[2] & 127), "wrong order"),
-        (checks.check_decode_event, bits(15, 7), "eight bits"),
-        (checks.check_decode_event, bits(0, 0), "66,051"),
-        (checks.check_decode_event, lambda f: (*bits()(f)[:3], (f[2] & 127) + f[3] + f[4]), "without shifting"),
-        (checks.check_decode_event, bits(mask=0), "Byte 2 is missing"),
-        (checks.check_decode_event, bits(mask=0x0F), "Right for one event"),
-        (checks.check_decode_event, lambda f: 3, "four numbers"),
-        (checks.check_equal_counts, by_step(number, add=True), "A spike is 0 or 1"),
-        (checks.check_equal_counts, lambda some, steps: events.frames(some, steps), "not its time"),
-        (checks.check_equal_counts, by_step(number, swap=True), "[time, channel, y, x]"),
-        (checks.check_equal_counts, by_step(number, channel=lambda some: some.on), "channel is 1 − on"),
-        (checks.check_equal_counts, by_step(lambda s, n: (np.arange(len(s.x)) // 200).clip(max=n - 1)), "150 each"),
-        (checks.check_equal_counts, by_step(lambda s, n: (np.arange(len(s.x)) // (len(s.x) // n)).clip(max=n - 1)),
-         "comes last"),
-        (checks.check_equal_counts, lambda some, steps: frames_by_count(some, steps)[0], "[4, 2, 34, 34]"),
-        (checks.check_surface_value, lambda t, now, tau: last(t, now, tau, which=min), "first event"),
-        (checks.check_surface_value, lambda t, now, tau: math.exp(-(now - max(t)) / tau), "of the future"),
-        (checks.check_surface_value, lambda t, now, tau: last(t, now, tau, sign=1), "wrong"),
-        (checks.check_surface_value, lambda t, now, tau: last(t, now, 1 / tau), "divided by it"),
-        (checks.check_surface_value, lambda t, now, tau: sum(math.exp((x - now) / tau) for x in t if x <= now), "all"),
-        (checks.check_surface_value, lambda t, now, tau: 0.5, "0.607"),
-        (checks.check_surface_value, lambda t, now, tau: last([x for x in t if x < now], now, tau), "age 0"),
-        (checks.check_surface_value, lambda t, now, tau: last(t, now, tau) if t and t[0] <= now else 1.0, "no event"),
-    ],
-)  # fmt: skip
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says: str) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message, verdict
 
 
 def test_the_explorers_draw_at_every_corner(recorded: list[Events]) -> None:
@@ -253,5 +184,8 @@ def test_a_run_from_end_to_end(order: str, tmp_path) -> None:
     ledger.write(record, tmp_path)
 
 
-def test_both_experiments_are_on_the_command() -> None:
-    assert {"nmnist-cross-validation", "saccades"} <= set(EXPERIMENTS)
+def test_both_experiments_are_found_by_name() -> None:
+    assert [one.name for name in ("nmnist-cross-validation", "saccades") for one in experiments(name)] == [
+        "nmnist-cross-validation",
+        "saccades",
+    ]

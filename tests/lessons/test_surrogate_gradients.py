@@ -1,4 +1,4 @@
-"""Lesson 11: its exercises, its explorer, and the functions that it writes out."""
+"""Surrogates and depth: its exercises, its explorer, and the functions that the lesson writes out."""
 
 import pytest
 import torch
@@ -19,67 +19,9 @@ def lesson() -> dict:
     return lessons.run_cells(LESSON, "setup", "taught", "exercise", "solution")
 
 
-@pytest.mark.parametrize("name", ["triangle_slope", "balanced_height", "batch_norm"])
-def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
-    check = getattr(checks, f"check_{name}")
-    assert check(lesson[name]).status == "not started"
-    assert check(lesson[f"{name}_solution"]).status == "solved"
-
-
 def normalise(current, dims, eps=1e-5):
     mean = current.mean(dims, keepdim=True)
     return (current - mean) / (current.var(dims, keepdim=True) + eps).sqrt()
-
-
-def over(*dims):
-    return lambda current, scale, shift: normalise(current, dims) * scale + shift
-
-
-def root(ways):
-    return lambda norms, height: height / (norms[0] / norms[-1]) ** (1 / ways(norms))
-
-
-@pytest.mark.parametrize(
-    ("check", "wrong", "says"),
-    [
-        (checks.check_triangle_slope, lambda x, width, height: height * (1 - x.abs() / width), "negative"),
-        (checks.check_triangle_slope, lambda x, width, height: height * (1 - x / width).clamp(min=0), "Take |x|"),
-        (checks.check_triangle_slope, lambda x, b, g: g * (1 - x / b).clamp(0, 1), "β everywhere"),
-        (checks.check_triangle_slope, lambda x, width, height: (1 - x.abs() / width).clamp(min=0), "height 1"),
-        (checks.check_triangle_slope, lambda x, b, g: g * (1 - x.abs() / b).clamp(max=1, min=0) ** 2, "straight lines"),
-        (checks.check_triangle_slope, lambda x, b, g: b * (1 - x.abs() / g).clamp(min=0), "β wide and γ high"),
-        (checks.check_triangle_slope, lambda x, b, g: g * (1 - 2 * x.abs() / b).clamp(min=0), "at γ/2"),
-        (checks.check_triangle_slope, lambda x, b, g: g * (x.abs() < b), "a box"),
-        (checks.check_triangle_slope, lambda x, b, g: 0.5 * (1 - x.abs() / 2).clamp(min=0), "but not for γ = 0.3"),
-        (checks.check_triangle_slope, lambda x, b, g: triangle(b, g).slope(x.flatten()), "any shape"),
-        (checks.check_triangle_slope, lambda x, b, g: g, "one slope for each entry"),
-        (checks.check_balanced_height, lambda norms, height: height * norms[0] / norms[1], "must shrink"),
-        (checks.check_balanced_height, root(lambda norms: 1), "take a root"),
-        (checks.check_balanced_height, root(len), "fourth root"),
-        (checks.check_balanced_height, root(lambda norms: 2 * len(norms) - 2), "not squared"),
-        (checks.check_balanced_height, lambda norms, height: root(lambda n: len(n) - 1)(norms, 1.0), "ignores this"),
-        (checks.check_balanced_height, lambda norms, height: 0.3, "in three ways"),
-        (checks.check_balanced_height, lambda norms, height: 0.5, "you say 0.5"),
-        (checks.check_balanced_height, lambda norms, height: height * norms[1] / norms[0], "Only the first"),
-        (checks.check_balanced_height, lambda norms, height: height * norms[-1] / norms[-2], "Only the first and the"),
-        (checks.check_batch_norm, over(1), "every time step by itself"),
-        (checks.check_batch_norm, over(0), "every image by itself"),
-        (checks.check_batch_norm, over(2), "layer norm"),
-        (checks.check_batch_norm, over(0, 1, 2), "one mean for all neurons"),
-        (checks.check_batch_norm, lambda current, scale, shift: normalise(current, (0, 1)), "Now the scale"),
-        (checks.check_batch_norm, lambda c, a, b: (normalise(c, (0, 1)) + b) * a, "shift first"),
-        (checks.check_batch_norm, lambda c, a, b: (c - c.mean((0, 1))) / c.var((0, 1)) * a + b, "Divide by its root"),
-        (checks.check_batch_norm, lambda c, a, b: c / c.std((0, 1)) * a + b, "take the mean away"),
-        (checks.check_batch_norm, lambda c, a, b: (d := c - c.mean((0, 1))) / d.std() * a + b, "one standard"),
-        (checks.check_batch_norm, lambda c, a, b: normalise(c, (0, 1)) * a, "but not shifted"),
-        (checks.check_batch_norm, lambda c, a, b: normalise(c, (0, 1)) * b + a, "changed places"),
-        (checks.check_batch_norm, lambda c, a, b: c * a + b, "For each neuron"),
-        (checks.check_batch_norm, lambda c, a, b: c.mean((0, 1)), "shape of `current`"),
-    ],
-)
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message, verdict
 
 
 def biased(current, scale, shift):
