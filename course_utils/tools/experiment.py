@@ -1,54 +1,41 @@
 """Run an experiment, or go on with one that was interrupted."""
 
 import argparse
+import importlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils.lessons.deep_spiking_convnets import experiment as deep
-from course_utils.lessons.event_vision import experiment as events
-from course_utils.lessons.harder_stripes import experiment as harder
-from course_utils.lessons.hardware_quantization import experiment as chips
-from course_utils.lessons.hardware_quantization import experiment_emulators as emulators
-from course_utils.lessons.hardware_quantization import experiment_energy as energy
-from course_utils.lessons.hardware_quantization import experiment_xylo as xylo
-from course_utils.lessons.nengodl_conversion import experiment as rates
-from course_utils.lessons.stdp import experiment as stdp
-from course_utils.lessons.stripe_snn import experiment as stripes
-from course_utils.lessons.vehicles import experiment as vehicles
+from course_utils import lessons
+from course_utils.training import ledger
 from course_utils.training.experiment import Experiment
 
-EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment
-    for experiment in (
-        *stripes.EXPERIMENTS,
-        *harder.EXPERIMENTS,
-        *stdp.EXPERIMENTS,
-        *deep.EXPERIMENTS,
-        *events.EXPERIMENTS,
-        *chips.EXPERIMENTS,
-        *emulators.EXPERIMENTS,
-        *energy.EXPERIMENTS,
-        *rates.EXPERIMENTS,
-        *vehicles.EXPERIMENTS,
-        *xylo.EXPERIMENTS,
-    )
-}
+
+def experiments(name: str | None = None) -> Iterator[Experiment]:
+    """All experiments of the lessons, or the one of that name: only modules in which it stands are imported."""
+    for path in sorted(Path(*lessons.__path__).glob("*/experiment*.py")):
+        if name is None or re.search(rf"[\"']{re.escape(name)}[\"']", path.read_text(encoding="utf-8")):
+            module = importlib.import_module(f"{lessons.__name__}.{path.parent.name}.{path.stem}")
+            yield from (experiment for experiment in module.EXPERIMENTS if name in (None, experiment.name))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: `course-experiment --list`, or `NAME [--seeds 0 1] [--only MODEL] [--to FOLDER]` for `--list`."""
+    """Command line: `course-experiment --list`, or `NAME [--seeds 0 1] [--only MODEL] [--to FOLDER]`."""
     parser = argparse.ArgumentParser(prog="course-experiment", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=EXPERIMENTS, metavar="NAME", help="which one, see --list")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="which one, see --list")
     parser.add_argument("--list", action="store_true", help="name the experiments and how much of each was run")
     parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds")
     parser.add_argument("--only", nargs="+", metavar="MODEL", help="only these models, also those that want a GPU")
     parser.add_argument("--to", type=Path, help="folder of the records; data/results/mine if not given")
     options = parser.parse_args(arguments)
     if options.list or options.name is None:
-        for experiment in EXPERIMENTS.values():
-            runs = len(experiment.runs) * len(experiment.seeds)
-            print(f"{experiment.name:20} {experiment.about} ({len(experiment.records())} of {runs} runs recorded)")
+        for experiment in experiments():
+            done, wanted = len(ledger.runs(experiment.name)), len(experiment.runs) * len(experiment.seeds)
+            print(f"{experiment.name:24} {experiment.about} ({done} of {wanted} runs recorded)")
         return
-    experiment = EXPERIMENTS[options.name]
+    experiment = next(experiments(options.name), None)
+    if experiment is None:
+        parser.error(f"there is no experiment {options.name!r}; --list names all")
     try:
         for record in experiment.run(options.to, seeds=options.seeds, models=options.only):
             print(f"{record.model}, seed {record.seed}: {record.accuracy:.2%}", flush=True)
@@ -56,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from here.")
-    print(experiment.table(*([options.to] if options.to else [])))
+    print(ledger.runs_table(experiment.name, None, *([options.to] if options.to else [])))
 
 
 if __name__ == "__main__":

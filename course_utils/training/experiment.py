@@ -1,21 +1,116 @@
-"""An experiment: models, each trained from several seeds, every run ending in a record that tables read."""
+"""An experiment: models, each trained from several seeds, every run ending in a record that tables read.
+
+What a run is made of stands here, once for all experiments: `Split`, the data in three parts; `real`, which refuses a
+stand-in for a data set; `fit_whole`, the training loop to its end; `measured`, which makes the record.
+"""
 
 import os
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from course_utils.classroom.tables import Table
 from course_utils.training import ledger
-from course_utils.training.ledger import Record
-from course_utils.training.loop import History, fit
+from course_utils.training.counting import OperationCounter, Operations
+from course_utils.training.ledger import Described, Record
+from course_utils.training.loop import History, accuracy, fit
 
-Run = Callable[[int, Path], Record]  # (seed, checkpoint) to what was measured
+Part = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Data in three parts, each of inputs [count, …] and labels [count].
+
+    Attributes:
+        source: what it is, for tables.
+        train: to learn from.
+        validation: to choose with; empty where nothing is chosen.
+        test: read once, at the end.
+    """
+
+    source: str
+    train: Part
+    validation: Part
+    test: Part
+
+    @property
+    def sizes(self) -> dict[str, str | int]:
+        """What a record says of the data."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {"source": self.source} | {name: len(labels) for name, (_, labels) in parts.items()}
+
+
+def real(name: str, *parts: Any) -> tuple:
+    """The parts of a data set as they are loaded, if they are what they should be.
+
+        train, test = real("MNIST", *load_images("MNIST"))
+
+    Raises:
+        ValueError: their `source` is another one: where a data set is missing, lessons fall back to a smaller one,
+            with which this would be another experiment.
+    """
+    if any(part.source != name for part in parts):
+        raise ValueError(f"this experiment needs {name} itself: in $COURSE_DATA, in data/, or a network to fetch it")
+    return parts
+
+
+def fit_whole(model: nn.Module, *data: Any, epochs: int, **how: Any) -> History:
+    """`loop.fit`, to the end. In a lesson an interrupted `fit` keeps the half-trained model; a record must not.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    history = fit(model, *data, epochs=epochs, **how)
+    if len(history.loss) < epochs:
+        raise KeyboardInterrupt
+    return history
+
+
+def curve_of(history: History) -> dict[str, list[float]]:
+    """What a record keeps of a training: a number an epoch."""
+    return {"loss": history.loss, "accuracy": history.accuracy}
+
+
+def measured(
+    model: nn.Module | None,
+    split: Split,
+    /,
+    *,
+    forward: Callable[[Tensor], object] | None = None,
+    spiking: tuple[type[nn.Module], ...] = (),
+    samples: int = 200,
+    cost: Operations | None = None,
+    **fields: Any,
+) -> Record:
+    """The record of a trained network, with all that follows from the network and its data.
+
+        measured(model, split, lesson="stripe_snn", task="stripes, plain", config={"epochs": 9}, baseline=rule)
+
+    Args:
+        model: the network, on the device where it runs; None if all that it would tell is given.
+        split: what it was trained and is tested with.
+        forward: how it meets inputs, where calling it is not enough.
+        spiking: classes of its layers whose (first) output are spikes.
+        samples: with how many test inputs the operations are counted.
+        cost: of a sample, where it is not to be counted.
+        fields: of the record: `lesson`, `task`, `config`, `baseline`, and what it leaves at its default. `accuracy` and
+            `parameters` go before what the model would tell.
+    """
+    inputs, labels = split.test
+    if cost is None:
+        sample = inputs[:samples]
+        with torch.no_grad(), OperationCounter(model, spiking=spiking) as counter:
+            (forward or model)(sample)
+        cost = counter.per_sample(len(sample))
+    if "accuracy" not in fields:
+        fields["accuracy"] = accuracy(model, inputs, labels)
+    if "parameters" not in fields:
+        fields["parameters"] = sum(values.numel() for values in model.parameters())
+    return Record(data=split.sizes, **asdict(cost), **fields)
 
 
 @dataclass(frozen=True)
@@ -25,21 +120,17 @@ class Experiment:
     Attributes:
         name: what the command line calls it.
         about: one line for the list.
-        runs: how each model, by its name in tables, is trained and tested from a seed. The checkpoint is a file in
-            which the run may keep what it needs to go on after an interruption.
+        runs: how each model, by its name in tables, is trained and tested from a seed: (seed, checkpoint) to a record.
+            The checkpoint is a file in which the run may keep what it needs to go on after an interruption.
         seeds: the seeds of every model.
         heavy: names of runs that wait for a graphics card: without one they run only if they are asked for by name.
     """
 
     name: str
     about: str
-    runs: Mapping[str, Run]
+    runs: Mapping[str, Callable[[int, Path], Record]]
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     heavy: frozenset[str] = frozenset()
-
-    def records(self, *folders: Path) -> dict[tuple[str, int], Record]:
-        """What has been measured so far, by model and seed. `folders` as in `ledger.read`."""
-        return {(record.model, record.seed): record for record in ledger.read(None, *folders, experiment=self.name)}
 
     def run(
         self, folder: Path | None = None, *, seeds: Sequence[int] | None = None, models: Sequence[str] | None = None
@@ -54,62 +145,28 @@ class Experiment:
             models: only these; None takes all that this machine can be asked to do.
 
         Yields:
-            Each record as soon as it is written.
+            Each record as soon as it is written, with the experiment's name, the model's and the seed.
 
         Raises:
             ValueError: a seed or a model is none of the experiment's.
         """
         folder = folder or ledger.mine()
-        if unknown := set(seeds or ()) - set(self.seeds):
-            raise ValueError(f"seeds hold {sorted(unknown)}; {self.name} has {list(self.seeds)}")
-        if unknown := set(models or ()) - set(self.runs):
-            raise ValueError(f"models hold {sorted(unknown)}; {self.name} has {list(self.runs)}")
+        for name, wanted, known in (("seeds", seeds, self.seeds), ("models", models, self.runs)):
+            if unknown := set(wanted or ()) - set(known):
+                raise ValueError(f"{name} hold {sorted(unknown)}; {self.name} has {list(known)}")
         wanted = set(models or (self.runs if torch.cuda.is_available() else self.runs.keys() - self.heavy))
-        done = self.records(folder)
+        writes = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts the first one writes
+        done = ledger.runs(self.name, folder)
+        if writes:
+            ledger.describe(self.name, Described(self.about, list(self.runs), list(self.seeds)), folder)
         for number, (model, run) in enumerate(self.runs.items(), start=1):
-            if model not in wanted:
-                continue
             for seed in seeds or self.seeds:
-                if (model, seed) in done:
+                if model not in wanted or (model, seed) in done:
                     continue
                 checkpoint = folder / "unfinished" / f"{self.name}-{number}-seed{seed}.pt"
                 record = replace(run(seed, checkpoint), experiment=self.name, model=model, seed=seed)
-                if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts the first one writes
+                if writes:
                     ledger.write(record, folder)
                     for file in checkpoint.parent.glob(f"{checkpoint.stem}.*"):
                         file.unlink()
                 yield record
-
-    def table(self, *folders: Path, models: Sequence[str] | None = None) -> Table:
-        """Accuracies of the test sets, a row a model, a column a seed; then the lowest, the mean, the baseline's mean.
-
-        A run without a record says "not run". `folders` as in `ledger.read`; `models` picks rows.
-        """
-        records = self.records(*folders)
-        rows = []
-        for model in models or self.runs:
-            row = [records.get((model, seed)) for seed in self.seeds]
-            found = [record for record in row if record is not None]
-            cells = ["not run" if record is None else f"{record.accuracy:.2%}" for record in row]
-            if found:
-                cells += [
-                    f"{min(record.accuracy for record in found):.2%}",
-                    f"{statistics.mean(record.accuracy for record in found):.2%}",
-                    f"{statistics.mean(r.baseline['accuracy'] for r in found):.2%} ({found[0].baseline['name']})",
-                ]
-            else:
-                cells += ["", "", ""]
-            rows.append((model, *cells))
-        return Table(["model", *(f"seed {seed}" for seed in self.seeds), "lowest", "mean", "baseline, mean"], rows)
-
-
-def fit_whole(model: nn.Module, *data: Any, epochs: int, **how: Any) -> History:
-    """`training.fit`, to the end. In a lesson an interrupted `fit` keeps the half-trained model; a record must not.
-
-    Raises:
-        KeyboardInterrupt: it was interrupted.
-    """
-    history = fit(model, *data, epochs=epochs, **how)
-    if len(history.loss) < epochs:
-        raise KeyboardInterrupt
-    return history

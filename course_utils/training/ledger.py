@@ -1,18 +1,23 @@
-"""The results of the course: one small JSON file a record, written by the run that measured it, read by tables."""
+"""The results of the course: a line of JSON a record, written by the run that measured it, read by tables.
 
-import functools
+A lesson's records stand in `<topic>.jsonl`, an experiment's in `experiments/<name>.jsonl`. The first line of a file is
+its header: what all its records share, and of an experiment what it is about, its models and its seeds.
+"""
+
 import importlib.metadata
 import json
 import math
 import os
-import re
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema
+from filelock import FileLock
 from scipy.stats import binomtest
 
 from course_utils.classroom.tables import Table
@@ -29,6 +34,8 @@ _Validator = jsonschema.validators.extend(
     type_checker=_TYPES.redefine("number", lambda _, value: _TYPES.is_type(value, "number") and math.isfinite(value)),
 )
 _VALIDATOR = _Validator(SCHEMA)  # made once: `jsonschema.validate` checks the schema anew for every record
+_SHARED = ("lesson", "experiment", "task", "data", "config", "versions", "bits", "time_steps", "parameters")
+_ABOUT = ("about", "models", "seeds")  # these stand in a header only
 
 
 def mine() -> Path:
@@ -66,15 +73,15 @@ class Record:
 
     lesson: str
     task: str
-    model: str
     data: Mapping[str, Any]
-    seed: int
     config: Mapping[str, Any]
     accuracy: float
     baseline: Mapping[str, Any]
     parameters: int
     dense: float
     multiply_accumulates: float
+    model: str = ""  # an experiment fills in the model and the seed
+    seed: int = 0
     accumulates: float = 0.0
     spikes: float = 0.0
     time_steps: int = 1
@@ -82,6 +89,7 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=lambda: versions("torch"))
     experiment: str = ""
     beside: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
     curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
@@ -90,49 +98,62 @@ class Record:
         return accuracy_interval(self.accuracy, self.data["test"])
 
     @property
-    def identity(self) -> tuple[str, str, str, str, int]:
+    def identity(self) -> tuple[str, str, str, str, str, int]:
         """What makes this run another one than the rest. A repeated run replaces its own record."""
-        origin = f"experiment {self.experiment}" if self.experiment else self.lesson
-        return origin, self.task, self.model, self.data["source"], self.seed
+        lesson = "" if self.experiment else self.lesson
+        return self.experiment, lesson, self.task, self.model, self.data["source"], self.seed
 
-    @property
-    def file_name(self) -> str:
-        """The identity as a name for a file, in lower case."""
-        *words, seed = self.identity
-        return "-".join(re.sub(r"[^a-z0-9_]+", "_", word.lower()).strip("_") for word in words) + f"-seed{seed}.json"
+    def path(self, folder: Path) -> Path:
+        """The file in that folder of records in which this one stands."""
+        return _path(folder, self.lesson, self.experiment)
+
+
+class Described(NamedTuple):
+    """What a header says of an experiment.
+
+    Attributes:
+        about: one line for a list.
+        models: their names, in the order of tables.
+        seeds: of every model.
+    """
+
+    about: str
+    models: Sequence[str]
+    seeds: Sequence[int]
 
 
 def write(record: Record, folder: Path | None = None) -> Path:
-    """Check a record and write it to the folder of `mine`.
+    """Check a record and write it into its file in a folder, that of `mine` if none is given.
 
     Raises:
-        ValueError: the record does not fit the schema, or another run has a record of that name; the message names the
-            field or the file. Nothing is written.
+        ValueError: the record does not fit the schema, or the file is damaged; the message names the field or the line.
+            Nothing is written.
     """
-    content = asdict(record) | {"accuracy_interval": [0, 1]}  # until the accuracy is known to be one
-    _validate(content, "this record")
-    content["accuracy_interval"] = list(record.accuracy_interval)
-    try:
-        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"config of this record holds what JSON cannot: {error}") from error
-    folder = folder or mine()
-    path = folder / record.file_name
-    if path.exists() and _read(path).identity != record.identity:
-        raise ValueError(
-            f"{path.name} is the record of another run, {_read(path).identity}. Give this one another name."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text + "\n")
-    Path(unfinished).chmod(0o644)
-    Path(unfinished).replace(path)
+    _check(_text(asdict(record), "config of this record"), "this record")
+    path = record.path(folder or mine())
+    with _rewriting(path) as (_, records):
+        records[record.identity] = record
     return path
 
 
+def describe(experiment: str, described: Described, folder: Path | None = None) -> None:
+    """Say in the experiment's file what it is about, so that its tables know what was not run."""
+    with _rewriting(_path(folder or mine(), "", experiment)) as (header, _):
+        header.update(described._asdict(), experiment=experiment)
+
+
+def experiments(*folders: Path) -> dict[str, Described]:
+    """What the headers say of all experiments, by name. `folders` as in `read`."""
+    found = {}
+    for folder in folders or (SHIPPED, mine()):
+        for path in sorted(_path(folder, "", "*").parent.glob("*.jsonl")):
+            header, _ = _load(path)
+            found[path.stem] = Described(*(header.get(name, ()) for name in _ABOUT))
+    return dict(sorted(found.items()))
+
+
 def read(lesson: str | None = None, *folders: Path, experiment: str | None = "") -> list[Record]:
-    """The records of all lessons or of one, or those of an experiment, in the order of their file names.
+    """The records of all lessons or of one, or those of an experiment, ordered by task, model, data and seed.
 
     None as `experiment` takes the records of lessons and of all experiments.
 
@@ -140,27 +161,55 @@ def read(lesson: str | None = None, *folders: Path, experiment: str | None = "")
     places; a later folder goes before an earlier one.
 
     Raises:
-        ValueError: a file is no record; the message names the file and the field.
+        ValueError: a line is no record; the message names the file, the line and the field.
     """
-    paths = {path.name: path for folder in folders or (SHIPPED, mine()) for path in folder.glob("*.json")}
-    records = [_read(paths[name]) for name in sorted(paths)]
-    return [record for record in records if lesson in (None, record.lesson) and experiment in (None, record.experiment)]
+    names = [_path(Path(), lesson or "*", "")] if not experiment else []
+    names += [_path(Path(), "", experiment or "*")] if experiment != "" else []
+    records = {}
+    for folder in folders or (SHIPPED, mine()):
+        for name in names:
+            for path in folder.glob(str(name)):
+                records |= _load(path)[1]
+    return [record for _, record in sorted(records.items()) if lesson in (None, record.lesson)]
+
+
+def runs(experiment: str, *folders: Path) -> dict[tuple[str, int], Record]:
+    """What an experiment has measured so far, by model and seed. `folders` as in `read`."""
+    return {(record.model, record.seed): record for record in read(None, *folders, experiment=experiment)}
+
+
+def runs_table(experiment: str, models: Sequence[str] | None = None, *folders: Path) -> Table:
+    """Accuracies of the test sets, a row a model, a column a seed; then the lowest, the mean, the baseline's mean.
+
+    A run without a record says "not run". `models` picks rows; `folders` as in `read`.
+
+    Raises:
+        ValueError: no file tells of such an experiment.
+    """
+    known = experiments(*folders)
+    if experiment not in known:
+        raise ValueError(f"experiment is {experiment!r}; known are {', '.join(known)}")
+    records, seeds = runs(experiment, *folders), known[experiment].seeds
+    rows = []
+    for model in models or known[experiment].models:
+        row = [records.get((model, seed)) for seed in seeds]
+        found = [record for record in row if record is not None]
+        ends = ["", "", ""]
+        if found:
+            accuracies = [record.accuracy for record in found]
+            baseline = statistics.mean(record.baseline["accuracy"] for record in found)
+            ends = [f"{min(accuracies):.2%}", f"{statistics.mean(accuracies):.2%}"]
+            ends.append(f"{baseline:.2%} ({found[0].baseline['name']})")
+        cells = ("not run" if record is None else f"{record.accuracy:.2%}" for record in row)
+        rows.append((model, *cells, *ends))
+    return Table(["model", *(f"seed {seed}" for seed in seeds), "lowest", "mean", "baseline, mean"], rows)
 
 
 def table(records: Iterable[Record]) -> Table:
     """Records side by side, each beside its baseline and with its interval."""
     columns = [
-        "task",
-        "model",
-        "data",
-        "accuracy",
-        "95 % interval",
-        "baseline",
-        "parameters",
-        "operations",
-        "spikes",
-        "steps",
-    ]
+        "task", "model", "data", "accuracy", "95 % interval", "baseline", "parameters", "operations", "spikes", "steps",
+    ]  # fmt: skip
     return Table(
         columns,
         [
@@ -181,25 +230,100 @@ def table(records: Iterable[Record]) -> Table:
     )
 
 
-def _read(path: Path) -> Record:
-    text = path.read_bytes()
-    _check(text, str(path))
-    content = json.loads(text)
-    del content["accuracy_interval"]  # follows from the accuracy
-    return Record(**content)
+# --- files ----------------------------------------------------------------------------------------------------------
 
 
-@functools.cache  # a check takes ten times as long as reading, and tables read hundreds of records
-def _check(text: bytes, name: str) -> None:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{name} is not JSON ({error}). Remove it, or run its lesson again.") from error
-    _validate(content, name)
+def _path(folder: Path, lesson: str, experiment: str) -> Path:
+    return folder / "experiments" / f"{experiment}.jsonl" if experiment else folder / f"{lesson}.jsonl"
 
 
-def _validate(content: object, name: str) -> None:
-    error = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(content))
+@contextmanager
+def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
+    """Header and records of a file, to be changed; then all of it is written, or nothing. One process at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.parent / ".lock"):
+        header, records = _load(path) if path.exists() else ({}, {})
+        yield header, records
+        told = {name: header[name] for name in (*_ABOUT, "experiment") if name in header}
+        contents = [_sparse(record) for _, record in sorted(records.items())]
+        shared = _common([{name: value for name, value in one.items() if name in _SHARED} for one in contents])
+        lines = [_text(told | shared, path.name), *(_text(_without(one, shared), path.name) for one in contents)]
+        unfinished = path.with_suffix(f".{os.getpid()}.part")
+        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        unfinished.replace(path)
+
+
+def _load(path: Path) -> tuple[dict, dict[tuple, Record]]:
+    """Header and records of a file, the records by identity."""
+    lines = path.read_bytes().splitlines() or [b""]
+    header, records = {}, {}
+    for number, line in enumerate(lines, start=1):
+        where = f"{path}, line {number},"
+        try:
+            content = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{where} is not JSON ({error}). Remove it, or run its lesson again.") from error
+        if number == 1:
+            header = content
+            if not isinstance(header, dict):
+                raise ValueError(f"{where} is no header: it must be an object")
+            shared = {name: value for name, value in header.items() if name not in _ABOUT}
+        else:
+            content = _merged(shared, content)
+            _check(_text(content, where), where)
+            record = Record(**content)
+            records[record.identity] = record
+    return header, records
+
+
+@cache  # a check takes ten times as long as reading, and tables read hundreds of records
+def _check(text: str, name: str) -> None:
+    error = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(json.loads(text)))
     if error is not None:
         where = "/".join(str(step) for step in error.absolute_path) or "the record"
         raise ValueError(f"{name} does not fit record.schema.json at {where}: {error.message}") from error
+
+
+def _text(content: object, name: str) -> str:
+    try:
+        return json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} holds what JSON cannot: {error}") from error
+
+
+def _sparse(record: Record) -> dict:
+    """The fields of a record, without those that may be missing and say nothing."""
+    return {name: value for name, value in asdict(record).items() if value or name in SCHEMA["required"]}
+
+
+def _common(contents: Sequence[Mapping[str, Any]]) -> dict:
+    """What is the same in all of them; of mappings the entries that are."""
+    if not contents:
+        return {}
+    shared = {}
+    for name, value in contents[0].items():
+        others = [content.get(name) for content in contents]
+        if isinstance(value, Mapping) and all(isinstance(other, Mapping) for other in others):
+            shared |= {name: same} if (same := _common(others)) else {}
+        elif len({_text(other, name) for other in others}) == 1:
+            shared[name] = value
+    return shared
+
+
+def _without(content: Mapping[str, Any], shared: Mapping[str, Any]) -> dict:
+    """What of the content is not shared already."""
+    rest = {}
+    for name, value in content.items():
+        if name not in shared:
+            rest[name] = value
+        elif isinstance(value, Mapping) and (left := _without(value, shared[name])):
+            rest[name] = left
+    return rest
+
+
+def _merged(shared: Mapping[str, Any], content: Any) -> Any:
+    """The content with what is shared."""
+    if not isinstance(content, Mapping):
+        return content
+    both = {name: _merged(shared[name], value) for name, value in content.items() if isinstance(shared.get(name), dict)}
+    return {**shared, **content, **both}

@@ -1,4 +1,4 @@
-"""The fifth model on virtual chips: how many bits a weight needs, and what circuits that differ cost (lesson 17)."""
+"""The fifth model on virtual chips: how many bits a weight needs, and what circuits that differ cost."""
 
 import copy
 import functools
@@ -14,35 +14,36 @@ from torch import nn
 from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
 from course_utils.chips.virtual_chip import BRAINSCALES, Limits, VirtualChip
 from course_utils.data import patches, stripes
-from course_utils.lessons.harder_stripes.experiment import PatchRecipe
-from course_utils.lessons.stripe_snn.experiment import FIRST_TEST, Recipe, Splits, awake, measured
+from course_utils.lessons.harder_stripes.experiment import patch_task
+from course_utils.lessons.stripe_snn.experiment import PLAIN, Recipe, awake, stripe_task
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, fit_whole
+from course_utils.training.experiment import Experiment, Split, fit_whole
 from course_utils.training.ledger import Record
 from course_utils.training.loop import accuracy
 
 LESSON = "hardware_quantization"
-FAINT = stripes.StripeSettings(noise=(0.3,), contrast=0.4)
+FAINT = stripe_task("stripes, faint", stripes.StripeSettings(noise=(0.3,), contrast=0.4))
 CHIPS = range(20)
 BITS = (8, 6, 5, 4, 3, 2)
 MISMATCHES = (0.05, 0.1, 0.2, 0.3, 0.4)
 STEPS = 32
 
-# The fifth model with a pool that adds up. On faint stripes more images, and half the current, as in lesson 07.
+# The fifth model with a pool that adds up. On faint stripes more images, and half the current, as on the hard set.
 RECIPES = {
-    "plain": Recipe(LESSON, partial(awake, pool="sum"), 9, 5e-3),
+    "plain": Recipe(LESSON, PLAIN, partial(awake, pool="sum"), 9, 5e-3),
     "faint": Recipe(
         LESSON,
+        FAINT,
         partial(awake, gain=12.0, pool="sum", encode=partial(models.constant_current, scale=10.0, steps=STEPS)),
         8,
         1e-2,
         steps=STEPS,
-        settings=FAINT,
         images=4000,
-        first_test=FIRST_TEST,
     ),
-    "easy patches": PatchRecipe(LESSON, partial(awake, pool="sum"), 8, 5e-3, settings=patches.EASY, images=4000),
+    "easy patches": Recipe(
+        LESSON, patch_task("stripes, easy patches", patches.EASY), partial(awake, pool="sum"), 8, 5e-3, images=4000
+    ),
 }
 
 
@@ -53,42 +54,37 @@ def limits(mismatch: float) -> Limits:
 
 
 @functools.cache
-def trained(task: str, seed: int) -> tuple[LIReadout, Splits, dict[str, list[float]]]:
+def trained(task: str, seed: int) -> tuple[LIReadout, Split, dict[str, list[float]]]:
     """The model that all runs of a seed begin with, its data and its curve. Copy it before you change it."""
     return RECIPES[task].train(seed)
 
 
 def tuned(
-    model: nn.Module, splits: Splits, seed: int, *, images: int = 2000, epochs: int = 2, rate: float = 5e-3
+    model: nn.Module, split: Split, seed: int, *, images: int = 2000, epochs: int = 2, rate: float = 5e-3
 ) -> None:
     """Go on training for a while, with whatever stands between the weights and the scores."""
-    train = tuple(part[:images] for part in splits.train)
-    fit_whole(model, train, splits.validation, epochs=epochs, learning_rate=rate, seed=seed, batch_size=64)
+    train = tuple(part[:images] for part in split.train)
+    fit_whole(model, train, split.validation, epochs=epochs, learning_rate=rate, seed=seed, batch_size=64)
 
 
 # --- bits -----------------------------------------------------------------------------------------------------------
 
 
-def _bits(task: str, name: str, bits: int | None, aware: bool, seed: int, checkpoint: Path) -> Record:
+def _bits(task: str, bits: int | None, aware: bool, seed: int, _: Path) -> Record:
     """A record of the model with weights of so many bits: rounded, or trained on with them."""
-    model, splits, curve = trained(task, seed)
+    model, split, curve = trained(task, seed)
     chip = VirtualChip(copy.deepcopy(model), Limits(weight_bits=bits))
     if aware:
-        tuned(chip, splits, seed)
-    record = measured(RECIPES[task], chip.model, splits, task=f"stripes, {task}", name=name, seed=seed, curve=curve)
-    return replace(record, accuracy=accuracy(chip, *splits.test), bits=bits or 32)
+        tuned(chip, split, seed)
+    right = accuracy(chip, *split.test)
+    return RECIPES[task].measured(chip.model, split, curve, accuracy=right, bits=bits or 32)
 
 
 def _bits_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
-    runs = {
-        "float": partial(_bits, task, "float", None, False),
-        "float, trained on": partial(_bits, task, "float", None, True),
-    }
-    for aware, verb in ((False, "rounded to"), (True, "trained with")):
-        for bits in BITS:
-            name = f"{verb} {bits} bits"
-            runs[name] = partial(_bits, task, name, bits, aware)
-    return runs
+    ways = {"float": (None, False), "float, trained on": (None, True)}
+    ways |= {f"rounded to {bits} bits": (bits, False) for bits in BITS}
+    ways |= {f"trained with {bits} bits": (bits, True) for bits in BITS}
+    return {name: partial(_bits, task, *how) for name, how in ways.items()}
 
 
 # --- circuits that differ -------------------------------------------------------------------------------------------
@@ -107,9 +103,9 @@ def _calibrated(task: str, mismatch: float, seed: int) -> Iterator[nn.Module]:
 @functools.cache
 def _own(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
     """The model with weights that were trained with this chip in the loop."""
-    model, splits, _ = trained(task, seed)
+    model, split, _ = trained(task, seed)
     own = copy.deepcopy(model)
-    tuned(InTheLoop(VirtualChip(own, limits(mismatch), chip)), splits, seed)
+    tuned(InTheLoop(VirtualChip(own, limits(mismatch), chip)), split, seed)
     return own
 
 
@@ -121,30 +117,28 @@ def _in_the_loop(task: str, mismatch: float, seed: int, *, further: int = 0) -> 
 
 def _any_chip(task: str, mismatch: float, seed: int, *, met: float | None = None) -> Iterator[nn.Module]:
     """Weights for chips that they never met; in training they met others, of mismatch `met` if it is given."""
-    model, splits, _ = trained(task, seed)
+    model, split, _ = trained(task, seed)
     own = copy.deepcopy(model)
-    tuned(AnyChip(own, limits(mismatch if met is None else met)), splits, seed, images=len(splits.train[0]), epochs=4)
+    tuned(AnyChip(own, limits(mismatch if met is None else met)), split, seed, images=len(split.train[0]), epochs=4)
     for chip in CHIPS:
         yield VirtualChip(own, limits(mismatch), chip)
 
 
 def _mismatch(
-    task: str, name: str, way: Callable[[str, float, int], Iterator[nn.Module]], mismatch: float, seed: int, _: Path
+    task: str, way: Callable[[str, float, int], Iterator[nn.Module]], mismatch: float, seed: int, _: Path
 ) -> Record:
     """A record of 20 chips: its accuracy is their median, its curve holds all of them."""
-    model, splits, curve = trained(task, seed)
-    test = tuple(part[:1000] for part in splits.test)
+    model, split, curve = trained(task, seed)
+    test = tuple(part[:1000] for part in split.test)
     torch.manual_seed(seed)  # the chips' noise
     found = [accuracy(chip, *test) for chip in way(task, mismatch, seed)]
-    record = measured(RECIPES[task], model, splits, task=f"stripes, {task}", name=name, seed=seed, curve=curve)
+    record = RECIPES[task].measured(model, split, curve | {"accuracy of each chip": found}, bits=6)
     return replace(
         record,
         data=record.data | {"test": len(test[1])},
         config=record.config | {"mismatch": mismatch, "chips": len(CHIPS)},
         accuracy=statistics.median(found),
         beside={"float": record.accuracy, "lowest": min(found), "highest": max(found)},
-        bits=6,
-        curve=curve | {"accuracy of each chip": found},
     )
 
 
@@ -160,7 +154,7 @@ def _mismatch_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
         "trained for any chip, 20%": (_any_chip, 0.2),
         "trained as long on chips that are alike, 20%": (partial(_any_chip, met=0.0), 0.2),
     }
-    return {name: partial(_mismatch, task, name, *how) for name, how in ways.items()}
+    return {name: partial(_mismatch, task, *how) for name, how in ways.items()}
 
 
 PATCH_RUNS = {

@@ -13,15 +13,17 @@ from course_utils.chips import loihi
 from course_utils.chips.virtual_chip import Limits, VirtualChip
 from course_utils.data import stripes
 from course_utils.lessons.hardware_quantization.experiment import RECIPES, trained
-from course_utils.lessons.stripe_snn.experiment import FIRST_TEST, Splits, measured
+from course_utils.lessons.stripe_snn.experiment import FIRST_TEST, stripe_task
 from course_utils.spiking.stripe_networks import Activity, LIReadout
 from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
 
 # So faint that the model, trained on stripes of more than twice this contrast, is right in about 90 %: where it is
 # nearly always right, two chips that differ would still agree. The contrast was chosen with images before these.
-FAINTER = stripes.StripeSettings(noise=(0.3,), contrast=0.18)
-FIRST, COUNT = FIRST_TEST + 100_000, 500
+CONTRAST, COUNT = 0.18, 500
+FAINTER = stripe_task(
+    "stripes, fainter", stripes.StripeSettings(noise=(0.3,), contrast=CONTRAST), first_test=FIRST_TEST + 100_000
+)
 
 WAYS: dict[str, Callable[[LIReadout, Tensor], Activity]] = {
     "float": lambda model, images: model.activity(images),
@@ -34,8 +36,7 @@ WAYS: dict[str, Callable[[LIReadout, Tensor], Activity]] = {
 
 def fainter(seed: int, count: int = COUNT) -> tuple[Tensor, Tensor]:
     """Images float [count, 1, 16, 16] and labels [count] of the fainter stripes."""
-    drawn = stripes.make_stripes(count, seed, first=FIRST, settings=FAINTER)
-    return torch.tensor(drawn.images)[:, None] / 255, torch.tensor(drawn.labels)
+    return FAINTER.draw(seed, 1, 0, count).test
 
 
 def correlation(ours: Activity, theirs: Activity) -> float:
@@ -61,25 +62,26 @@ def _activities(seed: int) -> dict[str, Activity]:
 @torch.no_grad()
 def _run(name: str, seed: int, _: Path) -> Record:
     """A record of one way to run the model, and how near it is to the emulator."""
-    model, splits, curve = trained("faint", seed)
+    model, split, curve = trained("faint", seed)
     images, labels = fainter(seed)
     ours, emulated = _activities(seed)[name], _activities(seed)["Loihi's emulator"]
-    fainter_splits = Splits(splits.train, splits.validation, (images, labels))
-    record = measured(RECIPES["faint"], model, fainter_splits, task="stripes, fainter", name=name, seed=seed, curve={})
-    return replace(
-        record,
+    record = RECIPES["faint"].measured(
+        model,
+        replace(split, test=(images, labels)),
+        curve,
+        task=FAINTER.name,
         accuracy=(model.scores(ours.readout).argmax(1) == labels).double().mean().item(),
-        config=record.config | {"contrast": FAINTER.contrast},
-        spikes=ours.hidden.sum().item() / len(labels),
         beside={
             "classes as the emulator's": agreement(model, ours, emulated),
             "hidden counts, correlation with the emulator's": correlation(ours, emulated),
             "hidden spikes unlike the emulator's": (ours.hidden != emulated.hidden).double().mean().item(),
         },
-        curve=curve | {"largest difference of potentials": [(ours.readout - emulated.readout).abs().max().item()]},
+        measured={"largest difference of potentials": (ours.readout - emulated.readout).abs().max().item()},
         bits=32 if name == "float" else 8,
         versions=versions("torch", "norse", "nengo", "nengo-loihi"),
     )
+    spikes = ours.hidden.sum().item() / len(labels)
+    return replace(record, config=record.config | {"contrast": CONTRAST}, spikes=spikes)
 
 
 EXPERIMENTS = (

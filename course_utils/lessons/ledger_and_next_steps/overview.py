@@ -14,12 +14,20 @@ from nbformat import NotebookNode
 
 from course_utils.chips.energy import CONVENTIONS
 from course_utils.classroom.tables import Table
+from course_utils.data.locate import COURSE_ROOT
 from course_utils.training.counting import Operations
 from course_utils.training.ledger import Record, accuracy_interval
 
 CONVENTION = "32-bit float"
+# The number of each lesson, by its topic: only the names of the notebooks tell it.
+NUMBERS = {path.stem[3:]: path.stem[:2] for path in sorted((COURSE_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
 
 # --- results --------------------------------------------------------------------------------------------------------
+
+
+def number(record: Record) -> str:
+    """Of the lesson that ran it, as two digits; its topic if no notebook has that name."""
+    return NUMBERS.get(record.lesson, record.lesson)
 
 
 def operations(record: Record) -> float:
@@ -64,7 +72,7 @@ class Result:
     @property
     def name(self) -> str:
         """The lesson's number and the model."""
-        return f"{self.first.lesson[:2]} · {self.first.model}"
+        return f"{number(self.first)} · {self.first.model}"
 
     @property
     def kind(self) -> str:
@@ -100,7 +108,7 @@ def results(records: Iterable[Record]) -> list[Result]:
     """Records that differ only in their seed become one result; in the order of lessons."""
 
     def shared(record: Record) -> tuple[str, ...]:
-        return record.lesson, record.experiment, record.task, record.model, record.data["source"]
+        return number(record), record.experiment, record.task, record.model, record.data["source"]
 
     groups = itertools.groupby(sorted(records, key=lambda record: (*shared(record), record.seed)), key=shared)
     return [Result(tuple(members)) for _, members in groups]
@@ -147,7 +155,7 @@ def _row(result: Result) -> tuple[str, ...]:
     timeless = record.time_steps == 1
     low, high = accuracy_interval(record.accuracy, record.data["test"])
     return (
-        record.lesson[:2],
+        number(record),
         record.task,
         f"{record.data['source']}, {record.data['test']:,} tested",
         record.model,
@@ -171,7 +179,7 @@ class Lesson:
     """What a notebook says of itself.
 
     Attributes:
-        name: of its file, without the ending.
+        name: of its file, without the ending: the number and the topic.
         title: as it stands in its first line.
         objectives: what one can do afterwards, one sentence each.
         writes_records: whether it writes any into the ledger.
@@ -203,7 +211,7 @@ def describe(name: str, notebook: NotebookNode) -> Lesson:
 def missing(lessons: Iterable[Lesson], records: Iterable[Record]) -> list[str]:
     """Names of the lessons that write records and have none."""
     found = {record.lesson for record in records}
-    return [lesson.name for lesson in lessons if lesson.writes_records and lesson.name not in found]
+    return [lesson.name for lesson in lessons if lesson.writes_records and lesson.name[3:] not in found]
 
 
 def objective_table(lessons: Iterable[Lesson], folder: Path = Path()) -> Table:

@@ -1,125 +1,114 @@
-"""Lesson 09 over five seeds: the layer that learns by STDP, whole, smaller, without a part, and on faint stripes."""
+"""The layer that learns by STDP over five seeds: whole, smaller, without a part, and on faint stripes."""
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from course_utils.data import stripes
-from course_utils.data.stripes import StripeSet, StripeSettings
-from course_utils.lessons.stripe_snn import experiment as supervised
+from course_utils.lessons.stripe_snn.experiment import FIRST_TEST, HARD, PLAIN, Task
 from course_utils.spiking.encoders import poisson
 from course_utils.spiking.plasticity import Learned, WinnerTakeAll, assign_labels, vote
-from course_utils.training.experiment import Experiment
+from course_utils.training.counting import Operations
+from course_utils.training.experiment import Experiment, Split, measured
 from course_utils.training.ledger import Record
 
 STEPS = 50
 FIRST_LABELLING = 2000
+FAR = replace(PLAIN, first_test=FIRST_TEST)
 
 
-def brightness(drawn: StripeSet) -> Tensor:
-    """Pixels from 0 to 1, [count, pixels]: the probability of a spike at one step."""
-    return torch.tensor(drawn.images).flatten(1) / 255
-
-
-def generator(seed: int) -> torch.Generator:
-    """Random numbers that begin anew from this seed."""
+def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a layer learns, gets its labels, and is tested.
+class Learner:
+    """A layer that learns without labels, gets labels, and is tested.
 
     Attributes:
-        layer: the neurons and their rule.
+        rule: of its neurons.
         neurons: how many.
-        settings: of the stripe set.
+        task: what it sees.
         train: images to learn from, without labels.
         labelling: images with labels, from which every neuron gets one.
         test: images of the test set.
     """
 
-    layer: WinnerTakeAll = field(default_factory=WinnerTakeAll)
+    rule: WinnerTakeAll = field(default_factory=WinnerTakeAll)
     neurons: int = 30
-    settings: StripeSettings = stripes.PLAIN
+    task: Task = FAR
     train: int = 400
     labelling: int = 400
     test: int = 2000
 
-    def learn(self, seed: int) -> tuple[Learned, Learned]:
-        """The layer before and after its images."""
-        drawn = stripes.make_stripes(self.train, seed, settings=self.settings)
-        images, noise = brightness(drawn), generator(seed)
-        start = learned = self.layer.start(images.shape[1], self.neurons, generator(seed))
-        for image in images:
-            _, learned = self.layer.learn(poisson(image, STEPS, noise), learned)
+    def draw(self, seed: int) -> Split:
+        """The images of a seed; those for labelling stand where others have their validation images."""
+        return self.task.draw(seed, self.train, self.labelling, self.test, FIRST_LABELLING)
+
+    def learn(self, images: Tensor, seed: int) -> tuple[Learned, Learned]:
+        """The layer before and after images [count, 1, size, size], 0 to 1: the probability of a spike at a step."""
+        noise = _generator(seed)
+        start = learned = self.rule.start(images[0].numel(), self.neurons, _generator(seed))
+        for image in images.flatten(1):
+            _, learned = self.rule.learn(poisson(image, STEPS, noise), learned)
         return start, learned
 
-    def count(self, learned: Learned, drawn: StripeSet, seed: int) -> Tensor:
+    def count(self, learned: Learned, images: Tensor, seed: int) -> Tensor:
         """Spikes of every neuron for every image, [images, neurons]."""
-        noise = generator(seed)
-        batches = brightness(drawn).split(250)
-        return torch.cat([self.layer.respond(poisson(batch, STEPS, noise), learned).sum(0) for batch in batches])
+        noise = _generator(seed)
+        batches = images.flatten(1).split(250)
+        return torch.cat([self.rule.respond(poisson(batch, STEPS, noise), learned).sum(0) for batch in batches])
 
-    def record(self, task: str, name: str, seed: int, checkpoint: Path | None = None) -> Record:
+    def record(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Learn, label, read the test set once. A run takes seconds, so it keeps no checkpoint."""
-        labelled, judged = (
-            stripes.make_stripes(count, seed, first=first, settings=self.settings)
-            for count, first in ((self.labelling, FIRST_LABELLING), (self.test, supervised.FIRST_TEST))
-        )
-        labels = torch.tensor(judged.labels)
+        split = self.draw(seed)
+        images, labels = split.test
         accuracies, counts = [], None
-        for learned in self.learn(seed):
-            neuron_labels = assign_labels(self.count(learned, labelled, seed), torch.tensor(labelled.labels))
-            counts = self.count(learned, judged, seed)
+        for learned in self.learn(split.train[0], seed):
+            neuron_labels = assign_labels(self.count(learned, split.validation[0], seed), split.validation[1])
+            counts = self.count(learned, images, seed)
             accuracies.append((vote(counts, neuron_labels) == labels).double().mean().item())
-        spikes_in = STEPS * brightness(judged).double().sum(1).mean().item()
-        inputs = judged.images[0].size
-        return Record(
+        spikes_in, inputs = STEPS * images.double().flatten(1).sum(1).mean().item(), images[0].numel()
+        return measured(
+            None,
+            split,
+            cost=Operations(
+                spikes=spikes_in + counts.sum(1).mean().item(),
+                accumulates=spikes_in * self.neurons,
+                multiply_accumulates=0.0,
+                dense=float(STEPS * inputs * self.neurons),
+            ),
             lesson="stdp",
-            task=task,
-            model=name,
-            data={"source": "drawn", "train": self.train, "validation": self.labelling, "test": self.test},
-            seed=seed,
+            task=self.task.name,
             config={
                 "neurons": self.neurons,
-                "theta_plus": self.layer.theta_plus,
-                "total_weight": self.layer.total_weight,
-                "inhibition": self.layer.inhibition,
+                "theta_plus": self.rule.theta_plus,
+                "total_weight": self.rule.total_weight,
+                "inhibition": self.rule.inhibition,
             },
             accuracy=accuracies[1],
-            baseline={
-                "name": supervised.Recipe.rule,
-                "accuracy": float((stripes.row_column_baseline(judged.images) == judged.labels).mean()),
-            },
+            baseline=self.task.baseline(split),
             beside={"random weights, labelled": accuracies[0]},
             parameters=(inputs + 1) * self.neurons,
-            dense=float(STEPS * inputs * self.neurons),
-            multiply_accumulates=0.0,
-            accumulates=spikes_in * self.neurons,
-            spikes=spikes_in + counts.sum(1).mean().item(),
             time_steps=STEPS,
         )
 
 
 _WHOLE = WinnerTakeAll()
-RECIPES = {
-    "30 neurons": Recipe(),
-    "10 neurons": Recipe(neurons=10),
-    "5 neurons": Recipe(neurons=5),
-    "30, no homeostasis": Recipe(replace(_WHOLE, theta_plus=0.0)),
-    "30, no normalisation": Recipe(replace(_WHOLE, total_weight=None)),
-    "30, no inhibition": Recipe(replace(_WHOLE, inhibition=False)),
+LEARNERS = {
+    "30 neurons": Learner(),
+    "10 neurons": Learner(neurons=10),
+    "5 neurons": Learner(neurons=5),
+    "30, no homeostasis": Learner(replace(_WHOLE, theta_plus=0.0)),
+    "30, no normalisation": Learner(replace(_WHOLE, total_weight=None)),
+    "30, no inhibition": Learner(replace(_WHOLE, inhibition=False)),
+    "30 neurons, hard set": Learner(task=HARD),
 }
-FAINT = {"30 neurons, hard set": Recipe(settings=stripes.HARD)}
 EXPERIMENTS = (
     Experiment(
         "stdp",
         "learning without labels, plain and hard stripes",
-        {name: partial(recipe.record, "stripes, plain", name) for name, recipe in RECIPES.items()}
-        | {name: partial(recipe.record, "stripes, hard", name) for name, recipe in FAINT.items()},
+        {name: learner.record for name, learner in LEARNERS.items()},
     ),
 )
