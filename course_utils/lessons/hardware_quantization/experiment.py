@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
-from course_utils.chips.virtual_chip import BRAINSCALES, Limits, VirtualChip
-from course_utils.data import patches, stripes
+from course_utils.chips.virtual_chip import Limits, VirtualChip
+from course_utils.data import patches
 from course_utils.lessons.harder_stripes.experiment import patch_task
+from course_utils.lessons.hardware_quantization import faint
+from course_utils.lessons.hardware_quantization.faint import BITS, MISMATCHES, STEPS, limits
 from course_utils.lessons.stripe_snn.experiment import PLAIN, Recipe, awake, stripe_task
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
@@ -23,11 +25,8 @@ from course_utils.training.ledger import Record
 from course_utils.training.loop import accuracy
 
 LESSON = "hardware_quantization"
-FAINT = stripe_task("stripes, faint", stripes.StripeSettings(noise=(0.3,), contrast=0.4))
+FAINT = stripe_task("stripes, faint", faint.SETTINGS)
 CHIPS = range(20)
-BITS = (8, 6, 5, 4, 3, 2)
-MISMATCHES = (0.05, 0.1, 0.2, 0.3, 0.4)
-STEPS = 32
 
 # The fifth model with a pool that adds up. On faint stripes more images, and half the current, as on the hard set.
 RECIPES = {
@@ -45,12 +44,6 @@ RECIPES = {
         LESSON, patch_task("stripes, easy patches", patches.EASY), partial(awake, pool="sum"), 8, 5e-3, images=4000
     ),
 }
-
-
-def limits(mismatch: float) -> Limits:
-    """The chip's limits, and circuits whose thresholds, time constants and weights all differ by this much."""
-    differing = {f"{name}_mismatch": mismatch for name in ("threshold", "tau", "weight")}
-    return replace(BRAINSCALES, noise=0.02, readout_noise_lsb=1.0, **differing)
 
 
 @functools.cache

@@ -1,10 +1,8 @@
-"""Lesson 17: many chips as points, and one picture on a chip of one's choice."""
+"""Many chips as points, and one picture on a chip of one's choice."""
 
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -12,18 +10,15 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from safetensors.torch import load_file
 from torch import Tensor
 
-from course_utils.chips.virtual_chip import LEAK_LSB, RANGE_LSB, THRESHOLD_LSB, Limits, Seen, VirtualChip, to_lsb
+from course_utils.chips.virtual_chip import LEAK_LSB, RANGE_LSB, THRESHOLD_LSB, Seen, VirtualChip, to_lsb
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE
 from course_utils.data.stripes import ORIENTATIONS, make_stripes
-from course_utils.lessons.hardware_quantization import experiment as chips
-from course_utils.spiking import stripe_networks as models
+from course_utils.lessons.hardware_quantization.faint import SETTINGS, faint_network, limits
 
-WEIGHTS = Path(__file__).with_name("faint_stripes.safetensors")  # of `experiments.chips.trained("faint", 0)`
-PICTURES = 12
+PICTURES, FIRST_TEST = 12, 200_000  # the experiments' test images begin at this number
 
 # --- a point a chip -------------------------------------------------------------------------------------------------
 
@@ -60,39 +55,31 @@ def strips(found: Mapping[str, Sequence[float]], ax: Axes, *, horizontal: bool =
 
 
 @functools.cache
-def network() -> models.LIReadout:
-    """The fifth model as `course-experiment chip-mismatch` trained it from seed 0."""
-    model = models.LIReadout(pool="sum", encode=partial(models.constant_current, scale=10.0, steps=chips.STEPS))
-    model.load_state_dict(load_file(WEIGHTS), strict=False)  # Norse's time constants are not in the file
-    return model
-
-
-@functools.cache
-def pictures() -> tuple[Tensor, list[int]]:
+def faint_stripes() -> tuple[Tensor, list[int]]:
     """Faint stripes that the network has not seen, [count, 1, 16, 16], and their labels."""
-    made = make_stripes(PICTURES, seed=0, first=chips.FIRST_TEST, settings=chips.FAINT)
+    made = make_stripes(PICTURES, seed=0, first=FIRST_TEST, settings=SETTINGS)
     return torch.tensor(made.images)[:, None] / 255, made.labels.tolist()
 
 
 @functools.cache
 def without_limits(picture: int) -> Seen:
     """The network's run of a picture where a chip has no limits."""
-    return VirtualChip(network()).see(pictures()[0][picture : picture + 1])
+    return VirtualChip(faint_network()).see(faint_stripes()[0][picture : picture + 1])
 
 
-def run(bits: int, mismatch: float, chip: int, picture: int) -> Seen:
+def seen_on_chip(bits: int, mismatch: float, chip: int, picture: int) -> Seen:
     """What a chip with all of the limits shows of a picture; the noise is the same at every call."""
-    limits: Limits = replace(chips.limits(mismatch), weight_bits=bits)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return VirtualChip(network(), limits, chip).see(pictures()[0][picture : picture + 1])
+        own = VirtualChip(faint_network(), replace(limits(mismatch), weight_bits=bits), chip)
+        return own.see(faint_stripes()[0][picture : picture + 1])
 
 
 def draw_chip(bits: int, mismatch: int, chip: int, picture: int) -> tuple[Figure, str]:
     """A picture, who spikes for it on this chip, three hidden membranes and both output neurons; mismatch in %."""
-    seen, ideal = run(bits, mismatch / 100, chip, picture), without_limits(picture)
-    label = pictures()[1][picture]
-    scores, wanted = (network().scores(each.readout)[0] for each in (seen, ideal))
+    seen, ideal = seen_on_chip(bits, mismatch / 100, chip, picture), without_limits(picture)
+    label = faint_stripes()[1][picture]
+    scores, wanted = (faint_network().scores(each.readout)[0] for each in (seen, ideal))
     said = ORIENTATIONS[scores.argmax()]
     verdict = "right" if scores.argmax() == label else "wrong"
     hidden, count = seen.hidden[:, 0].numpy(), int(seen.hidden.sum())
@@ -101,7 +88,7 @@ def draw_chip(bits: int, mismatch: int, chip: int, picture: int) -> tuple[Figure
     figure = plt.figure(figsize=(8, 4.4))
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.7))
     ax = figure.add_subplot(grid[0, 0])
-    ax.imshow(pictures()[0][picture, 0].numpy(), cmap="gray")
+    ax.imshow(faint_stripes()[0][picture, 0].numpy(), cmap="gray")
     ax.set_axis_off()
     ax.set_title(f"stripes: {ORIENTATIONS[label]}", fontsize=10)
 
