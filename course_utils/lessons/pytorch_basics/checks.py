@@ -1,206 +1,167 @@
-"""Lesson 01: checks of its exercises."""
+"""Exercises of the lesson on PyTorch: broadcasting, gradient descent, learning rate, the scale of weights."""
 
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.classroom.verdict import NotYet, attempt, check
-from course_utils.data.digits import small_digits
+from course_utils.classroom.exercise import Exercise
 
 
-@check
-def check_nearest_mean(nearest_mean: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """The class whose mean image is nearest, by broadcasting."""
-    train, _ = small_digits()
-    pixels = train.images.flatten(1).float() / 255
-    means = torch.stack([pixels[train.labels == digit].mean(dim=0) for digit in range(10)])
-    images = pixels[:300]
-    difference = images[:, None] - means[None]
-    try:
-        found = torch.as_tensor(attempt(nearest_mean, images, means))
-    except NotYet as wrong:
-        if "must match the size" in str(wrong):
-            raise NotYet(
-                "300 images and 10 means do not line up: broadcasting compares shapes from the right, and 300 is not "
-                "10. Give each of the two an axis of length 1 where the other one counts."
-            ) from wrong
-        raise
-    if found.shape == (10,):
-        raise NotYet(
-            "You return ten numbers: for each class the nearest image. Asked is for each image the nearest class. "
-            "Along which axis do you look for the smallest?"
-        )
-    if found.shape != (300,):
-        raise NotYet(
-            f"For 300 images you return the shape {list(found.shape)}; one label an image has [300]. "
-            "One axis of the differences has to be summed, one searched."
-        )
-    squares = difference.square().sum(dim=2)
-    misconceptions = [
-        (squares.argmax(dim=1), "You return the farthest class. The nearest one has the smallest distance."),
-        (
-            difference.sum(dim=2).argmin(dim=1),
-            "You add up the differences themselves. Positive and negative ones cancel, and a large negative sum wins. "
-            "Square them first.",
-        ),
-        (
-            difference.sum(dim=2).abs().argmin(dim=1),
-            "You take the size of the sum. Inside the sum positive and negative differences have cancelled already. "
-            "Square each of them first.",
-        ),
-        (
-            (images @ means.T).argmax(dim=1),
-            "You look for the largest product. That prefers bright means, near or not. Take differences.",
-        ),
-        (
-            difference.abs().sum(dim=2).argmin(dim=1),
-            "You add up absolute differences. That is a distance, too, but another one. Asked are squares.",
-        ),
-    ]
-    if torch.equal(found, squares.argmin(dim=1)):
-        right = (found == train.labels[:300]).double().mean()
-        return f"{right:.0%} of 300 images are nearest to the mean of their own class, and nothing was trained."
-    for labels, message in misconceptions:
-        if torch.equal(found, labels):
-            raise NotYet(message)
-    raise NotYet(
-        "Some labels differ. For each image and class: differences, squared, summed over pixels; then the smallest."
-    )
+def _images_and_means(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Random ones, far more images than classes, and some means brighter than others."""
+    images, means = rng.random((40, 30)), rng.random((10, 30)) * rng.uniform(0.5, 1, (10, 1))
+    return torch.tensor(images, dtype=torch.float32), torch.tensor(means, dtype=torch.float32)
 
 
-_BROKEN = {  # part of PyTorch's message: what it means
-    "a leaf Variable that requires grad": "PyTorch stopped you: the step itself was about to become part of the graph. "
-    "Take the step inside `with torch.no_grad():`.",
-    "does not require grad": "Nobody watches how f(x) is computed from x. Was x made with `requires_grad=True`? Is "
-    "f(x) computed outside `no_grad()`? And is x changed in place (`x -= …`)? `x = x - …` makes a new tensor.",
-    "'NoneType'": "x.grad is None when you use it: `backward()` has not run yet, or the gradient was cleared too "
-    "early, or x was replaced by a computed tensor. The order is: backward, step in place, clear.",
-    "a second time": "Two calls of `backward()` share one graph. Compute f(x) anew in each step.",
-}
+def _differences(images: Tensor, means: Tensor) -> Tensor:
+    return images[:, None] - means
 
 
-@check
-def check_descend(descend: Callable[[Callable[[Tensor], Tensor], float, float, int], float]) -> str:
-    """Gradient descent with autograd."""
-
-    def bowl(x: Tensor) -> Tensor:
-        return 2 * x**2
-
-    def valleys(x: Tensor) -> Tensor:
-        return x**4 / 4 - x**2 + x / 4
-
-    try:
-        found = float(attempt(descend, bowl, 1.0, 0.1, 5))
-        other = float(attempt(descend, valleys, 2.0, 0.05, 30))
-    except NotYet as wrong:
-        for part, meaning in _BROKEN.items():
-            if part in str(wrong):
-                raise NotYet(meaning) from wrong
-        raise
-    x, stored = 1.0, 0.0
-    for _ in range(5):
-        stored += 4 * x
-        x -= 0.1 * stored
-    misconceptions = [
-        (1.4**5, "You walk uphill: f grows with each step. The gradient points up, so subtract it."),
-        (
-            x,
-            "Your gradients add up. `backward()` adds to x.grad, and the sum of all old slopes keeps pushing, so "
-            "x swings through the valley. Clear x.grad once a step.",
-        ),
-        (1.0, "x is still where it started. Is the step taken in place, and the gradient cleared after it?"),
-        ((-3) ** 5, "You step by the whole slope. Multiply it by the learning rate."),
-        (0.6**4, "You take one step too few."),
-        (0.6**6, "You take one step too many."),
-        (0.6, "You take a single step. Does `return` stand inside the loop?"),
-        (2 * 0.6**10, "You return f(x). Asked is x."),
-    ]
-    for value, message in misconceptions:
-        if math.isclose(found, value, rel_tol=1e-4):
-            raise NotYet(message)
-    if not math.isclose(found, 0.6**5, rel_tol=1e-4):
-        raise NotYet(f"On f(x) = 2x², from 1 with rate 0.1, five steps end at {0.6**5:.5f}; yours at {found:.5f}.")
-    expected = 2.0
-    for _ in range(30):
-        expected -= 0.05 * (expected**3 - 2 * expected + 0.25)
-    if not math.isclose(other, expected, rel_tol=1e-3):
-        raise NotYet("It works for 2x², but not for another f. Let autograd find the slope; write no formula for it.")
-    return "Down the bowl, and down another curve that you were not told about."
+check_nearest_mean = Exercise(
+    right=lambda images, means: _differences(images, means).square().sum(2).argmin(1),
+    cases=[_images_and_means(np.random.default_rng(1))],
+    draw=_images_and_means,
+    wrong={
+        "Images and means do not line up: broadcasting compares shapes from the right, where both count pixels; the "
+        "numbers of images and of means differ. Give each of the two an axis of length 1 where the other one counts.":
+            lambda images, means: (images - means).square().sum(1).argmin(),
+        "You return for each class the nearest image. Asked is for each image the nearest class. Along which axis do "
+        "you look for the smallest?": lambda images, means: _differences(images, means).square().sum(2).argmin(0),
+        "The answer has one label an image. One axis of the differences has to be summed, one searched.":
+            lambda images, means: _differences(images, means).square().argmin(1),
+        "You return the farthest class. The nearest one has the smallest distance.":
+            lambda images, means: _differences(images, means).square().sum(2).argmax(1),
+        "You add up the differences themselves. Positive and negative ones cancel, and a large negative sum wins. "
+        "Square them first.": lambda images, means: _differences(images, means).sum(2).argmin(1),
+        "You take the size of the sum. Inside the sum positive and negative differences have cancelled already. "
+        "Square each of them first.": lambda images, means: _differences(images, means).sum(2).abs().argmin(1),
+        "You look for the largest product. That prefers bright means, near or not. Take differences.":
+            lambda images, means: (images @ means.T).argmax(1),
+        "You add up absolute differences. That is a distance, too, but another one. Asked are squares.":
+            lambda images, means: _differences(images, means).abs().sum(2).argmin(1),
+    },
+    solved="Nine of ten digits are nearest to the mean of their own class, and nothing was trained.",
+    otherwise="For each image and class: differences, squared, summed over pixels; then the smallest.",
+)  # fmt: skip
 
 
-@check
-def check_best_rate(best_rate: Callable[[float, float], float]) -> str:
-    """The learning rate that makes the slower of two directions as fast as possible."""
-    flat, steep = 1.0, 10.0
-    found, other = float(attempt(best_rate, flat, steep)), float(attempt(best_rate, 2.0, 3.0))
-    misconceptions = [
-        (
-            2 / steep,
-            "At 2/steep the steep direction jumps from side to side for ever: its factor is −1. That is the "
-            "limit, not the best rate.",
-        ),
-        (
-            1 / steep,
-            "With 1/steep the steep direction lands at once, and then waits for the flat one, which still has "
-            "the factor 0.9. Make the rate a little larger: the steep direction can afford it.",
-        ),
-        (1 / flat, "1/flat suits the flat direction alone. The steep one has the factor 1 − 10 = −9 and runs away."),
-        (2 / flat, "Along the flat direction this is the limit already, and the steep one runs away."),
-        (
-            1 / (flat + steep),
-            "You divide 1 by the sum. Then the flat direction is still the slower one; the steep one can afford more.",
-        ),
-        (
-            4 / (flat + steep),
-            "You count the mean of the curvatures as if there were one direction. Here the steep one runs away. "
-            "What matters is the worse of the two factors.",
-        ),
-    ]
-    for rate, message in misconceptions:
-        if math.isclose(found, rate, rel_tol=1e-6):
-            raise NotYet(message)
-    worst = max(abs(1 - found * flat), abs(1 - found * steep))
-    if not math.isclose(found, 2 / (flat + steep), rel_tol=1e-3):
-        raise NotYet(
-            f"With curvatures 1 and 10 your rate {found:.4g} leaves the slower direction the factor {worst:.3f}. "
-            f"The factor {9 / 11:.3f} is possible."
-        )
-    if not math.isclose(other, 2 / 5, rel_tol=1e-3):
-        raise NotYet(f"Right for curvatures 1 and 10, but for 2 and 3 you get {other:.4g}. Use both arguments.")
-    return f"Both directions now shrink by the same factor, {worst:.3f} a step. No single rate does better."
+def _bowl(x: Tensor) -> Tensor:
+    return 2 * x**2
 
 
-@check
-def check_relu_scale(relu_scale: Callable[[int], float]) -> str:
-    """The standard deviation of weights that keeps signals alive through ReLU layers."""
-    found, other = float(attempt(relu_scale, 64)), float(attempt(relu_scale, 200))
-    misconceptions = [
-        (
-            1 / 8,
-            "This keeps the size in a layer without activation. A ReLU throws away the negative half, so each "
-            "layer halves the mean square. What makes up for it?",
-        ),
-        (1 / 32, "This is the variance. Asked is the standard deviation."),
-        (2 / 8, "Doubling the weights multiplies the mean square by four. It has to be doubled, not quadrupled."),
-        (0.5 / 8, "Halving makes it worse: a ReLU already loses half. The weights have to make up for it."),
-        (
-            math.sqrt(2),
-            "This does not depend on the number of inputs. Each output adds up 64 products, so the more inputs "
-            "there are, the smaller each weight has to be.",
-        ),
-        (
-            math.sqrt(2) / 64,
-            "You divide by the number of inputs. Variances add up, so the standard deviation grows with its root.",
-        ),
-    ]
-    for value, message in misconceptions:
-        if math.isclose(found, value, rel_tol=1e-4):
-            raise NotYet(message)
-    if math.isclose(found, other, rel_tol=1e-4):
-        raise NotYet("64 and 200 inputs give you the same number. The more inputs, the smaller each weight has to be.")
-    if math.isclose(found, math.sqrt(2 / 64), rel_tol=0.02) and math.isclose(other, math.sqrt(2 / 200), rel_tol=0.02):
-        return "√(2/n): the mean square stays what it is, layer after layer, forwards and on the way back."
-    growth = (found / math.sqrt(2 / 64)) ** 2
-    raise NotYet(f"Your weights multiply the mean square by {growth:.2g} in each layer of 64 inputs, not by 1.")
+def _two_valleys(x: Tensor) -> Tensor:
+    return x**4 / 4 - x**2 + x / 4
+
+
+def _descent(
+    step: Callable = lambda x, rate: x.sub_(rate * x.grad), *, guard: bool = True, clear: str = "after the step",
+    one_graph: bool = False, more: int = 0, result: Callable = lambda f, x: x,
+) -> Callable:  # fmt: skip
+    """Gradient descent with autograd, and whatever may go wrong in it."""
+
+    def descend(f: Callable[[Tensor], Tensor], start: float, learning_rate: float, steps: int) -> float:
+        x = torch.tensor(start, requires_grad=True)
+        y = f(x)
+        for _ in range(steps + more):
+            (y if one_graph else f(x)).backward()
+            if clear == "before the step":
+                x.grad = None
+            with torch.set_grad_enabled(not guard):
+                x = step(x, learning_rate)
+            if clear == "after the step":
+                x.grad = None
+        return result(f, x).item()
+
+    return descend
+
+
+def _cases_of_descent(rng: np.random.Generator) -> tuple[Callable, float, float, int]:
+    return _two_valleys, float(rng.uniform(-1.5, 1.5)), float(rng.uniform(0.02, 0.1)), int(rng.integers(3, 9))
+
+
+check_descend = Exercise(
+    right=_descent(),
+    cases=[(_bowl, 1.0, 0.1, 5), (_two_valleys, 2.0, 0.05, 30)],
+    draw=_cases_of_descent,
+    wrong={
+        "PyTorch stopped you: the step itself was about to become part of the graph. "
+        "Take the step inside `with torch.no_grad():`.": _descent(guard=False),
+        "Nobody watches how f(x) is computed from x. Was x made with `requires_grad=True`? Is f(x) computed outside "
+        "`no_grad()`? And is x changed in place (`x -= …`)? `x = x - …` makes a new tensor.":
+            _descent(lambda x, rate: x - rate * x.grad),
+        "x.grad is None when you use it: `backward()` has not run yet, or the gradient was cleared too early, or x was "
+        "replaced by a computed tensor. The order is: backward, step in place, clear.": [
+            _descent(clear="before the step"),
+            _descent(lambda x, rate: x.sub_(rate * x.grad.item()), clear="before the step"),
+            _descent(lambda x, rate: x.grad.zero_(), clear="before the step"),
+        ],
+        "Two calls of `backward()` share one graph. Compute f(x) anew in each step.": _descent(one_graph=True),
+        "Your gradients add up. `backward()` adds to x.grad, and the sum of all old slopes keeps pushing, so x swings "
+        "through the valley. Clear x.grad once a step.": _descent(clear="never"),
+        "You walk uphill: f grows with each step. The gradient points up, so subtract it.":
+            _descent(lambda x, rate: x.add_(rate * x.grad)),
+        "x is still where it started. Is the step taken in place, and the gradient cleared after it?":
+            lambda f, start, learning_rate, steps: start,
+        "You step by the whole slope. Multiply it by the learning rate.": _descent(lambda x, rate: x.sub_(x.grad)),
+        "You take one step too few.": _descent(more=-1),
+        "You take one step too many.": _descent(more=1),
+        "You take a single step. Does `return` stand inside the loop?":
+            lambda f, start, learning_rate, steps: _descent()(f, start, learning_rate, 1),
+        "You return f(x). Asked is x.": _descent(result=lambda f, x: f(x)),
+        "It works for 2x², but not for another f. Let autograd find the slope; write no formula for it.":
+            lambda f, start, learning_rate, steps: start * (1 - 4 * learning_rate) ** steps,
+    },
+    solved="Down the bowl, and down another curve that you were not told about.",
+    otherwise="Each step is x minus the learning rate times the slope of f at x.",
+    tolerance=1e-3,
+)  # fmt: skip
+
+check_best_rate = Exercise(
+    right=lambda flat, steep: 2 / (flat + steep),
+    cases=[(1.0, 10.0), (2.0, 3.0), (0.5, 0.5)],
+    draw=lambda rng: tuple(sorted(rng.uniform(0.1, 20, 2).tolist())),
+    wrong={
+        "At 2/steep the steep direction jumps from side to side for ever: its factor is −1. That is the limit, not the "
+        "best rate.": lambda flat, steep: 2 / steep,
+        "With 1/steep the steep direction lands at once, and then waits for the flat one: with curvatures 1 and 10 it "
+        "still has the factor 0.9. Make the rate a little larger: the steep direction can afford it.":
+            lambda flat, steep: 1 / steep,
+        "1/flat suits the flat direction alone. With curvatures 1 and 10 the steep one has the factor 1 − 10 = −9 and "
+        "runs away.": lambda flat, steep: 1 / flat,
+        "Along the flat direction 2/flat is the limit already, and a steeper one runs away.":
+            lambda flat, steep: 2 / flat,
+        "You divide 1 by the sum. Then the flat direction is still the slower one; the steep one can afford more.":
+            lambda flat, steep: 1 / (flat + steep),
+        "You count the mean of the curvatures as if there were one direction. With curvatures 1 and 10 the steep one "
+        "runs away. What matters is the worse of the two factors.": lambda flat, steep: 4 / (flat + steep),
+        "This is right for curvatures 1 and 10 alone. Use both arguments.": lambda flat, steep: 2 / 11,
+    },
+    solved="Both directions now shrink by the same factor, 9/11 = 0.818 a step for curvatures 1 and 10. No single rate "
+    "does better.",
+    otherwise="With curvatures 1 and 10 the slower direction can have the factor 9/11 = 0.818.",
+)  # fmt: skip
+
+check_relu_scale = Exercise(
+    right=lambda n: math.sqrt(2 / n),
+    cases=[(64,), (200,)],
+    draw=lambda rng: (int(rng.integers(2, 2000)),),
+    wrong={
+        "This keeps the size in a layer without activation. A ReLU throws away the negative half, so each layer halves "
+        "the mean square. What makes up for it?": lambda n: 1 / math.sqrt(n),
+        "This is the variance. Asked is the standard deviation.": lambda n: 2 / n,
+        "Doubling the weights multiplies the mean square by four. It has to be doubled, not quadrupled.":
+            lambda n: 2 / math.sqrt(n),
+        "Halving makes it worse: a ReLU already loses half. The weights have to make up for it.":
+            lambda n: 0.5 / math.sqrt(n),
+        "This does not depend on the number of inputs. Each output adds up n products, so the more inputs there are, "
+        "the smaller each weight has to be.": [lambda n: math.sqrt(2), lambda n: math.sqrt(2 / 64)],
+        "You divide by the number of inputs. Variances add up, so the standard deviation grows with its root.":
+            lambda n: math.sqrt(2) / n,
+    },
+    solved="√(2/n): the mean square stays what it is, layer after layer, forwards and on the way back.",
+    otherwise="With your weights the mean square does not stay what it is from layer to layer.",
+    tolerance=0.02,
+)  # fmt: skip

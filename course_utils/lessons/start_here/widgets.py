@@ -1,4 +1,4 @@
-"""Lesson 00: a first neuron to play with, a slider that tells whether sliders work, and the map of the course."""
+"""A first neuron to play with, a slider that tells whether sliders work, and the map of the course."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
+from course_utils.classroom import plots
 from course_utils.classroom.explorer import Explorer, with_fallback
-from course_utils.classroom.plots import BLUE, GREEN, ORANGE, PINK
 from course_utils.classroom.tables import Table
+from course_utils.data.locate import COURSE_ROOT
 
 DT_MS = 0.1
 SHOWN_MS = 100
 
 
 def leaky_neuron(current: Sequence[float], tau_ms: float, dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
-    """A leaky integrate-and-fire neuron with threshold 1 that restarts at 0, as lesson 00 writes it out (Euler steps).
+    """A leaky integrate-and-fire neuron with threshold 1 that restarts at 0, as the lesson writes it out (Euler steps).
 
     Args:
         current: input at each time step [time], in units of the threshold.
@@ -48,24 +49,18 @@ def draw_neurons(currents: Sequence[float], tau_ms: float) -> tuple[Figure, str]
     told = []
     for ax, current in zip(axes.flat, currents, strict=True):
         potential, spikes = leaky_neuron(np.full(len(time_ms), current), tau_ms, DT_MS)
-        ax.plot(time_ms, potential, color=BLUE, lw=1.5)
-        ax.axhline(1, color="gray", ls="--", lw=1)
-        ax.vlines(time_ms[spikes], 1.1, 1.4, color=ORANGE, lw=1.5)
-        told.append(f"current {current:g}: {_counted(spikes.sum())} in {SHOWN_MS} ms")
-        ax.set(title=told[-1], ylabel="potential", ylim=(-0.05, 1.5), xlim=(0, SHOWN_MS), yticks=[0, 1])
+        plots.membrane_trace(time_ms, potential, spikes, ax, threshold=1)
+        count = int(spikes.sum())
+        told.append(f"current {current:g}: {count} {'spike' if count == 1 else 'spikes'} in {SHOWN_MS} ms")
+        ax.set(title=told[-1], xlabel="", ylabel="potential", ylim=(-0.05, 1.5), xlim=(0, SHOWN_MS), yticks=[0, 1])
     axes[-1, 0].set_xlabel("time (ms)")
     return figure, f"Membrane potential with spikes as ticks above it, time constant {tau_ms:g} ms. {'; '.join(told)}."
-
-
-def draw_neuron(current: float, tau_ms: float) -> tuple[Figure, str]:
-    """Membrane potential and spikes of one neuron under a steady current."""
-    return draw_neurons([current], tau_ms)
 
 
 def neuron_explorer() -> Explorer:
     """Current and time constant of the neuron on sliders."""
     return Explorer(
-        draw_neuron,
+        lambda current, tau_ms: draw_neurons([current], tau_ms),
         current=ipywidgets.FloatSlider(1.2, min=0, max=3, step=0.1),
         tau_ms=ipywidgets.IntSlider(10, min=2, max=30, description="τ (ms)"),
     )
@@ -77,146 +72,124 @@ class SliderCheck(ipywidgets.HBox):
     def __init__(self):
         self.slider = ipywidgets.IntSlider(3, 0, 10, description="drag me")
         self.answer = ipywidgets.Label()
-        self.slider.observe(self._tell, "value")
+        ipywidgets.dlink((self.slider, "value"), (self.answer, "value"), "Python received {}".format)
         super().__init__([self.slider, self.answer])
-        self._tell()
-
-    def _tell(self, _: object = None) -> None:
-        self.answer.value = f"Python received {self.slider.value}"
 
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
         waiting = "<p>○──────── A slider will stand here when this cell has run in JupyterLab.</p>"
         return with_fallback(super()._repr_mimebundle_(**kwargs), {"text/html": waiting})
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """One lesson on the map.
-
-    Attributes:
-        week: 0 to 7.
-        name: its notebook, without the ending.
-        short: its name in a box of the map.
-        skill: what one can do afterwards.
-        thread: a key of `THREADS`.
-        row: where its box stands in the column of its week, 0 at the top.
-    """
-
-    week: int
-    name: str
-    short: str
-    skill: str
-    thread: str
-    row: float
-
-    @property
-    def number(self) -> str:
-        """The two digits that the name of its file begins with."""
-        return self.name[:2]
-
-
 THREADS = {  # colour and line style
-    "networks that learn": (BLUE, "-"),
-    "neurons and codes": (ORANGE, "--"),
-    "the stripe task": (GREEN, "-."),
-    "other data, other tools": (PINK, ":"),
+    "networks that learn": (plots.BLUE, "-"),
+    "neurons and codes": (plots.ORANGE, "--"),
+    "the stripe task": (plots.GREEN, "-."),
+    "other data, other tools": (plots.PINK, ":"),
     "beginning and end": ("dimgray", (0, (1, 0))),
 }
 _LEARN, _NEURON, _STRIPES, _OTHER, _ENDS = THREADS
 
-LESSONS = (
-    Lesson(0, "00_start_here", "start\nhere", "check the machine, find the data, read the map", _ENDS, 0),
-    Lesson(1, "01_pytorch_basics", "PyTorch\nbasics", "write a training loop by hand, and say how it fails", _LEARN, 0),
-    Lesson(1, "02_mnist_cnn", "MNIST\nCNN", "train convolutional networks on digits and clothes", _LEARN, 1),
-    Lesson(2, "03_spiking_neuron", "spiking\nneuron", "derive one neuron, and find it in three frameworks", _NEURON, 2),
-    Lesson(2, "04_stripe_dataset", "stripe\ndata set", "build a data set, and judge it by a simple rule", _STRIPES, 4),
-    Lesson(3, "05_spike_encoders", "spike\nencoders", "turn images into spikes, and say what is lost", _NEURON, 2),
-    Lesson(3, "06_stripe_snn", "stripe\nSNN", "train four spiking networks, and see where they fail", _STRIPES, 4),
-    Lesson(4, "07_li_readout", "LI\nreadout", "read a network's answer from its membrane", _STRIPES, 3),
-    Lesson(4, "08_harder_stripes", "harder\nstripes", "handle patches, noise and turning stripes", _STRIPES, 4),
-    Lesson(5, "09_stdp", "STDP", "let neurons learn without labels", _STRIPES, 4),
-    Lesson(5, "10_spike_backprop", "spike\nbackprop", "derive gradients through spikes, and audit them", _LEARN, 1),
-    Lesson(5, "11_surrogate_gradients", "surrogate\ngradients", "keep gradients alive in deep networks", _LEARN, 2),
-    Lesson(
-        5,
-        "12_deep_spiking_convnets",
-        "deep spiking\nconvnets",
-        "build deep spiking networks, and choose their steps",
-        _LEARN,
-        3,
-    ),
-    Lesson(6, "13_event_vision", "event\nvision", "train on the events of a vision sensor", _OTHER, 0),
-    Lesson(6, "14_nir_exchange", "NIR\nexchange", "move a network between frameworks, spike for spike", _OTHER, 1),
-    Lesson(6, "15_nengodl_conversion", "NengoDL\nconversion", "train with rates, run on spikes", _OTHER, 2),
-    Lesson(6, "16_vehicles", "vehicles", "tell motorbikes from airplanes, clean and noisy", _OTHER, 3),
-    Lesson(7, "17_hardware_quantization", "hardware\nquantization", "fit a network to a chip's limits", _STRIPES, 4),
-    Lesson(7, "18_ledger_and_next_steps", "ledger and\nnext steps", "compare all results, and go on alone", _ENDS, 2),
-)
+
+@dataclass(frozen=True)
+class MapBox:
+    """One lesson on the map.
+
+    Attributes:
+        topic: what its notebook is called, after the number. The number is read from the name of the file.
+        week: 0 to 7.
+        row: where its box stands in the column of its week, 0 at the top.
+        thread: a key of `THREADS`.
+        short: its name in the box.
+        skill: what one can do afterwards.
+    """
+
+    topic: str
+    week: int
+    row: float
+    thread: str
+    short: str
+    skill: str
+
+    @property
+    def name(self) -> str:
+        """Its notebook, without the ending; the topic alone where there is no notebook."""
+        return next((p.stem for p in COURSE_ROOT.glob(f"notebooks/[0-9][0-9]_{self.topic}.ipynb")), self.topic)
+
+    @property
+    def number(self) -> str:
+        """The two digits that the name of its file begins with."""
+        return self.name.removesuffix(self.topic).rstrip("_")
 
 
-def lesson_table(folder: Path, lessons: Sequence[Lesson] = LESSONS) -> Table:
+_BOXES = (
+    MapBox("start_here", 0, 0, _ENDS, "start\nhere", "check the machine, find the data, read the map"),
+    MapBox("pytorch_basics", 1, 0, _LEARN, "PyTorch\nbasics", "write a training loop by hand, and say how it fails"),
+    MapBox("mnist_cnn", 1, 1, _LEARN, "MNIST\nCNN", "train convolutional networks on digits and clothes"),
+    MapBox("spiking_neuron", 2, 2, _NEURON, "spiking\nneuron", "derive one neuron, and find it in three frameworks"),
+    MapBox("stripe_dataset", 2, 4, _STRIPES, "stripe\ndata set", "build a data set, and judge it by a simple rule"),
+    MapBox("spike_encoders", 3, 2, _NEURON, "spike\nencoders", "turn images into spikes, and say what is lost"),
+    MapBox("stripe_snn", 3, 4, _STRIPES, "stripe\nSNN", "train four spiking networks, and see where they fail"),
+    MapBox("li_readout", 4, 3, _STRIPES, "LI\nreadout", "read a network's answer from its membrane"),
+    MapBox("harder_stripes", 4, 4, _STRIPES, "harder\nstripes", "handle patches, noise and turning stripes"),
+    MapBox("stdp", 5, 4, _STRIPES, "STDP", "let neurons learn without labels"),
+    MapBox("spike_backprop", 5, 1, _LEARN, "spike\nbackprop", "derive gradients through spikes, and audit them"),
+    MapBox("surrogate_gradients", 5, 2, _LEARN, "surrogate\ngradients", "keep gradients alive in deep networks"),
+    MapBox("deep_spiking_convnets", 5, 3, _LEARN, "deep spiking\nconvnets",
+           "build deep spiking networks, and choose their steps"),
+    MapBox("event_vision", 6, 0, _OTHER, "event\nvision", "train on the events of a vision sensor"),
+    MapBox("nir_exchange", 6, 1, _OTHER, "NIR\nexchange", "move a network between frameworks, spike for spike"),
+    MapBox("nengodl_conversion", 6, 2, _OTHER, "NengoDL\nconversion", "train with rates, run on spikes"),
+    MapBox("vehicles", 6, 3, _OTHER, "vehicles", "tell motorbikes from airplanes, clean and noisy"),
+    MapBox("hardware_quantization", 7, 4, _STRIPES, "hardware\nquantization", "fit a network to a chip's limits"),
+    MapBox("ledger_and_next_steps", 7, 2, _ENDS, "ledger and\nnext steps", "compare all results, and go on alone"),
+)  # fmt: skip
+LESSONS = tuple(sorted(_BOXES, key=lambda lesson: lesson.name))  # in the order of their numbers
+
+
+def lesson_table(folder: Path) -> Table:
     """All lessons by week. A name is a link if its notebook lies in `folder`."""
-    rows = [
-        (
-            lesson.week,
-            f"[{lesson.name}]({lesson.name}.ipynb)" if (folder / f"{lesson.name}.ipynb").is_file() else lesson.name,
-            lesson.skill,
-        )
-        for lesson in lessons
-    ]
+    names = [lesson.name for lesson in LESSONS]
+    linked = [f"[{name}]({name}.ipynb)" if (folder / f"{name}.ipynb").is_file() else name for name in names]
+    rows = [(lesson.week, name, lesson.skill) for lesson, name in zip(LESSONS, linked, strict=True)]
     return Table(["week", "lesson", "afterwards you can"], rows)
 
 
-def draw_map(lessons: Sequence[Lesson] = LESSONS) -> tuple[Figure, str]:
+def draw_map() -> tuple[Figure, str]:
     """The lessons as boxes, a column a week; an arrow leads from lesson to lesson of one thread."""
     figure, ax = plt.subplots(figsize=(10, 5.2))
     ax.set(xlim=(-0.5, 7.5), ylim=(4.5, -0.9))
     ax.set_axis_off()
+    listed = []
     for week in range(8):
         ax.text(week, -0.7, f"week {week}" if week else "today", ha="center", va="center", fontweight="bold")
         if week % 2:
             ax.axvspan(week - 0.5, week + 0.5, color="0.95", lw=0)
-    for thread, (color, style) in THREADS.items():
-        members = [lesson for lesson in lessons if lesson.thread == thread]
+        shorts = [lesson.short.replace("\n", " ") for lesson in LESSONS if lesson.week == week]
+        listed.append(f"week {week}: {', '.join(shorts)}")
+    for lesson in LESSONS:
+        color, style = THREADS[lesson.thread]
+        box = FancyBboxPatch(
+            (lesson.week - 0.41, lesson.row - 0.36), 0.82, 0.72, boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor="white", edgecolor=color, linestyle=style, linewidth=2, zorder=2,
+        )  # fmt: skip
+        ax.add_patch(box)
+        ax.text(lesson.week, lesson.row - 0.19, lesson.number, ha="center", va="center", fontsize=10, weight="bold")
+        ax.text(lesson.week, lesson.row + 0.1, lesson.short, ha="center", va="center", fontsize=9.5, linespacing=1.0)
+    for thread, (color, _) in THREADS.items():
         if thread != _ENDS:
-            for here, there in pairwise(members):
+            for here, there in pairwise(lesson for lesson in LESSONS if lesson.thread == thread):
                 _arrow(ax, here, there, color)
-        for lesson in members:
-            box = FancyBboxPatch(
-                (lesson.week - 0.41, lesson.row - 0.36), 0.82, 0.72, boxstyle="round,pad=0,rounding_size=0.08",
-                facecolor="white", edgecolor=color, linestyle=style, linewidth=2, zorder=2,
-            )  # fmt: skip
-            ax.add_patch(box)
-            ax.text(lesson.week, lesson.row - 0.19, lesson.number, ha="center", va="center", fontsize=10, weight="bold")
-            ax.text(
-                lesson.week, lesson.row + 0.1, lesson.short, ha="center", va="center", fontsize=9.5, linespacing=1.0
-            )
     handles = [Line2D([], [], color=color, ls=style, label=thread) for thread, (color, style) in THREADS.items()]
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=len(handles),
-        fontsize=10,
-        handlelength=2.2,
-        columnspacing=1.2,
-    )
-    listed = "; ".join(
-        f"week {week}: {', '.join(lesson.short.replace(chr(10), ' ') for lesson in lessons if lesson.week == week)}"
-        for week in range(8)
-    )
-    return figure, f"The lessons as boxes in a column for each week, arrows along four threads. {listed}."
+    spacing = {"fontsize": 10, "handlelength": 2.2, "columnspacing": 1.2}
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), **spacing)
+    return figure, f"The lessons as boxes in a column for each week, arrows along four threads. {'; '.join(listed)}."
 
 
-def _arrow(ax: plt.Axes, here: Lesson, there: Lesson, color: str) -> None:
+def _arrow(ax: plt.Axes, here: MapBox, there: MapBox, color: str) -> None:
     """From the edge of one box to the edge of the next."""
     if here.week == there.week:
         way = (here.week, here.row + 0.36), (there.week, there.row - 0.36)
     else:
         way = (here.week + 0.41, here.row), (there.week - 0.41, there.row)
-    ax.annotate(
-        "", way[1], way[0], arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-    )
-
-
-def _counted(count: int) -> str:
-    return f"{count} spike" if count == 1 else f"{count} spikes"
+    arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", way[1], way[0], arrowprops=arrow)

@@ -1,95 +1,87 @@
-"""Lesson 04: checks of its exercises."""
+"""Exercises of the lesson on the stripe data set: its limits, its files, and the rules that need no network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from course_utils.classroom.verdict import NotYet, attempt, check
+from course_utils.classroom.exercise import Exercise, NotYet, attempt
 from course_utils.data import stripes
 
-_MISNAMED = {
-    "3.png": "has no label",
-    "a_b.png": "has no numbers",
-    "4_7.png": "has the label 7",
-    "12_17.png": "has the label 17",
-    "6_-1.png": "has the label −1",
-    "5_1_0.png": "has three parts",
-}
+check_most_peaks = Exercise(
+    right=stripes.most_peaks,
+    cases=[(16,), (15,), (9,), (8,)],
+    draw=lambda rng: (int(rng.integers(6, 60)),),
+    wrong={
+        "8 peaks on 16 pixels: you count pixels, or you round up. A wave is measured in the steps between pixels, and "
+        "16 pixels have 15 steps. The second explorer shows what becomes of 8 peaks: 7, upside down.":
+            lambda size: size // 2,
+        "Half a peak cannot be asked for. Round down to a whole number.": lambda size: (size - 1) / 2,
+        "One pixel a peak leaves no room for the trough beside it. How many steps does one peak need?":
+            [lambda size: size, lambda size: size - 1],
+        "Right for 16 pixels. 15 pixels have 14 steps, exactly two for each of 7 peaks. Draw them with the second "
+        "explorer: every pixel meets a zero of the wave, and the picture is blank. A peak needs more than two.":
+            lambda size: (size - 1) // 2,
+    },
+    solved="16 pixels show 7 peaks: between them lie 15 steps, and a peak needs more than two.",
+    otherwise="Compare with what the second explorer shows for this size.",
+)  # fmt: skip
 
 
-@check
-def check_most_peaks(most_peaks: Callable[[int], int]) -> str:
-    """The most peaks on a number of pixels."""
-    limits = {size: attempt(most_peaks, size) for size in (16, 15, 9, 8)}
-    expected = {size: stripes.most_peaks(size) for size in limits}
-    if limits == expected:
-        return "16 pixels show 7 peaks: between them lie 15 steps, and a peak needs more than two."
-    if limits[16] == 8:
-        raise NotYet(
-            "8 peaks on 16 pixels: you count pixels, or you round up. A wave is measured in the steps between pixels, "
-            "and 16 pixels have 15 steps. The second explorer shows what becomes of 8 peaks: 7, upside down."
-        )
-    if limits[16] == 7.5:
-        raise NotYet("Half a peak cannot be asked for. Round down to a whole number.")
-    if limits[16] in (15, 16):
-        raise NotYet("One pixel a peak leaves no room for the trough beside it. How many steps does one peak need?")
-    if limits[15] == 7:
-        raise NotYet(
-            "Right for 16 pixels. 15 pixels have 14 steps, exactly two for each of 7 peaks. Draw them with the second "
-            "explorer: every pixel meets a zero of the wave, and the picture is blank. A peak needs more than two."
-        )
-    size = next(size for size in limits if limits[size] != expected[size])
-    raise NotYet(
-        f"For {size} pixels you get {limits[size]}. Compare with what the second explorer shows for this size."
-    )
+def _numbers(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in Path(name).stem.split("_"))
 
 
-@check
-def check_read_name(read_name: Callable[[str], tuple[int, int]]) -> str:
-    """Index and label from the name of a file."""
-    found = attempt(read_name, "12_1.png")
-    if not isinstance(found, Sequence | np.ndarray) or isinstance(found, str) or len(found) != 2:
-        raise NotYet(f"Return two things, the index and the label. For '12_1.png' you return {found!r}.")
-    found = tuple(found)
-    if found == (1, 12):
-        raise NotYet("The index comes first in the name, the label second. You return them the other way round.")
-    if found == ("12", "1"):
-        raise NotYet("You return text. A label is a number; '1' is not equal to 1.")
-    if "png" in str(found):
-        raise NotYet("The ending .png still hangs on the label. `Path(name).stem` is the name without it.")
-    for name, expected in {"12_1.png": (12, 1), "0_0.png": (0, 0), "207_0.png": (207, 0)}.items():
-        if (found := tuple(attempt(read_name, name))) != expected:
-            raise NotYet(
-                f"For {name!r} you return {found!r}; expected are the index {expected[0]} and the label {expected[1]}."
-            )
-    for name, fault in _MISNAMED.items():
-        try:
-            accepted = read_name(name)
-        except ValueError:
-            continue
-        except Exception as error:
-            raise NotYet(f"{name!r} {fault}. You raise {type(error).__name__}; raise a ValueError instead.") from error
-        raise NotYet(
-            f"{name!r} {fault}, yet you return {accepted!r}. A misnamed file that slips through becomes a wrong label "
-            "or a missing image, and nobody notices. Raise a ValueError."
-        )
-    return "A good name gives its numbers, a bad one is refused."
+def _read_name(name: str) -> tuple[int, int]:
+    index, label = _numbers(name)
+    if label not in (0, 1):
+        raise ValueError(f"{name} has the label {label}; it must be 0 or 1")
+    return index, label
 
 
-@check
-def check_baseline(baseline: Callable[[np.ndarray], np.ndarray]) -> str:
-    """Labels from the variances of row and column means."""
-    plain = stripes.make_stripes(500, seed=1)
-    labels = _labels(baseline, plain)
-    right = (labels == plain.labels).mean()
+check_read_name = Exercise(
+    right=_read_name,
+    cases=[("12_1.png",), ("0_0.png",), ("207_0.png",),
+           ("3.png",), ("a_b.png",), ("4_7.png",), ("12_17.png",), ("6_-1.png",), ("5_1_0.png",)],
+    draw=lambda rng: (f"{rng.integers(1000)}_{rng.integers(2)}.png",),
+    wrong={
+        "The index comes first in the name, the label second. You return them the other way round.":
+            lambda name: _numbers(name)[::-1],
+        "You return text. A label is a number; '1' is not equal to 1.": lambda name: tuple(Path(name).stem.split("_")),
+        "The ending .png still hangs on the label. `Path(name).stem` is the name without it.": [
+            lambda name: tuple(name.split("_")),
+            lambda name: (int(name.split("_")[0]), name.split("_")[1]),
+            lambda name: tuple(int(part) for part in name.split("_")),
+        ],
+        "'4_7.png' has the label 7, yet you return it. A misnamed file that slips through becomes a wrong label, and "
+        "nobody notices. Raise a ValueError.": [lambda name: (_numbers(name)[0], _numbers(name)[1]), _numbers],
+    },
+    solved="A good name gives its numbers, a bad one is refused.",
+    otherwise="A good name gives two whole numbers, index and label. A misnamed file that slips through becomes a "
+    "wrong label or a missing image, and nobody notices: raise a ValueError for it.",
+)  # fmt: skip
+
+Rule = Callable[[np.ndarray], np.ndarray]  # images [count, 16, 16] → labels [count]
+
+
+def _share_right(rule: Rule, drawn: stripes.StripeSet) -> float:
+    try:
+        return float((attempt(rule, drawn.images, like=drawn.labels) == drawn.labels).mean())
+    except NotYet as wrong:
+        if str(wrong).startswith("Return "):
+            raise NotYet(f"{wrong} Axis 0 counts the images, axis 1 their rows, axis 2 their columns.") from wrong
+        raise
+
+
+def _grade_baseline(baseline: Rule) -> None:
+    right = _share_right(baseline, stripes.make_stripes(500, seed=1))
     if right == 1:
-        hard = stripes.make_stripes(1000, seed=1, settings=stripes.HARD)
-        if (_labels(baseline, hard) == hard.labels).mean() < 0.7:
+        if _share_right(baseline, stripes.make_stripes(1000, seed=1, settings=stripes.HARD)) < 0.7:
             raise NotYet(
                 "All plain images are right, but fainter stripes are missed. Do you look at single rows and columns? "
                 "Take the means first: in a mean of 16 pixels the noise is four times smaller."
             )
-        return "All 500 images right, without a single weight."
+        return
     if right == 0:
         raise NotYet(
             "Every single answer is wrong, so your rule sees the stripes but names them the wrong way round. "
@@ -103,13 +95,30 @@ def check_baseline(baseline: Callable[[np.ndarray], np.ndarray]) -> str:
     raise NotYet(f"{right:.0%} are right; the rule reaches 100 %. Compare variances of means over one axis each.")
 
 
-@check
-def check_wave_rule(wave_rule: Callable[[np.ndarray], np.ndarray]) -> str:
-    """A rule for the hard set that knows which waves can occur."""
+check_baseline = Exercise(
+    right=stripes.row_column_baseline,
+    grade=_grade_baseline,
+    wrong={
+        "Every single answer is wrong": lambda images: 1 - stripes.row_column_baseline(images),
+        "no better than a coin": lambda images: images.mean(axis=(1, 2)) > images.mean(),
+        "the rule reaches 100 %": lambda images: stripes.row_column_baseline(images) * (np.arange(len(images)) % 4 > 0),
+        "fainter stripes are missed": lambda images: images[:, :, 0].var(axis=1) < images[:, 0, :].var(axis=1),
+        "Axis 0 counts the images": lambda images: images.mean(axis=2).var(axis=1)[:16],
+    },
+    solved="All 500 images right, without a single weight.",
+)
+
+
+def _wave_rule(images: np.ndarray, peaks: tuple[int, ...] = (4, 5), kept: Callable = np.asarray) -> np.ndarray:
+    """The label whose means point furthest along one of the waves; `kept` is what is kept of each result."""
+    waves = np.stack([stripes.wave(16, number) for number in peaks], axis=1)
+    in_rows, in_columns = (kept(images.mean(axis=axis) @ waves).max(axis=1) for axis in (2, 1))
+    return (in_columns > in_rows).astype(int)
+
+
+def _grade_wave_rule(wave_rule: Rule) -> str:
     hard = stripes.make_stripes(2000, seed=2, settings=stripes.HARD)
-    labels = _labels(wave_rule, hard)
-    right = (labels == hard.labels).mean()
-    baseline = (stripes.row_column_baseline(hard.images) == hard.labels).mean()
+    right, baseline = _share_right(wave_rule, hard), _share_right(stripes.row_column_baseline, hard)
     if right > 0.92:
         return f"{right:.1%} of 2,000 hard images, where the row and column baseline has {baseline:.1%}."
     if right < 0.4:
@@ -133,14 +142,17 @@ def check_wave_rule(wave_rule: Callable[[np.ndarray], np.ndarray]) -> str:
     )
 
 
-def _labels(rule: Callable[[np.ndarray], np.ndarray], drawn: stripes.StripeSet) -> np.ndarray:
-    """The labels that a learner's rule gives to these images, as numbers [count]."""
-    labels = np.asarray(attempt(rule, drawn.images))
-    if labels.shape != drawn.labels.shape:
-        raise NotYet(
-            f"For {len(drawn.labels)} images you return the shape {labels.shape}; one label per image is the shape "
-            f"{drawn.labels.shape}. Axis 0 counts the images, axis 1 their rows, axis 2 their columns."
-        )
-    if labels.dtype.kind not in "biuf":
-        raise NotYet(f"Labels are the numbers 0 and 1; yours are of the type {labels.dtype}.")
-    return labels
+check_wave_rule = Exercise(
+    right=_wave_rule,
+    grade=_grade_wave_rule,
+    wrong={
+        "far below a coin": lambda images: 1 - _wave_rule(images),
+        "is about a coin": lambda images: _wave_rule(images, peaks=(1, 2)),
+        "as good as the baseline": stripes.row_column_baseline,
+        "look for both waves": lambda images: _wave_rule(images, peaks=(4,)),
+        "keep the larger result instead of the sum": [
+            lambda images: _wave_rule(images, kept=np.abs),
+            lambda images: _wave_rule(images, kept=lambda results: results.sum(axis=1, keepdims=True)),
+        ],
+    },
+)
