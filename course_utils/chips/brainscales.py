@@ -22,8 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.chips.virtual_chip import CIRCUITS, VirtualChip, circuits_for, fitting_scale, largest, to_integers
-from course_utils.exchange import graphs as exchange
-from course_utils.exchange import platforms
+from course_utils.exchange import graphs, platforms
 from course_utils.spiking.stripe_networks import LIReadout, over_time
 
 WEIGHT_SCALE = 64  # of the reader
@@ -32,7 +31,7 @@ TAU_MEM_S, TAU_SYN_S = (0.5e-6, 60e-6), (0.3e-6, 30e-6)  # what the chip can be 
 
 
 @torch.no_grad()
-def to_nir(model: LIReadout) -> nir.NIRGraph:
+def stripe_graph(model: LIReadout) -> nir.NIRGraph:
     """The fifth model as Linear, CubaLIF, Linear, CubaLI, with 6-bit weights.
 
     The convolution becomes a matrix with a column for each of the 256 pixels. Neither node knows a bias. The hidden
@@ -56,7 +55,7 @@ def to_nir(model: LIReadout) -> nir.NIRGraph:
         linear.weight.copy_(to_integers(weight, fitting_scale(weight)) / WEIGHT_SCALE)
         network.add_module(f"{name}_weights", linear)
         network.add_module(name, cell)
-    graph = exchange.to_nir(network, input_shape=(16 * 16 + 1,), dt_s=model.lif.dt)
+    graph = graphs.to_nir(network, input_shape=(16 * 16 + 1,), dt_s=model.lif.dt)
     for name, (weight, _) in layers.items():
         graph.nodes[name].r = graph.nodes[name].r * WEIGHT_SCALE / fitting_scale(weight)
     return graph
@@ -77,7 +76,7 @@ def obstacles(graph: nir.NIRGraph) -> list[str]:
     """What of a graph is in the way of BrainScaleS-2's reader, a sentence each; empty if nothing is known to be."""
     found = [
         f"{node.node} is {node.kind}, which the reader does not know"
-        for node in platforms.check(graph, "BrainScaleS-2")
+        for node in platforms.unknown_nodes(graph, "BrainScaleS-2")
     ]
     kinds = [type(node).__name__ for node in graph.nodes.values()]
     found += [
@@ -135,7 +134,7 @@ class Runs(NamedTuple):
 
 
 def partition(graph: nir.NIRGraph) -> list[Runs]:
-    """The runs that each layer of a graph of `to_nir` takes: ⌈neurons / ⌊512 / circuits⌋⌉.
+    """The runs that each layer of a graph of `stripe_graph` takes: ⌈neurons / ⌊512 / circuits⌋⌉.
 
     Source: E. Arnold et al., "Scalable network emulation on analog neuromorphic hardware", Frontiers in Neuroscience
     18:1523331 (2025).

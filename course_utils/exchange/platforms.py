@@ -5,7 +5,7 @@ Source: the table of supported primitives in NIR's documentation, generated from
 warns that it may not be entirely accurate. The rows of Norse and snnTorch are those of the installed 1.1.0 and 1.0.0.
 
 A reader that knows a node may still refuse its parameters, and a chip has limits of its own: size, fan-in, bits. So an
-empty list from `check` means: nothing is known to be in the way.
+empty list from `unknown_nodes` means: nothing is known to be in the way.
 """
 
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class Obstacle(NamedTuple):
     way_round: str
 
 
-def check(graph: nir.NIRGraph, platform: str) -> list[Obstacle]:
+def unknown_nodes(graph: nir.NIRGraph, platform: str) -> list[Obstacle]:
     """The nodes of a graph that a platform's reader does not know, in the graph's order; empty if there are none.
 
     Raises:
@@ -95,11 +95,11 @@ def _way_round(kind: str, known: frozenset[str]) -> str:
     return next((how for needed, how in WAYS_ROUND.get(kind, {}).items() if needed in known | {""}), "")
 
 
-def table(graph: nir.NIRGraph) -> list[tuple[str, str, str]]:
+def platform_table(graph: nir.NIRGraph) -> list[tuple[str, str, str]]:
     """For each platform: its name with its reader, and the nodes in the way, or that nothing is known to be."""
     rows = []
     for name, platform in PLATFORMS.items():
-        obstacles = check(graph, name)
+        obstacles = unknown_nodes(graph, name)
         named = ", ".join(f"{obstacle.node} ({obstacle.kind})" for obstacle in obstacles) or "nothing known"
         rows.append((name, platform.reader, named))
     return rows

@@ -7,7 +7,8 @@ import torch
 
 from course_utils.chips import brainscales
 from course_utils.chips.virtual_chip import VirtualChip, fitting_scale, to_integers
-from course_utils.exchange import graphs as exchange
+from course_utils.exchange.graphs import from_nir, read_nir, write_nir
+from course_utils.exchange.networks import run_network
 from course_utils.spiking.stripe_networks import LIReadout, awaken, over_time
 
 
@@ -29,8 +30,8 @@ def rounded(weight: torch.Tensor) -> torch.Tensor:
 def test_the_graph_is_the_model_with_rounded_weights_spike_for_spike(model):
     images = torch.rand(12, 1, 16, 16, dtype=torch.float64)
     inputs = model.encode(images)
-    network = exchange.from_nir(brainscales.to_nir(model), "norse", dt_s=1e-3, dtype=torch.float64)
-    run = exchange.run(network, brainscales.with_bias_input(inputs))
+    network = from_nir(brainscales.stripe_graph(model), "norse", dt_s=1e-3, dtype=torch.float64)
+    run = run_network(network, brainscales.with_bias_input(inputs))
     together = rounded(torch.cat((model.conv.weight.data.flatten(), model.conv.bias.data)))
     model.conv.weight.data = together[:-2].view_as(model.conv.weight)
     model.conv.bias.data = together[-2:]
@@ -44,9 +45,9 @@ def test_the_graph_is_the_model_with_rounded_weights_spike_for_spike(model):
 
 
 def test_nothing_is_in_the_readers_way_and_the_file_keeps_it_so(model, tmp_path):
-    graph = brainscales.to_nir(model)
+    graph = brainscales.stripe_graph(model)
     assert brainscales.obstacles(graph) == []
-    read = exchange.read(exchange.write(tmp_path / "stripes.nir", graph))
+    read = read_nir(write_nir(tmp_path / "stripes.nir", graph))
     assert brainscales.obstacles(read) == []
     assert [type(node).__name__ for node in read.nodes.values()].count("Linear") == 2
 
@@ -54,20 +55,20 @@ def test_nothing_is_in_the_readers_way_and_the_file_keeps_it_so(model, tmp_path)
 def test_weights_are_what_the_reader_will_find(model):
     """Times 64 they are whole numbers up to ±63, and at least one is as large as that."""
     for name in ("hidden_weights", "readout_weights"):
-        integers = brainscales.to_nir(model).nodes[name].weight * 64
+        integers = brainscales.stripe_graph(model).nodes[name].weight * 64
         assert (integers == np.round(integers)).all()
         assert np.abs(integers).max() == 63
 
 
 def test_a_partition_worked_by_hand(model):
     """257 inputs take 3 circuits, so 170 neurons fit at once and 338 need two runs; the readout takes one."""
-    hidden, readout = brainscales.partition(brainscales.to_nir(model))
+    hidden, readout = brainscales.partition(brainscales.stripe_graph(model))
     assert hidden == ("hidden", 338, 257, 3, 2)
     assert readout == ("readout", 2, 338, 3, 1)
 
 
 def broken(model: LIReadout, how: str) -> nir.NIRGraph:
-    graph = brainscales.to_nir(model)
+    graph = brainscales.stripe_graph(model)
     hidden = graph.nodes["hidden"]
     if how == "weight":
         graph.nodes["hidden_weights"].weight *= 2
@@ -101,7 +102,7 @@ def test_an_obstacle_is_named(model, how, said):
 
 def test_what_the_chip_cannot_do_is_refused(model):
     with pytest.raises(ValueError, match="pool is a maximum"):
-        brainscales.to_nir(LIReadout())
+        brainscales.stripe_graph(LIReadout())
     model.conv.weight.data[0, 0, 0, 0] = torch.nan
     with pytest.raises(ValueError, match="not finite"):
-        brainscales.to_nir(model)
+        brainscales.stripe_graph(model)

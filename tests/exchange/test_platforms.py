@@ -1,11 +1,14 @@
 """Which nodes of a graph are in a platform's way."""
 
+import inspect
+import re
+
 import nir
 import numpy as np
 import pytest
 
 from course_utils.exchange import platforms
-from course_utils.exchange.platforms import PLATFORMS, check, table
+from course_utils.exchange.platforms import PLATFORMS, platform_table, unknown_nodes
 
 
 def graph(*kinds: str) -> nir.NIRGraph:
@@ -27,8 +30,8 @@ def graph(*kinds: str) -> nir.NIRGraph:
 
 def test_brainscales_takes_linear_cubalif_cubali_only() -> None:
     assert PLATFORMS["BrainScaleS-2"].nodes == {"Linear", "CubaLIF", "CubaLI"}
-    assert check(graph("Linear", "CubaLIF", "Linear", "CubaLI"), "BrainScaleS-2") == []
-    found = check(graph("Conv2d", "LIF", "Flatten", "Affine", "CubaLIF"), "BrainScaleS-2")
+    assert unknown_nodes(graph("Linear", "CubaLIF", "Linear", "CubaLI"), "BrainScaleS-2") == []
+    found = unknown_nodes(graph("Conv2d", "LIF", "Flatten", "Affine", "CubaLIF"), "BrainScaleS-2")
     assert [obstacle.kind for obstacle in found] == ["Conv2d", "LIF", "Flatten", "Affine"]
     assert [obstacle.node for obstacle in found] == ["conv2d", "lif", "flatten", "affine"]
     assert "bias" in found[-1].way_round
@@ -46,11 +49,11 @@ def test_brainscales_takes_linear_cubalif_cubali_only() -> None:
     ],
 )
 def test_names_what_is_in_the_way(platform, kinds, in_the_way) -> None:
-    assert {obstacle.kind for obstacle in check(graph(*kinds), platform)} == in_the_way
+    assert {obstacle.kind for obstacle in unknown_nodes(graph(*kinds), platform)} == in_the_way
 
 
 def test_the_table_has_a_row_for_each_platform() -> None:
-    rows = table(graph("Linear", "CubaLIF"))
+    rows = platform_table(graph("Linear", "CubaLIF"))
     assert [name for name, *_ in rows] == list(PLATFORMS)
     assert dict((name, what) for name, _, what in rows)["BrainScaleS-2"] == "nothing known"
     assert "linear (Linear)" in dict((name, what) for name, _, what in rows)["Speck"]
@@ -63,7 +66,7 @@ def test_every_node_of_the_table_is_one_of_nir() -> None:
 
 def test_an_unknown_platform_is_refused() -> None:
     with pytest.raises(ValueError, match=r"platform is 'TrueNorth'; it must be one of BrainScaleS-2, Xylo"):
-        check(graph("Linear"), "TrueNorth")
+        unknown_nodes(graph("Linear"), "TrueNorth")
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -74,3 +77,13 @@ def test_every_way_round_is_one_that_the_platform_reads(platform: str) -> None:
         assert offered in {"", *(how for needed, how in ways.items() if needed in known or not needed)}
         readable = [needed for needed in ways if needed in known or not needed]
         assert bool(offered) == bool(readable)
+
+
+def test_the_rows_of_the_installed_libraries_are_what_their_readers_know() -> None:
+    """Where a version knows more or less than the table says, the table is out of date."""
+    from norse.torch.utils import import_nir as in_norse
+    from snntorch import import_nir as in_snntorch
+
+    known = set(re.findall(r"isinstance\(node, nir\.(\w+)\)", inspect.getsource(in_norse._import_norse_module)))
+    assert known - {"NIRGraph"} == PLATFORMS["Norse"].nodes
+    assert set(re.findall(r"nir\.(\w+): lambda", inspect.getsource(in_snntorch))) == PLATFORMS["snnTorch"].nodes

@@ -12,8 +12,7 @@ from torch.nn import functional
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from course_utils.exchange import graphs as exchange
-    from course_utils.exchange import platforms
+    from course_utils.exchange import graphs, networks, platforms
     from course_utils.lessons.nir_exchange import checks, widgets
 
 from course_utils.spiking.neurons import LIF
@@ -110,8 +109,8 @@ def test_the_lesson_reads_a_node_as_the_package_does(lesson) -> None:
     node = nir.LIF(tau=tau + 1e-3, r=np.full(5, 2.0), v_leak=np.full(5, 0.1), v_threshold=threshold, v_reset=-tau)
     inputs = 2 * torch.rand(100, 20, 5, generator=generator, dtype=torch.float64)
     by_lesson = lesson["read_lif"](node, inputs, 1e-3)
-    network = exchange.from_nir(nir.NIRGraph.from_list(node), "norse", dt_s=1e-3, dtype=torch.float64)
-    assert torch.equal(by_lesson, exchange.run(network, inputs).outputs)
+    network = graphs.from_nir(nir.NIRGraph.from_list(node), "norse", dt_s=1e-3, dtype=torch.float64)
+    assert torch.equal(by_lesson, networks.run_network(network, inputs).outputs)
     assert by_lesson.any() and not by_lesson.all()
 
 
@@ -138,7 +137,7 @@ def test_the_time_step_explorer_says_what_it_shows() -> None:
 def test_the_platform_explorer_names_what_is_in_the_way(platform) -> None:
     figure, alt = widgets.draw_platform(platform)
     written = " ".join(text.get_text() for text in figure.axes[0].texts)
-    obstacles = platforms.check(widgets.example_graph(), platform)
+    obstacles = platforms.unknown_nodes(widgets.example_graph(), platform)
     assert written.count("✗") == len(obstacles)
     assert all(f"{obstacle.node} ({obstacle.kind})" in alt for obstacle in obstacles)
     widgets.plt.close(figure)

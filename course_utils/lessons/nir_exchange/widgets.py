@@ -15,8 +15,8 @@ from torch import nn
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
-from course_utils.exchange import graphs as exchange
-from course_utils.exchange.platforms import PLATFORMS, check
+from course_utils.exchange import graphs
+from course_utils.exchange.platforms import PLATFORMS, unknown_nodes
 from course_utils.spiking.neurons import LIF, Trace
 
 DT_MS, STEPS = 1.0, 60
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 def rows(graph: nir.NIRGraph) -> list[Row]:
     """The nodes of a chain in order, with their main parameters and the shape of what leaves them."""
     described = []
-    for name in exchange.chain(graph):
+    for name in graphs.chain(graph):
         node = graph.nodes[name]
         shape = "×".join(str(int(size)) for size in np.ravel(node.output_type["output"]))
         described.append(Row(name, type(node).__name__, parameters(node), shape))
@@ -68,7 +68,7 @@ def _span(values: np.ndarray) -> str:
 def draw_graph(graph: nir.NIRGraph, platform: str | None = None) -> tuple[Figure, str]:
     """A chain of nodes from top to bottom, the shapes between them, and what a platform's reader does not know."""
     described = rows(graph)
-    obstacles = {} if platform is None else {item.node: item for item in check(graph, platform)}
+    obstacles = {} if platform is None else {item.node: item for item in unknown_nodes(graph, platform)}
     figure, ax = plt.subplots(figsize=(8, 0.47 * len(described) + 0.3))
     for place, row in enumerate(described):
         y, blocked = -float(place), row.name in obstacles
@@ -114,7 +114,7 @@ def example_graph() -> nir.NIRGraph:
             readout=norse.LIBoxCell(),
         )
     )
-    return exchange.to_nir(network, input_shape=(2, 34, 34), dt_s=DT_MS / 1000)
+    return graphs.to_nir(network, input_shape=(2, 34, 34), dt_s=DT_MS / 1000)
 
 
 def draw_platform(platform: str) -> tuple[Figure, str]:

@@ -1,0 +1,81 @@
+"""A network over time, whatever library its neurons come from, and two runs compared spike for spike."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.exchange.libraries import fires, step
+
+
+class NetworkRun(NamedTuple):
+    """What a network did.
+
+    Attributes:
+        outputs: of the last layer, [time, batch, …].
+        spikes: of each layer that gives nothing but 0 and 1, by name, bool [time, batch, …].
+    """
+
+    outputs: Tensor
+    spikes: dict[str, Tensor]
+
+
+def run_network(network: nn.Sequential, inputs: Tensor) -> NetworkRun:
+    """A network of any of the libraries over time, from rest; all layers are crossed within one step.
+
+    Args:
+        inputs: [time, batch, …], in the type of the network's weights.
+    """
+    states, outputs, spikes = {}, [], {name: [] for name in spiking_layers(network)}
+    for x in inputs:
+        for name, layer in network.named_children():
+            x, states[name] = step(layer, x, states.get(name))
+            if name in spikes:
+                spikes[name].append(x.detach() > 0)
+        outputs.append(x)
+    return NetworkRun(torch.stack(outputs), {name: torch.stack(steps) for name, steps in spikes.items()})
+
+
+def spiking_layers(network: nn.Sequential) -> list[str]:
+    """The names of the layers that give spikes: neurons with a threshold, and max pooling behind them."""
+    found, before = [], None
+    for name, layer in network.named_children():
+        if fires(layer) or (isinstance(layer, nn.MaxPool2d) and before in found):
+            found.append(name)
+        before = name
+    return found
+
+
+class Comparison(NamedTuple):
+    """How two runs differ.
+
+    Attributes:
+        mismatches: spikes that only one of them has, by layer.
+        compared: neurons × steps × samples, by layer.
+        readout: the largest difference between their outputs.
+    """
+
+    mismatches: dict[str, int]
+    compared: dict[str, int]
+    readout: float
+
+    @property
+    def total(self) -> int:
+        """Mismatches of all layers."""
+        return sum(self.mismatches.values())
+
+
+def compare(one: NetworkRun, other: NetworkRun) -> Comparison:
+    """Spike for spike.
+
+    Raises:
+        ValueError: their spiking layers differ in name or shape, so there is nothing to compare.
+    """
+    shapes = [{name: tuple(spikes.shape) for name, spikes in of.spikes.items()} for of in (one, other)]
+    if shapes[0] != shapes[1] or one.outputs.shape != other.outputs.shape:
+        raise ValueError(f"the runs differ in their layers or shapes: {shapes[0]} and {shapes[1]}")
+    return Comparison(
+        {name: int((spikes != other.spikes[name]).sum()) for name, spikes in one.spikes.items()},
+        {name: spikes.numel() for name, spikes in one.spikes.items()},
+        (one.outputs.detach() - other.outputs.detach()).abs().max().item(),
+    )

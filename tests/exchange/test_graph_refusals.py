@@ -1,0 +1,172 @@
+"""What a NIR graph cannot say, what no library can read, and files that are none: refused by layer, node or byte."""
+
+import itertools
+import warnings
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import nir
+    import snntorch
+    from norse.torch.functional.reset import reset_subtract
+
+    from course_utils.exchange.graphs import from_nir, read_nir, to_nir, write_nir
+    from course_utils.exchange.libraries import OwnNeurons
+    from course_utils.exchange.networks import compare, run_network
+
+from course_utils.spiking import neurons
+from tests.exchange.test_graphs import DT, FRAME, lif, network
+
+
+def of(layer: nn.Module, *, behind: nn.Module | None = None) -> nn.Sequential:
+    layers = ([("behind", behind)] if behind else []) + [("mine", layer)]
+    return nn.Sequential(OrderedDict(layers))
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (nn.Tanh(), r"layer 'mine' \(Tanh\) cannot be written: supported are Linear, Conv2d"),
+        (nn.MaxPool2d(2), "here come no spikes"),
+        (nn.Conv2d(2, 2, (3, 5)), "kernel is 3×5"),
+        (nn.Conv2d(2, 2, 3, groups=2), "groups is 2"),
+        (nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "'circular'"),
+        (nn.AvgPool2d(2, ceil_mode=True), "ceil_mode"),
+        (nn.Flatten(0), "start_dim must be 1 or more"),
+        (lif(reset_method=reset_subtract), r"layer 'mine' \(LIFBoxCell\) .*reset to a value"),
+        (lif(dt=2e-3), "its time step is 0.002 s, and dt_s is 0.001"),
+        (snntorch.Leaky(0.9), r"layer 'mine' \(Leaky\) .*subtracts the threshold"),
+        (snntorch.Synaptic(0.9, 0.8, reset_mechanism="zero"), "reset_delay=False"),
+        (snntorch.Leaky(1.0, reset_mechanism="zero"), "decay must be 0 or more, and below 1"),
+        (snntorch.Leaky(0.9, reset_mechanism="zero", inhibition=True), "inhibition"),
+        (OwnNeurons(neurons.LIF()), 'use update="euler"'),
+        (OwnNeurons(neurons.LIF(update="euler", reset="subtract")), "subtracts the threshold"),
+        (OwnNeurons(neurons.LIF(update="euler", refractory_ms=2.0)), "refractory"),
+        (OwnNeurons(neurons.LIF(update="euler", dt_ms=0.5)), "time step is 0.5 ms"),
+        (nn.Linear(7, 2), r"'mine' \(Linear\) does not fit an input of shape \(2, 8, 8\)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Inhibition")
+def test_a_layer_that_nir_cannot_say_is_refused_by_name(layer, says) -> None:
+    with pytest.raises(ValueError, match=says):
+        to_nir(of(layer), input_shape=(2, 8, 8), dt_s=DT)
+
+
+def test_names_and_time_steps_are_checked() -> None:
+    with pytest.raises(ValueError, match="layer 'input' has the name"):
+        to_nir(nn.Sequential(OrderedDict(input=lif())), input_shape=(3,), dt_s=DT)
+    for dt_s in (0.0, -1e-3, float("nan")):
+        with pytest.raises(ValueError, match="dt_s is"):
+            to_nir(of(lif()), input_shape=(3,), dt_s=dt_s)
+    with pytest.raises(ValueError, match="library is 'lava'; it must be one of norse, snntorch, hand"):
+        from_nir(simple(), "lava", dt_s=DT)
+    with pytest.raises(ValueError, match="init_hidden is True"):
+        run_network(nn.Sequential(snntorch.Leaky(0.9, init_hidden=True)), torch.zeros(2, 1, 3))
+
+
+def test_a_pools_second_name_and_the_shape_of_parameters_are_checked() -> None:
+    made = nn.Sequential(OrderedDict(pool_count=lif(), pool=nn.MaxPool2d(2)))
+    with pytest.raises(ValueError, match="layer 'pool' becomes a node 'pool_count', and there is one already"):
+        to_nir(made, input_shape=FRAME, dt_s=DT)
+    with pytest.raises(ValueError, match=r"'mine' \(LIFBoxCell\) .* shape \(4,\), but what comes in has \(3,\)"):
+        to_nir(of(lif(v_leak=torch.zeros(4))), input_shape=(3,), dt_s=DT)
+
+
+def test_runs_that_cannot_be_compared_are_refused() -> None:
+    inputs = torch.ones(3, 2, 4, dtype=torch.float64)
+    one, other = (run_network(nn.Sequential(OrderedDict({name: lif()})), inputs) for name in "ab")
+    with pytest.raises(ValueError, match="the runs differ in their layers or shapes"):
+        compare(one, other)
+    with pytest.raises(ValueError, match="the runs differ in their layers or shapes"):
+        compare(one, run_network(nn.Sequential(OrderedDict(a=lif())), inputs[:2]))
+
+
+def lif_node(*shape: int, tau: float = 1e-2, r: float = 1.0) -> nir.LIF:
+    ones = np.ones(shape)
+    return nir.LIF(tau=tau * ones, r=r * ones, v_leak=0 * ones, v_threshold=ones)
+
+
+def simple(*more: nir.NIRNode, shape=(3,), edges: tuple = ()) -> nir.NIRGraph:
+    nodes = {"in": nir.Input(np.array(shape)), "lif": lif_node(3)}
+    nodes |= {f"more{number}": node for number, node in enumerate(more)} | {"out": nir.Output(np.array([3]))}
+    order = list(nodes)
+    pairs = [*itertools.pairwise(order), *edges]
+    return nir.NIRGraph(nodes, pairs, type_check=False)
+
+
+def test_names_that_become_one_without_their_dots() -> None:
+    graph = simple(lif_node(3), lif_node(3))
+    for old, new in (("more0", "a.b"), ("more1", "a_b")):
+        graph.nodes = {new if name == old else name: node for name, node in graph.nodes.items()}
+        graph.edges = [tuple(new if end == old else end for end in edge) for edge in graph.edges]
+    with pytest.raises(ValueError, match="node 'a_b' and another one would both be called 'a_b'"):
+        from_nir(graph, "norse", dt_s=DT)
+
+
+def without_shape() -> nir.NIRGraph:
+    return nir.NIRGraph(
+        {"in": nir.Input(None), "lif": lif_node(3), "out": nir.Output(np.array([3]))},
+        [("in", "lif"), ("lif", "out")],
+        type_check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("graph", "says"),
+    [
+        (simple(nir.Threshold(np.ones(3))), r"node 'more0' is Threshold; supported are Affine, Linear"),
+        (simple(nir.Delay(np.ones(3))), r"node 'more0' is Delay"),
+        (simple(lif_node()), r"node 'more0' \(LIF\) has no shape"),
+        (simple(lif_node(4)), r"node 'more0' \(LIF\) has shape \(4,\), but what comes in has \(3,\)"),
+        (simple(lif_node(3, tau=1e-4)), r"tau of node 'more0' \(LIF\) falls to 0.0001 s"),
+        (simple(lif_node(3, r=-1.0)), r"r of node 'more0' \(LIF\) is not above 0"),
+        (simple(nir.Linear(np.ones((3, 5)))), r"'more0' \(Linear\) does not fit an input of shape \(3,\)"),
+        (simple(lif_node(3), edges=(("more0", "lif"),)), r"the graph has a loop: \w+ → \w+ → \w+"),
+        (simple(lif_node(3), edges=(("lif", "lif"),)), r"the graph has a loop: lif → lif"),
+        (simple(lif_node(3), edges=(("lif", "out"),)), r"node '(lif|out)' .* edges in and"),
+        (simple(edges=(("lif", "nowhere"),)), "there is no such node"),
+        (without_shape(), r"node 'in' \(Input\) has no shape"),
+    ],
+)
+def test_a_graph_that_is_not_supported_is_refused_by_node(graph, says) -> None:
+    with pytest.raises(ValueError, match=says):
+        from_nir(graph, "norse", dt_s=DT)
+
+
+def test_a_loop_in_a_file_is_named(tmp_path) -> None:
+    nir.write(tmp_path / "loop.nir", simple(lif_node(3), edges=(("more0", "lif"),)))
+    with pytest.raises(ValueError, match=r"loop: \w+ → \w+ → \w+"):
+        from_nir(read_nir(tmp_path / "loop.nir"), "norse", dt_s=DT)
+
+
+def test_a_file_needs_all_fields(tmp_path) -> None:
+    conv = nir.Conv2d(None, np.ones((1, 1, 2, 2)), 1, 0, 1, 1, np.zeros(1))
+    graph = nir.NIRGraph({"conv": conv}, [], type_check=False)
+    with pytest.raises(ValueError, match=r"node 'conv' \(Conv2d\) has no input_shape"):
+        write_nir(tmp_path / "no.nir", graph)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9, 0.999])
+def test_a_truncated_file_is_refused_by_name_and_byte(tmp_path, share) -> None:
+    whole = write_nir(tmp_path / "whole.nir", to_nir(network(), input_shape=FRAME, dt_s=DT)).read_bytes()
+    cut = tmp_path / "cut.nir"
+    cut.write_bytes(whole[: int(share * len(whole))])
+    says = rf"cut\.nir cannot be read as NIR: it ends at byte {len(cut.read_bytes())} of {len(whole)}"
+    with pytest.raises(ValueError, match=says if share else "cut.nir cannot be read as NIR"):
+        read_nir(cut)
+
+
+def test_other_files_are_refused_and_a_missing_one_is_missing(tmp_path) -> None:
+    (tmp_path / "text.nir").write_text("not HDF5")
+    with pytest.raises(ValueError, match=r"text\.nir cannot be read as NIR"):
+        read_nir(tmp_path / "text.nir")
+    nir.write(tmp_path / "delay.nir", simple(nir.Delay(np.ones(3))))
+    with pytest.raises(ValueError, match=r"delay\.nir cannot be read as NIR: node 'more0': it is Delay; supported are"):
+        read_nir(tmp_path / "delay.nir")
+    with pytest.raises(FileNotFoundError, match=r"no file gone\.nir"):
+        read_nir(tmp_path / "gone.nir")
