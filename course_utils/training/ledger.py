@@ -16,9 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jsonschema
 from filelock import FileLock
-from scipy.stats import binomtest
 
 from course_utils.classroom.tables import Table
 from course_utils.data.locate import COURSE_ROOT
@@ -26,14 +24,6 @@ from course_utils.data.locate import COURSE_ROOT
 SHIPPED = COURSE_ROOT / "data" / "results"
 MINE = SHIPPED / "mine"  # what is run here goes there, so that the shipped records stay as they are
 SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(encoding="utf-8"))
-
-# Python's own reader and jsonschema would let NaN and infinity pass as numbers.
-_TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER
-_Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=_TYPES.redefine("number", lambda _, value: _TYPES.is_type(value, "number") and math.isfinite(value)),
-)
-_VALIDATOR = _Validator(SCHEMA)  # made once: `jsonschema.validate` checks the schema anew for every record
 _SHARED = ("lesson", "experiment", "task", "data", "config", "versions", "bits", "time_steps", "parameters")
 _ABOUT = ("about", "models", "seeds")  # these stand in a header only
 
@@ -46,18 +36,16 @@ def mine() -> Path:
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
     """The 95 % Wilson interval of an accuracy on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927).
 
-    Args:
-        accuracy: fraction that was right, 0 to 1.
-        count: number of samples, 1 or more.
-
     Returns:
         The lower and the upper end, 0 to 1.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: the accuracy lies outside 0 to 1, or there is no sample.
     """
     if not 0 <= accuracy <= 1 or count < 1:
         raise ValueError(f"accuracy is {accuracy} of {count} samples; it must lie between 0 and 1, of 1 sample or more")
+    from scipy.stats import binomtest  # takes longer to import than all of this package
+
     interval = binomtest(round(accuracy * count), count).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -103,10 +91,6 @@ class Record:
         lesson = "" if self.experiment else self.lesson
         return self.experiment, lesson, self.task, self.model, self.data["source"], self.seed
 
-    def path(self, folder: Path) -> Path:
-        """The file in that folder of records in which this one stands."""
-        return _path(folder, self.lesson, self.experiment)
-
 
 class Described(NamedTuple):
     """What a header says of an experiment.
@@ -129,8 +113,12 @@ def write(record: Record, folder: Path | None = None) -> Path:
         ValueError: the record does not fit the schema, or the file is damaged; the message names the field or the line.
             Nothing is written.
     """
-    _check(_text(asdict(record), "config of this record"), "this record")
-    path = record.path(folder or mine())
+    _check(asdict(record), "this record")
+    try:
+        _text(record.config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"config of this record holds what JSON cannot: {error}") from error
+    path = _path(folder or mine(), record.lesson, record.experiment)
     with _rewriting(path) as (_, records):
         records[record.identity] = record
     return path
@@ -143,13 +131,12 @@ def describe(experiment: str, described: Described, folder: Path | None = None) 
 
 
 def experiments(*folders: Path) -> dict[str, Described]:
-    """What the headers say of all experiments, by name. `folders` as in `read`."""
+    """What the headers say of all experiments, by name; a shipped one goes first. `folders` as in `read`."""
     found = {}
-    for folder in folders or (SHIPPED, mine()):
-        for path in sorted(_path(folder, "", "*").parent.glob("*.jsonl")):
-            header, _ = _load(path)
-            found[path.stem] = Described(*(header.get(name, ()) for name in _ABOUT))
-    return dict(sorted(found.items()))
+    for path in sorted(_paths(folders, "", None), key=lambda path: path.stem):
+        header = _lines(path)[0]
+        found.setdefault(path.stem, Described(*(header.get(name, ()) for name in _ABOUT)))
+    return found
 
 
 def read(lesson: str | None = None, *folders: Path, experiment: str | None = "") -> list[Record]:
@@ -163,13 +150,9 @@ def read(lesson: str | None = None, *folders: Path, experiment: str | None = "")
     Raises:
         ValueError: a line is no record; the message names the file, the line and the field.
     """
-    names = [_path(Path(), lesson or "*", "")] if not experiment else []
-    names += [_path(Path(), "", experiment or "*")] if experiment != "" else []
     records = {}
-    for folder in folders or (SHIPPED, mine()):
-        for name in names:
-            for path in folder.glob(str(name)):
-                records |= _load(path)[1]
+    for path in _paths(folders, lesson, experiment):
+        records |= _load(path)[1]
     return [record for _, record in sorted(records.items()) if lesson in (None, record.lesson)]
 
 
@@ -237,6 +220,15 @@ def _path(folder: Path, lesson: str, experiment: str) -> Path:
     return folder / "experiments" / f"{experiment}.jsonl" if experiment else folder / f"{lesson}.jsonl"
 
 
+def _paths(folders: Sequence[Path], lesson: str | None, experiment: str | None) -> Iterator[Path]:
+    """The files in these folders, or where records are kept, of a lesson or an experiment; None is all, "" is none."""
+    for folder in folders or (SHIPPED, mine()):
+        if not experiment and lesson != "":
+            yield from sorted(folder.glob(f"{lesson or '*'}.jsonl"))
+        if experiment != "":
+            yield from sorted(folder.glob(f"experiments/{experiment or '*'}.jsonl"))
+
+
 @contextmanager
 def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
     """Header and records of a file, to be changed; then all of it is written, or nothing. One process at a time."""
@@ -244,86 +236,100 @@ def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
     with FileLock(path.parent / ".lock"):
         header, records = _load(path) if path.exists() else ({}, {})
         yield header, records
-        told = {name: header[name] for name in (*_ABOUT, "experiment") if name in header}
-        contents = [_sparse(record) for _, record in sorted(records.items())]
-        shared = _common([{name: value for name, value in one.items() if name in _SHARED} for one in contents])
-        lines = [_text(told | shared, path.name), *(_text(_without(one, shared), path.name) for one in contents)]
+        entries = [_entries(_told(record)) for _, record in sorted(records.items())]
+        shared = {
+            place: value
+            for place, value in (entries[0] if entries else {}).items()
+            if place[0] in _SHARED and all(place in other and _text(other[place]) == _text(value) for other in entries)
+        }
+        kept = {name: header[name] for name in (*_ABOUT, "experiment") if name in header}
+        lines = [kept | _content(shared)]
+        lines += [_content({place: one[place] for place in one if place not in shared}) for one in entries]
         unfinished = path.with_suffix(f".{os.getpid()}.part")
-        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        unfinished.write_text("".join(_text(line) + "\n" for line in lines), encoding="utf-8", newline="\n")
         unfinished.replace(path)
 
 
 def _load(path: Path) -> tuple[dict, dict[tuple, Record]]:
     """Header and records of a file, the records by identity."""
-    lines = path.read_bytes().splitlines() or [b""]
-    header, records = {}, {}
-    for number, line in enumerate(lines, start=1):
-        where = f"{path}, line {number},"
-        try:
-            content = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"{where} is not JSON ({error}). Remove it, or run its lesson again.") from error
-        if number == 1:
-            header = content
-            if not isinstance(header, dict):
-                raise ValueError(f"{where} is no header: it must be an object")
-            shared = {name: value for name, value in header.items() if name not in _ABOUT}
-        else:
-            content = _merged(shared, content)
-            _check(_text(content, where), where)
-            record = Record(**content)
-            records[record.identity] = record
+    header, *lines = _lines(path)
+    shared = _entries({name: value for name, value in header.items() if name not in _ABOUT})
+    records = {}
+    for number, line in enumerate(lines, start=2):
+        content = {"config": {}} | _content(shared | _entries(line))
+        _check_text(_text(content), f"{path}, line {number},")
+        record = Record(**content)
+        records[record.identity] = record
     return header, records
 
 
-@cache  # a check takes ten times as long as reading, and tables read hundreds of records
-def _check(text: str, name: str) -> None:
-    error = jsonschema.exceptions.best_match(_VALIDATOR.iter_errors(json.loads(text)))
+def _lines(path: Path) -> list[dict]:
+    """The objects that a file holds, the header first."""
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines() or [b""], start=1):
+        try:
+            found.append(dict(json.loads(line)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}, line {number}, is not JSON of one object ({error}). Remove the line, or run its lesson again."
+            ) from error
+    return found
+
+
+def _told(record: Record) -> dict[str, Any]:
+    """The fields of a record, without those that may be missing and say nothing."""
+    return {name: value for name, value in asdict(record).items() if value or name in SCHEMA["required"]}
+
+
+def _entries(content: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    """Each value of a record, or of a mapping in it, by its place."""
+    entries = {}
+    for name, value in content.items():
+        entries |= {(name, key): inner for key, inner in value.items()} if isinstance(value, dict) else {(name,): value}
+    return entries
+
+
+def _content(entries: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    """What `_entries` took apart."""
+    content = {}
+    for (name, *key), value in entries.items():
+        content |= {name: content.get(name, {}) | {key[0]: value}} if key else {name: value}
+    return content
+
+
+@cache  # made once: `jsonschema.validate` checks the schema anew for every record
+def _validator() -> Any:
+    import jsonschema  # not before a record is read: it takes long to import
+
+    # Python's own reader and jsonschema would let NaN and infinity pass as numbers.
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER
+    finite = types.redefine("number", lambda _, value: types.is_type(value, "number") and math.isfinite(value))
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=finite)(SCHEMA)
+
+
+@cache  # made once: `jsonschema.validate` checks the schema anew for every record
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator, validators  # only who reads or writes records waits for it
+
+    # Python's own reader and jsonschema would let NaN and infinity pass as numbers.
+    types = Draft202012Validator.TYPE_CHECKER
+    finite = types.redefine("number", lambda _, value: types.is_type(value, "number") and math.isfinite(value))
+    return validators.extend(Draft202012Validator, type_checker=finite)(SCHEMA)
+
+
+def _check(content: object, name: str) -> None:
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator().iter_errors(content))
     if error is not None:
         where = "/".join(str(step) for step in error.absolute_path) or "the record"
         raise ValueError(f"{name} does not fit record.schema.json at {where}: {error.message}") from error
 
 
-def _text(content: object, name: str) -> str:
-    try:
-        return json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} holds what JSON cannot: {error}") from error
+@cache  # a check takes ten times as long as reading, and tables read hundreds of records
+def _check_text(text: str, name: str) -> None:
+    _check(json.loads(text), name)
 
 
-def _sparse(record: Record) -> dict:
-    """The fields of a record, without those that may be missing and say nothing."""
-    return {name: value for name, value in asdict(record).items() if value or name in SCHEMA["required"]}
-
-
-def _common(contents: Sequence[Mapping[str, Any]]) -> dict:
-    """What is the same in all of them; of mappings the entries that are."""
-    if not contents:
-        return {}
-    shared = {}
-    for name, value in contents[0].items():
-        others = [content.get(name) for content in contents]
-        if isinstance(value, Mapping) and all(isinstance(other, Mapping) for other in others):
-            shared |= {name: same} if (same := _common(others)) else {}
-        elif len({_text(other, name) for other in others}) == 1:
-            shared[name] = value
-    return shared
-
-
-def _without(content: Mapping[str, Any], shared: Mapping[str, Any]) -> dict:
-    """What of the content is not shared already."""
-    rest = {}
-    for name, value in content.items():
-        if name not in shared:
-            rest[name] = value
-        elif isinstance(value, Mapping) and (left := _without(value, shared[name])):
-            rest[name] = left
-    return rest
-
-
-def _merged(shared: Mapping[str, Any], content: Any) -> Any:
-    """The content with what is shared."""
-    if not isinstance(content, Mapping):
-        return content
-    both = {name: _merged(shared[name], value) for name, value in content.items() if isinstance(shared.get(name), dict)}
-    return {**shared, **content, **both}
+def _text(content: object) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
