@@ -1,6 +1,6 @@
-"""The deep spiking networks of lesson 12: LeNet5, VGG, ResNet. A network is a table; one class builds them all.
+"""The deep spiking networks of lesson 12: LeNet5, VGG, ResNet, each built from top to bottom in a few lines.
 
-    net = LeNet5(norm=True)
+    net = lenet5(norm=True)
     answers = net(images, steps=4)      # a static image as a constant current
     answers = net(spikes)               # [time, batch, channels, height, width]
 
@@ -11,275 +11,175 @@ bias, dropout follows every layer of neurons but not the pools.
 """
 
 import math
+from collections.abc import Callable
 from itertools import count
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.classroom.tables import Table
-from course_utils.spiking.encoders import check_steps
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import (
     NEURON,
-    Answer,
-    Firing,
     HeldDropout,
-    Layer,
-    Places,
-    Residual,
+    LeakyReadout,
+    OverTime,
+    ResidualBlock,
     SpikingAvgPool,
+    SpikingNeurons,
     Subsample,
-    Synapses,
-    fresh_keys,
+    draw_weights,
 )
 
-# --- rows of a network's table --------------------------------------------------------------------------------------
 
-
-class Conv(NamedTuple):
-    """A convolution and its neurons."""
-
-    channels: int
-    kernel: int = 3
-    stride: int = 1
-
-
-class Pool(NamedTuple):
-    """A spiking average pool, 2×2."""
-
-
-class Around(NamedTuple):
-    """Convolutions one after another, and a skip around them; the last neurons get the sum.
-
-    The skip is a 1×1 convolution where the number of channels changes, else it has no weights.
-    """
-
-    path: tuple[Conv, ...]
-
-
-def block(channels: int, stride: int = 1) -> Around:
-    """Two 3×3 convolutions; the second has the stride."""
-    return Around((Conv(channels), Conv(channels, stride=stride)))
-
-
-def bottleneck(channels: int, stride: int = 1) -> Around:
-    """1×1, 3×3 and 1×1; the second has the stride, the third four times the channels."""
-    return Around((Conv(channels, 1), Conv(channels, stride=stride), Conv(4 * channels, 1)))
-
-
-class Mean(NamedTuple):
-    """The fraction of all places of a feature map that spike; no neurons."""
-
-
-class Dense(NamedTuple):
-    """Neurons connected to all below."""
-
-    neurons: int
-
-
-Row = Conv | Pool | Around | Mean | Dense
-
-
-class _Builder:
-    """Makes the layers of a table from top to bottom, and follows a sample's shape through them."""
-
-    def __init__(self, channels: int, side: int, *, neuron: Neuron, dropout: float, held: bool, seed: int, **synapses):
-        self.channels, self.side, self.size = channels, side, side
-        self.neuron = neuron
-        self.masks = (HeldDropout(dropout, seed=(seed, layer), held=held) for layer in count())
-        self.synapses = synapses
-
-    @property
-    def outputs(self) -> int:
-        """Numbers that leave what was built so far."""
-        return self.channels * self.side**2
-
-    def stage(self, row: Row) -> nn.Module:
-        match row:
-            case Conv():
-                return Layer(self._convolution(row), self._firing())
-            case Pool():
-                if self.side < 2:
-                    raise ValueError(f"size is {self.size}; it must be larger: 1×1 pixel is left for a pool of 2×2")
-                self.side //= 2
-                return SpikingAvgPool(self.neuron)
-            case Around(path):
-                inputs, stride = self.channels, math.prod(conv.stride for conv in path)
-                synapses = [self._convolution(conv) for conv in path]
-                if inputs == self.channels:
-                    skip = Subsample(stride)
-                else:
-                    skip = Synapses(inputs, self.channels, 1, stride=stride, **self.synapses)
-                return Residual(synapses, skip, [self._firing() for _ in path])
-            case Mean():
-                self.side = 1
-                return Places()
-            case Dense(neurons):
-                synapses = Synapses(self.outputs, neurons, **self.synapses)
-                self.channels, self.side = neurons, 1
-                return Layer(synapses, self._firing())
-
-    def _convolution(self, row: Conv) -> Synapses:
-        synapses = Synapses(self.channels, row.channels, row.kernel, stride=row.stride, **self.synapses)
-        self.channels, self.side = row.channels, -(-self.side // row.stride)
-        return synapses
-
-    def _firing(self) -> Firing:
-        return Firing(self.neuron, next(self.masks))
-
-
-# --- networks -------------------------------------------------------------------------------------------------------
-
-
-class SpikingConvNet(nn.Module):
-    """A network by its table; the classes below are this one with a table of theirs.
+class Builder:
+    """Sets layer on layer, and follows a sample's shape through them.
 
     Args:
-        in_channels: of the image; None takes the network's usual one.
-        size: pixels a side; None takes the usual.
-        classes: output neurons; None takes the usual.
-        neuron: leak, threshold and surrogate of all neurons; the pools take only its surrogate, the output its leak.
-        norm: batch normalisation of all currents except the output's, over time and batch.
+        in_channels: of the image.
+        size: pixels a side.
+        classes: output neurons.
+        neuron: decay, threshold and surrogate of all neurons; the pools take only its surrogate, the output its decay.
+        norm: batch normalisation of all currents except the output's, over time, batch and places.
         dropout: p of the `HeldDropout` after every layer of neurons.
         held: whether its masks hold over all steps.
         seed: of its masks. The weights come from PyTorch's generator: call `torch.manual_seed` before.
-
-    Raises:
-        ValueError: an argument is out of range, or nothing is left of an image of this size.
+        steps: see `OverTime`.
+        gain: k of the initial weights N(0, √(k/n)), with n inputs a neuron.
     """
-
-    ROWS: ClassVar[tuple[Row, ...]]
-    IMAGE: ClassVar[tuple[int, int]] = (3, 32)  # channels, pixels a side
-    CLASSES: ClassVar[int] = 10
-    GAIN: ClassVar[float] = 2.0  # k of the initial weights N(0, √(k/n))
 
     def __init__(
         self,
         *,
-        in_channels: int | None = None,
-        size: int | None = None,
-        classes: int | None = None,
+        in_channels: int = 3,
+        size: int = 32,
+        classes: int = 10,
         neuron: Neuron = NEURON,
         norm: bool = False,
         dropout: float = 0.0,
         held: bool = True,
         seed: int = 0,
+        steps: int | None = None,
+        gain: float = 2.0,
     ):
-        super().__init__()
-        self.in_channels = self.IMAGE[0] if in_channels is None else in_channels
-        self.size = self.IMAGE[1] if size is None else size
-        self.classes = self.CLASSES if classes is None else classes
-        for name in ("in_channels", "size", "classes"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number, 1 or more")
-        self.neuron = neuron
-        self.dropout = dropout
-        builder = _Builder(
-            self.in_channels, self.size, neuron=neuron, dropout=dropout, held=held, seed=seed, gain=self.GAIN, norm=norm
-        )
-        self.stages = nn.ModuleList(builder.stage(row) for row in self.ROWS)
-        self.answer = Answer(builder.outputs, self.classes, leak=neuron.leak, gain=self.GAIN)
+        require_whole(in_channels=(in_channels, 1), size=(size, 1), classes=(classes, 1))
+        self.channels, self.side = in_channels, size
+        self.sample = in_channels, size, size
+        self.classes, self.neuron, self.norm, self.steps, self.gain = classes, neuron, norm, steps, gain
+        self.masks = (HeldDropout(dropout, seed=(seed, layer), held=held) for layer in count())
+        self.layers: list[nn.Module] = []
 
-    def forward(self, x: Tensor, steps: int | None = None, keys: Tensor | None = None) -> Tensor:
-        """Answers [batch, classes]: the last potentials of the output neurons, over the number of steps.
+    def conv(self, channels: int, kernel: int = 3, stride: int = 1) -> "Builder":
+        """A convolution and its neurons."""
+        self.layers += [*self._convolution(channels, kernel, stride), self._neurons()]
+        return self
 
-        Args:
-            x: spikes or currents [time, batch, channels, size, size]; or images [batch, channels, size, size], which
-                act as a constant current. The first convolution of an image is the same at every step: it is
-                computed once, forwards and backwards.
-            steps: number of time steps T, with images only.
-            keys: of the dropout's masks, [batch], see `keyed.keys`; None draws new ones with PyTorch's generator.
+    def pool(self) -> "Builder":
+        """A spiking average pool, 2×2."""
+        require(self.side >= 2, "size", self.sample[1], "larger: 1×1 pixel is left for a pool of 2×2")
+        self.side //= 2
+        self.layers.append(SpikingAvgPool(self.neuron))
+        return self
 
-        Raises:
-            ValueError: x does not fit the network, `steps` is missing, superfluous or below 1, or `keys` do not fit.
-        """
-        return self.answer(self.run(x, steps, keys)[-1])
+    def block(self, channels: int, stride: int = 1) -> "Builder":
+        """Two 3×3 convolutions, the second with the stride, and a skip around them."""
+        return self.residual((channels, 3, 1), (channels, 3, stride))
 
-    def run(self, x: Tensor, steps: int | None = None, keys: Tensor | None = None) -> list[Tensor]:
-        """What every stage sends on, [time, batch, …] each, without the answer; arguments as of `forward`."""
-        self._check(x, steps)
-        if keys is None and self.training and self.dropout > 0:
-            keys = fresh_keys(x.shape[0 if steps else 1])
-        first, *others = self.stages
-        currents = first.synapses(x if steps is None else x[None])
-        spikes = [first.firing(currents if steps is None else currents.expand(steps, *currents.shape[1:]), keys)]
-        for stage in others:
-            takes_keys = isinstance(stage, Layer | Residual)
-            spikes.append(stage(spikes[-1], keys) if takes_keys else stage(spikes[-1]))
-        return spikes
+    def bottleneck(self, channels: int, stride: int = 1) -> "Builder":
+        """1×1, 3×3 and 1×1; the second has the stride, the third four times the channels; and a skip."""
+        return self.residual((channels, 1, 1), (channels, 3, stride), (4 * channels, 1, 1))
 
-    def _check(self, x: Tensor, steps: int | None) -> None:
-        if x.dim() not in (4, 5) or x.shape[-3:] != (self.in_channels, self.size, self.size):
-            sample = f"{self.in_channels}, {self.size}, {self.size}"
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}; this {type(self).__name__} needs images [batch, {sample}] or spikes "
-                f"[time, batch, {sample}]"
-            )
-        if x.dim() == 4:
-            if steps is None:
-                raise ValueError("steps is None; images need a number of time steps, 1 or more")
-            check_steps(steps)
-        elif steps is not None:
-            raise ValueError(f"steps is {steps}; spikes [time, batch, …] have their own number of steps: leave it out")
-        elif len(x) == 0:
-            raise ValueError("x has 0 time steps; it must have 1 or more")
+    def residual(self, *path: tuple[int, int, int]) -> "Builder":
+        """Convolutions one after another (channels, kernel, stride) and a skip around them; the last neurons get the
+        sum. The skip is a 1×1 convolution where the number of channels changes, else it has no weights."""
+        channels, side, stride, layers = self.channels, self.side, math.prod(stride for *_, stride in path), []
+        for place, row in enumerate(path):
+            layers += [*([self._neurons()] if place else []), *self._convolution(*row)]
+        skip: nn.Module = Subsample(stride)
+        if channels != self.channels:
+            outputs, self.channels, self.side = self.channels, channels, side
+            skip = nn.Sequential(*self._convolution(outputs, 1, stride))
+        self.layers.append(ResidualBlock(nn.Sequential(*layers), skip, self._neurons()))
+        return self
+
+    def mean(self) -> "Builder":
+        """A global average pool: the fraction of all places of a feature map that spike; no neurons."""
+        self.side = 1
+        self.layers.append(nn.AdaptiveAvgPool2d(1))
+        return self
+
+    def dense(self, neurons: int) -> "Builder":
+        """Neurons connected to all below."""
+        synapses = nn.Linear(self.channels * self.side**2, neurons, bias=False)
+        self.layers += [nn.Flatten(), *self._drawn(synapses, nn.BatchNorm1d), self._neurons()]
+        self.channels, self.side = neurons, 1
+        return self
+
+    def readout(self) -> OverTime:
+        """The network, with output neurons that never fire at its end."""
+        inputs = self.channels * self.side**2
+        self.layers.append(LeakyReadout(inputs, self.classes, decay=self.neuron.decay, gain=self.gain))
+        return OverTime(nn.Sequential(*self.layers), self.steps, self.sample)
+
+    def _convolution(self, channels: int, kernel: int, stride: int) -> list[nn.Module]:
+        synapses = nn.Conv2d(self.channels, channels, kernel, stride, padding=kernel // 2, bias=False)
+        self.channels, self.side = channels, -(-self.side // stride)
+        return self._drawn(synapses, nn.BatchNorm2d)
+
+    def _drawn(self, synapses: nn.Module, batch_norm: type[nn.Module]) -> list[nn.Module]:
+        draw_weights(synapses.weight, self.gain)
+        return [synapses, batch_norm(len(synapses.weight))] if self.norm else [synapses]
+
+    def _neurons(self) -> SpikingNeurons:
+        return SpikingNeurons(self.neuron, next(self.masks))
 
 
-class LeNet5(SpikingConvNet):
+# --- networks; options as of `Builder` ------------------------------------------------------------------------------
+
+DIGITS = {"in_channels": 1, "size": 28}
+RESIDUAL = {"gain": 1.0}
+
+
+def lenet5(**options) -> OverTime:
     """20C5–P2–50C5–P2–200–10, for MNIST; N-MNIST with in_channels=2, size=34 (table 4.2)."""
-
-    ROWS = (Conv(20, 5), Pool(), Conv(50, 5), Pool(), Dense(200))
-    IMAGE = (1, 28)
+    return Builder(**DIGITS | options).conv(20, 5).pool().conv(50, 5).pool().dense(200).readout()
 
 
-class StridedNet(SpikingConvNet):
+def strided_net(**options) -> OverTime:
     """24C5–48C5–96C3–10, every convolution with stride 2, for MNIST: a network of ours, quick enough to train live.
 
     Strides in place of pools leave about a quarter of LeNet5's neurons.
     """
-
-    ROWS = (Conv(24, 5, stride=2), Conv(48, 5, stride=2), Conv(96, 3, stride=2))
-    IMAGE = (1, 28)
+    return Builder(**DIGITS | options).conv(24, 5, stride=2).conv(48, 5, stride=2).conv(96, stride=2).readout()
 
 
-class VGG7(SpikingConvNet):
+def vgg7(**options) -> OverTime:
     """For SVHN (table 4.3). Its strides and pools leave a single place, so 128 numbers enter the last layers."""
-
-    ROWS = (
-        *(Conv(64), Conv(64, stride=2), Pool()),
-        *(Conv(128), Conv(128, stride=2), Conv(128, stride=2), Pool()),
-        Dense(1024),
-    )
+    net = Builder(**options).conv(64).conv(64, stride=2).pool()
+    return net.conv(128).conv(128, stride=2).conv(128, stride=2).pool().dense(1024).readout()
 
 
-class VGG9(SpikingConvNet):
+def vgg9(**options) -> OverTime:
     """For CIFAR-10 (table 4.4)."""
-
-    ROWS = (
-        *(Conv(64), Conv(64), Pool()),
-        *(Conv(128), Conv(128), Pool()),
-        *(Conv(256), Conv(256), Conv(256), Pool()),
-        Dense(1024),
-    )
+    net = Builder(**options).conv(64).conv(64).pool().conv(128).conv(128).pool()
+    return net.conv(256).conv(256).conv(256).pool().dense(1024).readout()
 
 
-class ResNet7(SpikingConvNet):
+def resnet7(**options) -> OverTime:
     """For SVHN (table 4.3)."""
+    net = Builder(**RESIDUAL | options).conv(64).pool()
+    return net.block(128, stride=2).block(256, stride=2).dense(1024).readout()
 
-    ROWS = (Conv(64), Pool(), block(128, stride=2), block(256, stride=2), Dense(1024))
-    GAIN = 1.0
 
-
-class ResNet9(SpikingConvNet):
+def resnet9(**options) -> OverTime:
     """For CIFAR-10 (table 4.4)."""
+    net = Builder(**RESIDUAL | options).conv(64).pool()
+    return net.block(128).block(256, stride=2).block(512, stride=2).dense(1024).readout()
 
-    ROWS = (Conv(64), Pool(), block(128), block(256, stride=2), block(512, stride=2), Dense(1024))
-    GAIN = 1.0
 
-
-class ResNet11(SpikingConvNet):
+def resnet11(**options) -> OverTime:
     """For CIFAR-10, after the public code of Lee et al. (2020), for the thesis's table 4.4 is one short.
 
     The table lists 10 layers with weights on the main path, not 11. Its last rows run 256 → 512, 512 → 512, 512 → 512
@@ -287,70 +187,40 @@ class ResNet11(SpikingConvNet):
     with stride 2. So a convolution 512 → 512 and the skip 256 → 512 are missing. The last skip, "512×1×1" with stride 2
     in the table, has no weights in the code: it takes every second row and column.
     """
+    net = Builder(**RESIDUAL | options).conv(64).pool()
+    return net.block(128).block(256, stride=2).block(512).block(512, stride=2).dense(1024).readout()
 
-    ROWS = (Conv(64), Pool(), block(128), block(256, stride=2), block(512), block(512, stride=2), Dense(1024))
-    GAIN = 1.0
 
-
-class ResNet50(SpikingConvNet):
+def resnet50(**options) -> OverTime:
     """The 50 layers of K. He et al. (2016) with spiking neurons, for CIFAR-100; batch normalisation unless refused.
 
     As usual for images this small, one 3×3 convolution stands in for the 7×7 one and the pool. A spike train and its
     skip meet in front of neurons, as in the small networks. For such a network on CIFAR-100 see E. Ledinauskas et
     al., "Training deep spiking neural networks" (2020), arXiv:2006.04436.
     """
-
-    ROWS = (
-        Conv(64),
-        *(bottleneck(64),) * 3,
-        *(bottleneck(128, stride=2), *(bottleneck(128),) * 3),
-        *(bottleneck(256, stride=2), *(bottleneck(256),) * 5),
-        *(bottleneck(512, stride=2), *(bottleneck(512),) * 2),
-        Mean(),
-    )
-    CLASSES = 100
-    GAIN = 1.0
-
-    def __init__(self, *, norm: bool = True, **options):
-        super().__init__(norm=norm, **options)
+    net = Builder(**RESIDUAL | {"classes": 100, "norm": True} | options).conv(64)
+    for channels, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for place in range(blocks):
+            net.bottleneck(channels, stride=1 if place else stride)
+    return net.mean().readout()
 
 
-NETWORKS: dict[str, type[SpikingConvNet]] = {
-    kind.__name__: kind for kind in (LeNet5, StridedNet, VGG7, VGG9, ResNet7, ResNet9, ResNet11, ResNet50)
+NETWORKS: dict[str, Callable[..., OverTime]] = {
+    "LeNet5": lenet5,
+    "StridedNet": strided_net,
+    "VGG7": vgg7,
+    "VGG9": vgg9,
+    "ResNet7": resnet7,
+    "ResNet9": resnet9,
+    "ResNet11": resnet11,
+    "ResNet50": resnet50,
 }
 
 
-def build(name: str, **options) -> SpikingConvNet:
-    """A network by its name in `NETWORKS`; options as of `SpikingConvNet`.
-
-    Raises:
-        ValueError: the name is unknown, or an option is out of range.
-    """
-    if name not in NETWORKS:
-        raise ValueError(f"name is {name!r}; it must be one of {', '.join(NETWORKS)}")
+def build(name: str, **options) -> OverTime:
+    """A network by its name in `NETWORKS`; options as of `Builder`."""
+    require(name in NETWORKS, "name", name, f"one of {', '.join(NETWORKS)}")
     return NETWORKS[name](**options)
-
-
-class ConstantInput(nn.Module):
-    """A network and a number of time steps: a model of images, as `training.fit` and `training.predict` want it.
-
-    Attributes:
-        network: see `SpikingConvNet`.
-        steps: T; it may be changed after training.
-
-    Raises:
-        ValueError: `steps` is below 1.
-    """
-
-    def __init__(self, network: SpikingConvNet, steps: int):
-        super().__init__()
-        check_steps(steps)
-        self.network = network
-        self.steps = steps
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images [batch, channels, size, size] to answers [batch, classes]."""
-        return self.network(images, self.steps)
 
 
 # --- what a network is made of --------------------------------------------------------------------------------------
@@ -366,7 +236,7 @@ class LayerRow(NamedTuple):
         channels: feature maps, or neurons of a layer that is connected to all below.
         stride: None if there is none.
         output: shape for one sample and one step.
-        parameters: trained numbers.
+        parameters: trained numbers, those of its batch norm among them.
         neurons: that spike; the output's do not and are not counted.
     """
 
@@ -379,26 +249,32 @@ class LayerRow(NamedTuple):
     neurons: int
 
 
+NOTED = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.AdaptiveAvgPool2d, SpikingAvgPool, Subsample)
+
+
 @torch.no_grad()
-def layers(network: SpikingConvNet) -> list[LayerRow]:
+def layer_rows(network: OverTime) -> list[LayerRow]:
     """The rows of a network in the order in which they work, noted while a black image passes through it."""
     rows: list[LayerRow] = []
-    skips = {module.skip for module in network.modules() if isinstance(module, Residual)}
+    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
+    skips = {module for block in blocks for module in block.skip.modules()}
+    outputs = {module.weights for module in network.modules() if isinstance(module, LeakyReadout)}
 
     def note(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        shape = tuple(output.shape[1:] if isinstance(module, Answer) else output.shape[2:])
-        kind, kernel, stride = _describe(module, module in skips)
         parameters = sum(parameter.numel() for parameter in module.parameters())
-        spikes = isinstance(module, SpikingAvgPool | Synapses) and module not in skips
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            rows[-1] = rows[-1]._replace(parameters=rows[-1].parameters + parameters)
+            return
+        shape = tuple(output[0, 0].shape if isinstance(module, SpikingAvgPool) else output[0].shape)
+        kind, kernel, stride = ("output", "", None) if module in outputs else _describe(module, module in skips)
+        spikes = kind in ("convolution", "average pooling", "fully connected")
         rows.append(LayerRow(kind, kernel, shape[0], stride, shape, parameters, math.prod(shape) if spikes else 0))
 
-    kinds = (Synapses, SpikingAvgPool, Subsample, Places, Answer)
-    hooks = [module.register_forward_hook(note) for module in network.modules() if isinstance(module, kinds)]
+    hooks = [module.register_forward_hook(note) for module in network.modules() if isinstance(module, NOTED)]
     was_training = network.training
     network.eval()
     try:
-        image = next(network.parameters()).new_zeros(1, network.in_channels, network.size, network.size)
-        network(image, steps=1)
+        network(next(network.parameters()).new_zeros(1, *network.sample), steps=1)
     finally:
         network.train(was_training)
         for hook in hooks:
@@ -413,20 +289,18 @@ def _describe(module: nn.Module, is_skip: bool) -> tuple[str, str, int | None]:
             return "average pooling", "2×2", 2
         case Subsample():
             return "skip", "1×1", module.stride
-        case Places():
+        case nn.AdaptiveAvgPool2d():
             return "mean", "", None
-        case Answer():
-            return "output", "", None
-        case Synapses(weights=nn.Conv2d() as conv):
+        case nn.Conv2d():
             kind = "skip convolution" if is_skip else "convolution"
-            return kind, "×".join(map(str, conv.weight.shape[1:])), conv.stride[0]
+            return kind, "×".join(map(str, module.weight.shape[1:])), module.stride[0]
         case _:
             return "fully connected", "", None
 
 
-def layer_table(network: SpikingConvNet) -> Table:
-    """`layers` as a table to show, with the sums in the last row."""
-    rows = layers(network)
+def layer_table(network: OverTime) -> Table:
+    """`layer_rows` as a table to show, with the sums in the last row."""
+    rows = layer_rows(network)
     shown = [
         (*row[:3], row.stride or "", "×".join(map(str, row.output)), f"{row.parameters:,}", f"{row.neurons:,}")
         for row in rows

@@ -1,15 +1,16 @@
 """Images to spikes: how a number between 0 and 1 becomes spikes in time. Lesson 05 derives each encoder.
 
-Every encoder takes values of any shape […] and returns [time, …] in the type of the values. The decoders go back.
+Every encoder takes values of any shape […] and a number of time `steps`, 1 or more, and returns [steps, …] in the type
+of the values. The decoders go back. Random numbers come from `generator`.
 Poisson codes follow P. Tsoukas, "Training spiking neural networks" (diploma thesis, University of Thessaly, 2023).
 """
-
-import math
 
 import torch
 from torch import Tensor
 
+from course_utils.data.require import require
 from course_utils.spiking.neurons import LIF
+from course_utils.spiking.ranges import above_0, at_least_0, within
 
 # One pixel's own neuron. Norse's `constant_current_lif_encode` computes the same with its default parameters.
 ENCODING_NEURON = LIF(tau_mem_ms=10.0, dt_ms=1.0, update="euler")
@@ -22,18 +23,15 @@ def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None
 
     Args:
         probabilities: of a spike at one step, 0 to 1.
-        steps: number of time steps, 1 or more.
-        generator: where the random numbers come from.
 
     Returns:
         0 or 1, [steps, …].
-
-    Raises:
-        ValueError: an argument is out of range.
     """
     check_steps(steps)
-    _check_range("probabilities", probabilities, 0)
-    return (_uniform(probabilities, steps, generator) < probabilities).to(probabilities.dtype)
+    within(0, 1, probabilities=probabilities)
+    like = {"dtype": probabilities.dtype, "device": probabilities.device}
+    drawn = torch.rand(steps, *probabilities.shape, generator=generator, **like)
+    return (drawn < probabilities).to(probabilities.dtype)
 
 
 def bipolar_poisson(values: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
@@ -41,16 +39,11 @@ def bipolar_poisson(values: Tensor, steps: int, generator: torch.Generator | Non
 
     Args:
         values: −1 to 1.
-        steps: number of time steps, 1 or more.
-        generator: where the random numbers come from.
 
     Returns:
         −1, 0 or 1, [steps, …].
-
-    Raises:
-        ValueError: an argument is out of range.
     """
-    _check_range("values", values, -1)
+    within(-1, 1, values=values)
     return poisson(values.abs(), steps, generator) * values.sign()
 
 
@@ -59,15 +52,11 @@ def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = 
 
     Args:
         values: finite, of any range; a brighter pixel fires more often.
-        steps: number of time steps, 1 or more.
         scale: current of a value of 1, in units of the neuron's threshold; finite, 0 or more.
         neuron: the pixel's neuron.
 
     Returns:
         0 or 1, [steps, …].
-
-    Raises:
-        ValueError: an argument is out of range.
     """
     check_steps(steps)
     check_scale(scale)
@@ -84,16 +73,12 @@ def regular(values: Tensor, steps: int) -> Tensor:
 
     Args:
         values: 0 to 1.
-        steps: number of time steps, 1 or more.
 
     Returns:
         0 or 1, [steps, …].
-
-    Raises:
-        ValueError: an argument is out of range.
     """
     check_steps(steps)
-    _check_range("values", values, 0)
+    within(0, 1, values=values)
     return (values * _times(steps + 1, values) + 0.5).floor().diff(dim=0)
 
 
@@ -105,18 +90,12 @@ def latency(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
 
     Args:
         values: 0 to 1.
-        steps: number of time steps, 1 or more.
         threshold: values below it stay silent, 0 to 1.
 
     Returns:
         0 or 1, [steps, …].
-
-    Raises:
-        ValueError: an argument is out of range.
     """
-    check_steps(steps)
-    _check_range("values", values, 0)
-    _check_threshold(threshold)
+    _check_once(values, steps, threshold)
     return _one_spike(values, ((1 - values) * (steps - 1)).round(), steps, threshold)
 
 
@@ -128,23 +107,26 @@ def rank_order(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor
 
     Args:
         values: 0 to 1, [batch, …]; every sample of the batch is ranked by itself.
-        steps: number of time steps, 1 or more.
         threshold: values below it stay silent, 0 to 1.
 
     Returns:
         0 or 1, [steps, batch, …].
-
-    Raises:
-        ValueError: an argument is out of range.
     """
-    check_steps(steps)
-    _check_range("values", values, 0)
-    _check_threshold(threshold)
-    if values.dim() < 2:
-        raise ValueError(f"values have shape {tuple(values.shape)}; it must be [batch, …], to know what is one sample")
-    samples = values.flatten(1)
-    ranks = samples.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    return _one_spike(values, (ranks * steps // samples.shape[1]).reshape(values.shape), steps, threshold)
+    _check_once(values, steps, threshold)
+    return _one_spike(values, ranks(values) * steps // values.flatten(1).shape[1], steps, threshold)
+
+
+def ranks(values: Tensor) -> Tensor:
+    """The place of every value of a sample among all of that sample, 0 the largest; int64, as the values [batch, …].
+
+    Equal ones are ranked in reading order.
+    """
+    if values.dim() < 2 or values.isnan().any():
+        raise ValueError(f"values have shape {tuple(values.shape)}; they must be numbers [batch, …], and no NaN")
+    order = values.flatten(1).argsort(dim=1, descending=True, stable=True)
+    places = torch.empty_like(order)
+    places.scatter_(1, order, torch.arange(order.shape[1], device=order.device).expand_as(order))
+    return places.view(values.shape)
 
 
 def first_spikes(spikes: Tensor) -> Tensor:
@@ -166,17 +148,11 @@ def decode_constant_current(spikes: Tensor, *, scale: float, neuron: LIF = ENCOD
     Returns:
         Values […]. Silent neurons give 0: they tell no more than a current below threshold. Neurons that spiked at
         every step give the smallest value that does so.
-
-    Raises:
-        ValueError: an argument is out of range.
     """
-    if not 0 < scale < math.inf:
-        raise ValueError(f"scale is {scale}; it must be a finite current above 0")
-    if neuron.reset != "zero" or neuron.tau_syn_ms is not None or neuron.refractory_ms > 0:
-        raise ValueError(f"neuron is {neuron}; it must have a reset to zero, no synapse and no refractory period")
+    above_0("a finite current", scale=scale)
     counts = spikes.sum(0)
     crossed = (len(spikes) / counts.clamp(min=1) - 0.5).clamp(min=1)
-    return torch.where(counts > 0, neuron.threshold / (1 - neuron.leak_mem**crossed) / scale, 0)
+    return torch.where(counts > 0, neuron.current_for(crossed) / scale, 0)
 
 
 def decode_times(spikes: Tensor, worth: Tensor) -> Tensor:
@@ -189,9 +165,6 @@ def decode_times(spikes: Tensor, worth: Tensor) -> Tensor:
 
     Returns:
         Values […].
-
-    Raises:
-        ValueError: there is not one worth for every step.
     """
     if worth.shape != spikes.shape[:1]:
         raise ValueError(f"worth has shape {tuple(worth.shape)}; spikes of {len(spikes)} steps need [{len(spikes)}]")
@@ -207,9 +180,6 @@ def mean_by_step(spikes: Tensor, values: Tensor) -> Tensor:
 
     Returns:
         [steps]; 0 for a step without a spike.
-
-    Raises:
-        ValueError: the shapes do not fit.
     """
     if spikes.shape[1:] != values.shape:
         raise ValueError(f"values have shape {tuple(values.shape)}; the spikes need {tuple(spikes.shape[1:])}")
@@ -227,36 +197,18 @@ def _times(steps: int, values: Tensor) -> Tensor:
     return torch.arange(steps, device=values.device).reshape(-1, *[1] * values.dim())
 
 
-def _uniform(values: Tensor, steps: int, generator: torch.Generator | None) -> Tensor:
-    return torch.rand(steps, *values.shape, generator=generator, dtype=values.dtype, device=values.device)
-
-
 def check_scale(scale: float) -> None:
-    """Refuse what is no input scale.
-
-    Raises:
-        ValueError: the scale is negative or not finite.
-    """
-    if not 0 <= scale < math.inf:
-        raise ValueError(f"scale is {scale}; it must be a finite current, 0 or more")
+    """Refuse what is no input scale: a current that is finite and 0 or more."""
+    at_least_0("a finite current", scale=scale)
 
 
 def check_steps(steps: int) -> None:
-    """Refuse what is no number of time steps.
-
-    Raises:
-        ValueError: `steps` is no whole number, or below 1.
-    """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps is {steps!r}; it must be a whole number of time steps, 1 or more")
+    """Refuse what is no number of time steps: a whole number, 1 or more."""
+    fits = isinstance(steps, int) and not isinstance(steps, bool) and steps >= 1
+    require(fits, "steps", steps, "a whole number of time steps, 1 or more")
 
 
-def _check_range(name: str, values: Tensor, lowest: int) -> None:
-    outside = ~((values >= lowest) & (values <= 1))  # NaN is outside too
-    if outside.any():
-        raise ValueError(f"{name} hold {values[outside][0].item()}; they must lie between {lowest} and 1")
-
-
-def _check_threshold(threshold: float) -> None:
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")
+def _check_once(values: Tensor, steps: int, threshold: float) -> None:
+    check_steps(steps)
+    within(0, 1, values=values)
+    require(0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")

@@ -1,7 +1,8 @@
-"""The layers of a deep spiking network, over spikes or currents [time, batch, …]. `convnets` builds networks of them.
+"""The layers of a deep spiking network, and its walk through time. `convnets` builds networks of them.
 
-Every layer takes all steps of a batch at once. Synapses have no memory, so all steps go through them in one call;
-only the neurons walk through time, in `gradients.lif`, whose backward pass is written by hand.
+A network is an `nn.Sequential` of ordinary layers of PyTorch, which have no memory and so take all steps of a batch in
+one call, and of layers that know time: those of class `Timed` map [time, batch, …] to the same. `OverTime` runs it.
+The neurons are those of `gradients.lif`, whose backward pass is written by hand.
 
 Source: C. Lee et al., "Enabling spike-based backpropagation for training deep neural network architectures",
 Frontiers in Neuroscience 14:119 (2020), and its public code.
@@ -16,51 +17,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.data import keyed
+from course_utils.data.require import require
+from course_utils.spiking.encoders import check_steps
 from course_utils.spiking.gradients import Neuron, lif
 
 POOL_THRESHOLD = 0.75
-NEURON = Neuron(leak=0.99)  # as Lee et al. have it
+NEURON = Neuron(decay=0.99)  # as Lee et al. have it
 
 
-class SpikingNeurons(nn.Module):
-    """LIF neurons, or IF neurons with a leak of 1: currents [time, batch, …] to spikes of that shape, from rest."""
-
-    def __init__(self, neuron: Neuron):
-        super().__init__()
-        self.neuron = neuron
-
-    def forward(self, currents: Tensor) -> Tensor:
-        return lif(currents, self.neuron)
-
-    def extra_repr(self) -> str:
-        return f"leak={self.neuron.leak}, threshold={self.neuron.threshold}"
+def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
+    """A layer without memory, applied to every step of [time, batch, …] in one call."""
+    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
 
 
-class SpikingAvgPool(SpikingNeurons):
-    """The mean of 2×2 spikes drives an IF neuron, whose spike is the pool's.
-
-    Above a threshold of 0.75 it takes four spikes in one step, or fewer that add up: what is left of the potential is
-    carried over to the next step, without leak. The reset is to zero, so what exceeds the threshold is lost. Its
-    gradient is that of any other neuron. An odd last row or column is left out.
-
-    Args:
-        neuron: whose surrogate is used; the leak and the threshold are the pool's own.
-    """
-
-    def __init__(self, neuron: Neuron = NEURON):
-        super().__init__(replace(neuron, leak=1.0, threshold=POOL_THRESHOLD))
-
-    def forward(self, spikes: Tensor) -> Tensor:
-        """Spikes [time, batch, channels, height, width] to [time, batch, channels, height // 2, width // 2]."""
-        return super().forward(functional.avg_pool2d(spikes.flatten(0, 1), 2).unflatten(0, spikes.shape[:2]))
-
-
-# --- dropout --------------------------------------------------------------------------------------------------------
-
-
-def fresh_keys(count: int) -> Tensor:
-    """Keys that were never used before, [count], from PyTorch's global generator."""
-    return torch.randint(2**62, (count,))
+def draw_weights(weight: Tensor, gain: float) -> None:
+    """Fills a weight [outputs, inputs, …] from N(0, √(gain/n)), in place; n is the number of inputs of an output."""
+    nn.init.normal_(weight, std=math.sqrt(gain / weight[0].numel()))
 
 
 class HeldDropout(nn.Module):
@@ -73,18 +45,12 @@ class HeldDropout(nn.Module):
         p: 0 ≤ p < 1; the thesis takes 0.2 to 0.25.
         seed: whole numbers, 0 or more; every layer of a network needs seeds of its own.
         held: without it the mask is drawn anew at every step, as an ordinary dropout would do.
-
-    Raises:
-        ValueError: p is out of range.
     """
 
     def __init__(self, p: float, *, seed: Sequence[int] = (0,), held: bool = True):
         super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"p is {p}; it must be a probability, at least 0 and below 1")
-        self.p = p
-        self.seed = tuple(seed)
-        self.held = held
+        require(0 <= p < 1, "p", p, "a probability, at least 0 and below 1")
+        self.p, self.seed, self.held = p, tuple(seed), held
 
     def mask(self, x: Tensor, keys: Tensor) -> Tensor:
         """0 or 1/(1 − p) for x [time, batch, …]: [1, batch, …] if it is held, else the shape of x."""
@@ -93,10 +59,12 @@ class HeldDropout(nn.Module):
         return stays.to(x) / (1 - self.p)
 
     def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """x [time, batch, …] without those silenced; `keys` [batch] as of `keyed.keys`, None draws fresh ones.
+        """x [time, batch, …] without those silenced.
 
-        Raises:
-            ValueError: there is not one key for every sample.
+        Args:
+            x: spikes.
+            keys: of the masks, one for every sample [batch], see `keyed.keys`. None draws keys that were never used
+                before, from PyTorch's global generator.
         """
         if not self.training or self.p == 0:
             return x
@@ -110,62 +78,60 @@ class HeldDropout(nn.Module):
         return f"p={self.p}, held={self.held}"
 
 
-class Firing(nn.Module):
-    """Neurons, and the dropout of their spikes."""
-
-    def __init__(self, neuron: Neuron, dropout: HeldDropout):
-        super().__init__()
-        self.neurons = SpikingNeurons(neuron)
-        self.dropout = dropout
-
-    def forward(self, currents: Tensor, keys: Tensor | None) -> Tensor:
-        return self.dropout(self.neurons(currents), keys)
+def fresh_keys(count: int) -> Tensor:
+    """Keys that were never used before, [count], from PyTorch's global generator."""
+    return torch.randint(2**62, (count,))
 
 
-# --- synapses -------------------------------------------------------------------------------------------------------
+# --- layers that know time ------------------------------------------------------------------------------------------
 
 
-class Synapses(nn.Module):
-    """Spikes [time, batch, …] to currents: a convolution that keeps the size (up to its stride), or all to all.
+class Timed(nn.Module):
+    """A layer that is called with [time, batch, …], and with the keys of the batch's dropout (see `HeldDropout`)."""
 
-    Weights are drawn from N(0, √(k/n)), with n inputs a neuron; there are no biases.
+
+class SpikingNeurons(Timed):
+    """LIF neurons, or IF neurons with a decay of 1: currents [time, batch, …] to spikes of that shape, from rest.
 
     Args:
-        inputs: channels, or neurons.
-        outputs: the same.
-        kernel: odd side of a convolution's kernel; None connects all to all.
-        stride: of the convolution.
-        gain: k; 2 in networks without skips, 1 in those with them.
-        norm: batch normalisation of the currents. Its mean and variance are taken over time, batch and places, one
-            for each channel, so every step is scaled alike.
+        neuron: what all of them are.
+        dropout: of their spikes.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int | None = None, *, stride: int = 1, gain: float, norm: bool = False
-    ):
+    def __init__(self, neuron: Neuron, dropout: HeldDropout | None = None):
         super().__init__()
-        if kernel is None:
-            self.weights = nn.Linear(inputs, outputs, bias=False)
-        else:
-            self.weights = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-        draw_weights(self.weights.weight, gain)
-        batch_norm = nn.BatchNorm1d if kernel is None else nn.BatchNorm2d
-        self.norm = batch_norm(outputs) if norm else nn.Identity()
+        self.neuron = neuron
+        self.dropout = dropout
 
-    def forward(self, x: Tensor) -> Tensor:
-        samples = x.flatten(0, 1)
-        if isinstance(self.weights, nn.Linear):
-            samples = samples.flatten(1)
-        return self.norm(self.weights(samples)).unflatten(0, x.shape[:2])
+    def forward(self, currents: Tensor, keys: Tensor | None = None) -> Tensor:
+        spikes = lif(currents, self.neuron)
+        return spikes if self.dropout is None else self.dropout(spikes, keys)
+
+    def extra_repr(self) -> str:
+        return f"decay={self.neuron.decay}, threshold={self.neuron.threshold}"
 
 
-def draw_weights(weight: Tensor, gain: float) -> None:
-    """Fills a weight [outputs, inputs, …] from N(0, √(gain/n)), in place; n is the number of inputs of an output."""
-    nn.init.normal_(weight, std=math.sqrt(gain / weight[0].numel()))
+class SpikingAvgPool(SpikingNeurons):
+    """The mean of 2×2 spikes drives an IF neuron, whose spike is the pool's.
+
+    Above a threshold of 0.75 it takes four spikes in one step, or fewer that add up: what is left of the potential is
+    carried over to the next step, without leak. The reset is to zero, so what exceeds the threshold is lost. Its
+    gradient is that of any other neuron. An odd last row or column is left out.
+
+    Args:
+        neuron: whose surrogate is used; the decay and the threshold are the pool's own.
+    """
+
+    def __init__(self, neuron: Neuron = NEURON):
+        super().__init__(replace(neuron, decay=1.0, threshold=POOL_THRESHOLD))
+
+    def forward(self, spikes: Tensor, keys: Tensor | None = None) -> Tensor:
+        """Spikes [time, batch, channels, height, width] to [time, batch, channels, height // 2, width // 2]."""
+        return super().forward(functional.avg_pool2d(spikes.flatten(0, 1), 2).unflatten(0, spikes.shape[:2]))
 
 
 class Subsample(nn.Module):
-    """The skip that has no weights: every stride-th row and column of [time, batch, channels, height, width]."""
+    """The skip that has no weights: every stride-th row and column of [batch, channels, height, width]."""
 
     def __init__(self, stride: int):
         super().__init__()
@@ -175,50 +141,27 @@ class Subsample(nn.Module):
         return x[..., :: self.stride, :: self.stride]
 
 
-class Places(nn.Module):
-    """The mean over height and width of [time, batch, channels, height, width]."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean((3, 4))
-
-
-class Layer(nn.Module):
-    """Synapses and the neurons that they drive."""
-
-    def __init__(self, synapses: Synapses, firing: Firing):
-        super().__init__()
-        self.synapses = synapses
-        self.firing = firing
-
-    def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
-        return self.firing(self.synapses(x), keys)
-
-
-class Residual(nn.Module):
-    """Synapses one after another with neurons between, and a skip around them: both end in the same neurons.
+class ResidualBlock(Timed):
+    """A path and a skip around it; their currents are added, and both end in the same neurons.
 
     Args:
-        path: the synapses in order.
-        skip: around all of them.
-        firing: of every one of the path.
+        path: ordinary layers and neurons; ends in currents.
+        skip: an ordinary layer, from what enters the path to currents of the same shape.
+        neurons: of the sum.
     """
 
-    def __init__(self, path: Sequence[Synapses], skip: nn.Module, firing: Sequence[Firing]):
+    def __init__(self, path: nn.Sequential, skip: nn.Module, neurons: SpikingNeurons):
         super().__init__()
-        self.path = nn.ModuleList(path)
-        self.skip = skip
-        self.firing = nn.ModuleList(firing)
+        self.path, self.skip, self.neurons = path, skip, neurons
 
-    def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
-        *first, last = self.path
-        *between, end = self.firing
+    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
         y = x
-        for synapses, firing in zip(first, between, strict=True):
-            y = firing(synapses(y), keys)
-        return end(last(y) + self.skip(x), keys)
+        for layer in self.path:
+            y = layer(y, keys) if isinstance(layer, Timed) else each_step(layer, y)
+        return self.neurons(y + each_step(self.skip, x), keys)
 
 
-class Answer(nn.Module):
+class LeakyReadout(Timed):
     """Output neurons that leak and never fire; the answer is their last potential over the number of steps.
 
     A spike of step t counts λ^(T−t)/T in the end, whatever its synapse. So the spikes are added up with these factors
@@ -227,17 +170,93 @@ class Answer(nn.Module):
     Args:
         inputs: neurons below.
         classes: output neurons.
-        leak: λ.
+        decay: λ.
         gain: k of the initial weights.
     """
 
-    def __init__(self, inputs: int, classes: int, *, leak: float, gain: float):
+    def __init__(self, inputs: int, classes: int, *, decay: float, gain: float):
         super().__init__()
         self.weights = nn.Linear(inputs, classes, bias=False)
         draw_weights(self.weights.weight, gain)
-        self.leak = leak
+        self.decay = decay
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
         """Spikes [time, batch, …] to answers [batch, classes]."""
         age = torch.arange(len(x) - 1, -1, -1, dtype=x.dtype, device=x.device)
-        return self.weights(torch.tensordot(self.leak**age / len(x), x.flatten(2), dims=1))
+        return self.weights(torch.tensordot(self.decay**age / len(x), x.flatten(2), dims=1))
+
+
+# --- a network ------------------------------------------------------------------------------------------------------
+
+
+class OverTime(nn.Module):
+    """Layers with spiking neurons among them, run for some steps.
+
+    Images are a constant current: what stands before the first neurons is the same at every step, and is computed once,
+    forwards and backwards. Ordinary layers at the end, behind the last that knows time, are given the mean over time:
+    they work once instead of T times.
+
+    Args:
+        layers: the layers in order.
+        steps: number of time steps T under images, if a call does not say; may be changed after training.
+        sample: shape of a sample, [channels, height, width], if others shall be refused.
+    """
+
+    def __init__(self, layers: nn.Sequential, steps: int | None = None, sample: tuple[int, ...] | None = None):
+        super().__init__()
+        if steps is not None:
+            check_steps(steps)
+        self.layers, self.steps, self.sample = layers, steps, sample
+
+    @property
+    def neuron(self) -> Neuron:
+        """What the first neurons are."""
+        return next(module.neuron for module in self.modules() if isinstance(module, SpikingNeurons))
+
+    def parts(self) -> tuple[nn.Sequential, nn.Sequential]:
+        """The layers up to the last that knows time, and those behind it, which get the mean over time."""
+        last = max(place for place, layer in enumerate(self.layers) if isinstance(layer, Timed))
+        return self.layers[: last + 1], self.layers[last + 1 :]
+
+    def forward(self, x: Tensor, steps: int | None = None, keys: Tensor | None = None) -> Tensor:
+        """Answers [batch, classes].
+
+        Args:
+            x: spikes or currents [time, batch, channels, height, width]; or images [batch, channels, height, width].
+            steps: number of time steps T, with images only.
+            keys: of the dropout's masks, [batch], see `HeldDropout`.
+        """
+        return self.watch(x, steps, keys)[0]
+
+    def watch(self, x: Tensor, steps: int | None = None, keys: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        """The answers, and the spikes that neurons, pools and residual blocks send on, [time, batch, …] each."""
+        steps = self._steps_for(x, steps)
+        x, sent = x if x.dim() == 5 else x[None], []
+        dropout = (module for module in self.modules() if isinstance(module, HeldDropout))
+        if keys is None and self.training and any(module.p > 0 for module in dropout):
+            keys = fresh_keys(x.shape[1])
+        body, head = self.parts()
+        for layer in body:
+            if not isinstance(layer, Timed):
+                x = each_step(layer, x)
+                continue
+            x = layer(x.expand(steps, *x.shape[1:]), keys)
+            if not isinstance(layer, LeakyReadout):
+                sent.append(x)
+        return head(x.mean(0)) if len(head) else x, sent
+
+    def _steps_for(self, x: Tensor, steps: int | None) -> int:
+        """Refuses what does not fit, and returns the number of steps."""
+        if x.dim() not in (4, 5) or self.sample not in (None, x.shape[-3:]):
+            sample = ", ".join(map(str, self.sample or ("channels", "height", "width")))
+            shapes = f"images [batch, {sample}] or spikes [time, batch, {sample}]"
+            raise ValueError(f"x has shape {tuple(x.shape)}; this network needs {shapes}")
+        if x.dim() == 4:
+            steps = self.steps if steps is None else steps
+            check_steps(steps)
+            return steps
+        if steps is not None:
+            raise ValueError(f"steps is {steps}; spikes [time, batch, …] have their own number of steps: leave it out")
+        if len(x) == 0:
+            raise ValueError("x has 0 time steps; it must have 1 or more")
+        return len(x)

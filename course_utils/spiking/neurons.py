@@ -13,14 +13,17 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from course_utils.data.require import require
+from course_utils.spiking.ranges import above_0, at_least_0
+
 
 def heaviside(x: Tensor) -> Tensor:
-    """1 where x is above 0, else 0, in the type of x. Its gradient is 0 almost everywhere (see lesson 10)."""
+    """1 where x is above 0, else 0, in the type of x. Its gradient is 0 almost everywhere (see `surrogates`)."""
     return (x > 0).to(x.dtype)
 
 
-def leak(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exact") -> float:
-    """The part λ of a potential that is left after one time step without input.
+def decay(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exact") -> float:
+    """λ, the part of a potential that is left after one time step without input.
 
     The solution of τ dv/dt = −v gives λ = exp(−dt/τ); Euler's step gives λ = 1 − dt/τ.
 
@@ -31,17 +34,11 @@ def leak(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exact
 
     Returns:
         λ, between 0 and 1 (exact) or between −1 and 1 (Euler).
-
-    Raises:
-        ValueError: an argument is out of range.
     """
-    for name, value in (("tau_ms", tau_ms), ("dt_ms", dt_ms)):
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} is {value}; it must be a time above 0")
+    above_0("a time", tau_ms=tau_ms, dt_ms=dt_ms)
+    require(update in ("exact", "euler"), "update", update, '"exact" or "euler"')
     if update == "exact":
         return math.exp(-dt_ms / tau_ms)
-    if update != "euler":
-        raise ValueError(f'update is {update!r}; it must be "exact" or "euler"')
     if dt_ms >= 2 * tau_ms:
         raise ValueError(f"dt_ms is {dt_ms}; Euler's step is unstable unless it is below 2·tau_ms = {2 * tau_ms}")
     return 1 - dt_ms / tau_ms
@@ -70,10 +67,7 @@ class LI:
         tau_syn_ms: time constant of the synaptic current. None: the input is the current itself. Otherwise the input
             jumps onto a current that acts in the same step and then decays.
         dt_ms: time step.
-        update: "exact" or "euler", see `leak`.
-
-    Raises:
-        ValueError: a time is out of range.
+        update: "exact" or "euler", see `decay`.
     """
 
     tau_mem_ms: float = 10.0
@@ -82,17 +76,17 @@ class LI:
     update: Literal["exact", "euler"] = "exact"
 
     def __post_init__(self):
-        _ = self.leak_mem, self.leak_syn
+        _ = self.decay_mem, self.decay_syn
 
     @property
-    def leak_mem(self) -> float:
+    def decay_mem(self) -> float:
         """λ of the membrane."""
-        return leak(self.tau_mem_ms, self.dt_ms, self.update)
+        return decay(self.tau_mem_ms, self.dt_ms, self.update)
 
     @property
-    def leak_syn(self) -> float:
+    def decay_syn(self) -> float:
         """λ of the synaptic current; 0 without a synapse: no current is left for the next step."""
-        return 0.0 if self.tau_syn_ms is None else leak(self.tau_syn_ms, self.dt_ms, self.update)
+        return 0.0 if self.tau_syn_ms is None else decay(self.tau_syn_ms, self.dt_ms, self.update)
 
     def start(self, inputs: Tensor) -> State:
         """The state at rest for inputs of this shape."""
@@ -104,18 +98,15 @@ class LI:
 
         Args:
             inputs: floating-point, any shape, in units of the potential.
-            state: what the step before returned; None begins at rest.
+            state: what the step before returned, for inputs of the same shape; None begins at rest.
 
         Returns:
             The membrane potential after the step, and the new state.
-
-        Raises:
-            ValueError: the state belongs to inputs of another shape.
         """
-        state = self._check(inputs, state)
+        state = self._checked(inputs, state)
         i = state.i + inputs
-        v = self.leak_mem * state.v + (1 - self.leak_mem) * i
-        return v, state._replace(v=v, i=self.leak_syn * i)
+        v = self.decay_mem * state.v + (1 - self.decay_mem) * i
+        return v, state._replace(v=v, i=self.decay_syn * i)
 
     def run(self, inputs: Tensor, state: State | None = None) -> Tensor:
         """The membrane potential after every step, for inputs [time, …]; the same shape."""
@@ -125,7 +116,7 @@ class LI:
             potentials.append(v)
         return torch.stack(potentials)
 
-    def _check(self, inputs: Tensor, state: State | None) -> State:
+    def _checked(self, inputs: Tensor, state: State | None) -> State:
         if state is None:
             return self.start(inputs)
         if state.v.shape != inputs.shape:
@@ -136,7 +127,7 @@ class LI:
         return state
 
 
-class Trace(NamedTuple):
+class Recorded(NamedTuple):
     """What LIF neurons did, [time, …] each.
 
     Attributes:
@@ -157,9 +148,6 @@ class LIF(LI):
         reset: "zero" sets the potential to 0; "subtract" takes the threshold away and keeps the rest.
         refractory_ms: how long the neuron stays where the reset left it, 0 or more; rounded to whole time steps.
         spike: maps v − threshold to spikes. `heaviside`, or a function with the same values and a gradient.
-
-    Raises:
-        ValueError: an attribute is out of range.
     """
 
     threshold: float = 1.0
@@ -169,12 +157,9 @@ class LIF(LI):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 < self.threshold < math.inf:
-            raise ValueError(f"threshold is {self.threshold}; it must be above 0")
-        if self.reset not in ("zero", "subtract"):
-            raise ValueError(f'reset is {self.reset!r}; it must be "zero" or "subtract"')
-        if not 0 <= self.refractory_ms < math.inf:
-            raise ValueError(f"refractory_ms is {self.refractory_ms}; it must be a time, 0 or more")
+        above_0(threshold=self.threshold)
+        require(self.reset in ("zero", "subtract"), "reset", self.reset, '"zero" or "subtract"')
+        at_least_0("a time", refractory_ms=self.refractory_ms)
 
     @property
     def refractory_steps(self) -> int:
@@ -184,12 +169,9 @@ class LIF(LI):
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step: integrate as an LI does, spike above the threshold, reset what has spiked.
 
-        Args and errors as in `LI.step`.
-
-        Returns:
-            The spikes of this step, 0 or 1, and the new state.
+        Arguments as of `LI.step`; returns the spikes of this step, 0 or 1, and the new state.
         """
-        state = self._check(inputs, state)
+        state = self._checked(inputs, state)
         integrated, new = super().step(inputs, state)
         if self.refractory_ms == 0:
             v, spikes, resting = integrated, self.spike(integrated - self.threshold), state.rest_steps
@@ -202,32 +184,34 @@ class LIF(LI):
         after = (1 - spikes) * v if self.reset == "zero" else v - spikes * self.threshold
         return spikes, new._replace(v=after, rest_steps=resting)
 
-    def run(self, inputs: Tensor, state: State | None = None) -> Trace:
+    def run(self, inputs: Tensor, state: State | None = None) -> Recorded:
         """Spikes and membrane potentials for inputs [time, …]."""
         spikes, potentials = [], []
         for now in inputs:
             z, state = self.step(now, state)
             spikes.append(z)
             potentials.append(state.v)
-        return Trace(torch.stack(spikes), torch.stack(potentials))
+        return Recorded(torch.stack(spikes), torch.stack(potentials))
+
+    def current_for(self, steps: Tensor) -> Tensor:
+        """The constant current under which a potential at rest reaches the threshold after so many steps, any shape.
+
+        After P steps it is at I (1 − λᴾ), so I = V_th/(1 − λᴾ): the f–I curve read backwards. Only for neurons with a
+        reset to zero and without synapse and refractory period.
+        """
+        known = self.reset == "zero" and self.tau_syn_ms is None and self.refractory_ms == 0
+        require(known, "neuron", self, "one with a reset to zero, no synapse and no refractory period")
+        return self.threshold / (1 - self.decay_mem**steps)
 
 
 def firing_rate(
     current: Tensor, *, tau_mem_ms: float = 10.0, threshold: float = 1.0, refractory_ms: float = 0.0
 ) -> Tensor:
-    """Firing rate of a LIF neuron, reset to zero, under a constant current: the f–I curve.
+    """Firing rate of a LIF neuron, reset to zero, under a constant current: the f–I curve, in spikes a second (Hz).
 
-    f = 1 / (t_ref − τ ln(1 − threshold/current)) above the rheobase (current = threshold), 0 up to it.
+    f = 1 / (t_ref − τ ln(1 − threshold/current)) above the rheobase (current = threshold), 0 up to it; of any shape,
+    the current in units of the potential (R·I).
     Lesson 03, section 5, derives it. Source: W. Gerstner et al., "Neuronal Dynamics" (2014), section 1.3.
-
-    Args:
-        current: floating-point, any shape, in units of the potential (R·I).
-
-    Returns:
-        Spikes a second (Hz), the shape of `current`.
-
-    Raises:
-        ValueError: a parameter is out of range, or a current is not a number.
     """
     if current.isnan().any():
         raise ValueError("current holds NaN; it must hold numbers")

@@ -1,18 +1,19 @@
-"""Learning without labels: pair STDP, and a layer in which the winner takes all. Lesson 09 derives both.
+"""Learning without labels: pair STDP, and a layer in which the winner takes all. The lesson on STDP derives both.
 
 After P. U. Diehl and M. Cook, "Unsupervised learning of digit recognition using spike-timing-dependent plasticity",
 Front. Comput. Neurosci. 9:99 (2015). Their ideas are kept: traces, an adaptive threshold, lateral inhibition, and
 normalised weights. Their conductances and their layer of inhibitory neurons are left out.
 """
 
-import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from course_utils.spiking.neurons import LI, heaviside, leak
+from course_utils.data.require import require_whole
+from course_utils.spiking.neurons import LI, decay, heaviside
+from course_utils.spiking.ranges import above_0, at_least_0
 
 
 class Traces(NamedTuple):
@@ -41,9 +42,6 @@ class PairSTDP:
         tau_plus_ms: how long an input spike is remembered.
         tau_minus_ms: how long an output spike is remembered.
         dt_ms: time step.
-
-    Raises:
-        ValueError: an attribute is out of range.
     """
 
     a_plus: float = 1e-3
@@ -53,10 +51,8 @@ class PairSTDP:
     dt_ms: float = 1.0
 
     def __post_init__(self):
-        for name in ("a_plus", "a_minus"):
-            _check_number(name, getattr(self, name), "a change of weight")
-        for name in ("tau_plus_ms", "tau_minus_ms", "dt_ms"):
-            _check_number(name, getattr(self, name), "a time", above=True)
+        at_least_0("a change of weight", a_plus=self.a_plus, a_minus=self.a_minus)
+        above_0("a time", tau_plus_ms=self.tau_plus_ms, tau_minus_ms=self.tau_minus_ms, dt_ms=self.dt_ms)
 
     def window(self, delays_ms: Tensor) -> Tensor:
         """The change of weight by one pair, for output time − input time, any shape, in ms."""
@@ -74,9 +70,6 @@ class PairSTDP:
 
         Returns:
             The change of the weights, [inputs, neurons], and the new traces.
-
-        Raises:
-            ValueError: the spikes are no vectors, or the traces belong to others.
         """
         if pre.ndim != 1 or post.ndim != 1:
             raise ValueError(
@@ -89,8 +82,8 @@ class PairSTDP:
                 f"traces are of {tuple(traces.pre.shape)} inputs and {tuple(traces.post.shape)} neurons, the spikes of "
                 f"{tuple(pre.shape)} and {tuple(post.shape)}"
             )
-        x = leak(self.tau_plus_ms, self.dt_ms) * traces.pre + pre  # an input of this step counts as the earlier one
-        y = leak(self.tau_minus_ms, self.dt_ms) * traces.post
+        x = decay(self.tau_plus_ms, self.dt_ms) * traces.pre + pre  # an input of this step counts as the earlier one
+        y = decay(self.tau_minus_ms, self.dt_ms) * traces.post
         change = self.a_plus * torch.outer(x, post) - self.a_minus * torch.outer(pre, y)
         return change, Traces(x, y + post)
 
@@ -109,7 +102,7 @@ class Learned(NamedTuple):
 
 @dataclass(frozen=True)
 class WinnerTakeAll:
-    """A layer of leaky neurons that compete, and learn by STDP (lesson 09, sections 3 and 4).
+    """A layer of leaky neurons that compete, and learn by STDP (the lesson on STDP, sections 3 and 4).
 
     At every step the neuron furthest above its threshold spikes, and its spike sets all membranes to rest.
 
@@ -121,9 +114,6 @@ class WinnerTakeAll:
         tau_theta_ms: how long a raised threshold lasts.
         total_weight: the sum of every neuron's weights after each image; None: weights are not normalised.
         inhibition: False: every neuron above its threshold spikes, and resets only itself.
-
-    Raises:
-        ValueError: an attribute is out of range, or the rule has another time step than the membrane.
     """
 
     rule: PairSTDP = field(default_factory=PairSTDP)
@@ -135,25 +125,19 @@ class WinnerTakeAll:
     inhibition: bool = True
 
     def __post_init__(self):
-        _check_number("threshold", self.threshold, "a potential", above=True)
-        _check_number("theta_plus", self.theta_plus, "a potential")
-        _check_number("tau_theta_ms", self.tau_theta_ms, "a time", above=True)
+        above_0("a potential", threshold=self.threshold)
+        at_least_0("a potential", theta_plus=self.theta_plus)
+        above_0("a time", tau_theta_ms=self.tau_theta_ms)
         if self.total_weight is not None:
-            _check_number("total_weight", self.total_weight, "a sum of weights", above=True)
+            above_0("a sum of weights", total_weight=self.total_weight)
         if self.rule.dt_ms != self.membrane.dt_ms:
             raise ValueError(
                 f"the rule has dt_ms = {self.rule.dt_ms}, the membrane {self.membrane.dt_ms}: one time step"
             )
 
     def start(self, inputs: int, neurons: int, generator: torch.Generator | None = None) -> Learned:
-        """Random weights with the right sum (16 if they are not normalised later), and no threshold raised.
-
-        Raises:
-            ValueError: a count is below 1, or there are too few inputs for weights up to 1 with this sum.
-        """
-        for name, count in (("inputs", inputs), ("neurons", neurons)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise ValueError(f"{name} is {count!r}; it must be a whole number, 1 or more")
+        """Random weights with the right sum (16 if they are not normalised later), and no threshold raised."""
+        require_whole(inputs=(inputs, 1), neurons=(neurons, 1))
         total = self.total_weight or 16.0
         if total > inputs / 2:
             raise ValueError(f"inputs is {inputs}; weights from 0 to 1 that sum to {total} need {2 * total:g} or more")
@@ -169,19 +153,16 @@ class WinnerTakeAll:
 
         Returns:
             The layer's spikes, [time, neurons], and what it has learned now.
-
-        Raises:
-            ValueError: the spikes do not fit the weights.
         """
         self._check(spikes, learned, 2)
         weights, theta = learned
         v, traces, fired = torch.zeros_like(theta), None, []
-        theta_leak = leak(self.tau_theta_ms, self.membrane.dt_ms)
+        theta_decay = decay(self.tau_theta_ms, self.membrane.dt_ms)
         for pre in spikes:
             post, v = self._compete(pre, v, weights, theta)
             change, traces = self.rule.step(pre, post, traces)
             weights = (weights + change).clamp(0, 1)
-            theta = theta_leak * theta + self.theta_plus * post
+            theta = theta_decay * theta + self.theta_plus * post
             fired.append(post)
         if self.total_weight is not None:
             weights = weights * (self.total_weight / weights.sum(0))
@@ -196,9 +177,6 @@ class WinnerTakeAll:
 
         Returns:
             The layer's spikes, [time, batch, neurons].
-
-        Raises:
-            ValueError: the spikes do not fit the weights.
         """
         self._check(spikes, learned, 3)
         v, fired = spikes.new_zeros(spikes.shape[1], len(learned.theta)), []
@@ -208,7 +186,7 @@ class WinnerTakeAll:
         return torch.stack(fired)
 
     def _compete(self, pre: Tensor, v: Tensor, weights: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-        λ = self.membrane.leak_mem
+        λ = self.membrane.decay_mem
         v = λ * v + (1 - λ) * (pre @ weights)
         above = v - (self.threshold + theta)
         if not self.inhibition:
@@ -237,9 +215,6 @@ def assign_labels(counts: Tensor, labels: Tensor, classes: int = 2) -> Tensor:
 
     Returns:
         int64 [neurons]; −1 for a neuron that never fired.
-
-    Raises:
-        ValueError: labels and counts do not fit, or a class has no image.
     """
     if counts.ndim != 2 or labels.shape != counts.shape[:1]:
         raise ValueError(f"counts have shape {tuple(counts.shape)}, labels {tuple(labels.shape)}; one label an image")
@@ -260,9 +235,6 @@ def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
 
     Returns:
         int64 [images]; −1 where no neuron with a label fired. Of equal votes the first class wins.
-
-    Raises:
-        ValueError: the labels are not one for each neuron.
     """
     if neuron_labels.shape != counts.shape[-1:]:
         raise ValueError(
@@ -270,8 +242,3 @@ def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
         )
     votes = torch.stack([counts[:, neuron_labels == label].sum(1) for label in range(classes)], dim=1)
     return torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
-
-
-def _check_number(name: str, value: float, kind: str, *, above: bool = False) -> None:
-    if not (0 < value < math.inf if above else 0 <= value < math.inf):
-        raise ValueError(f"{name} is {value}; it must be {kind} {'above 0' if above else 'of 0 or more'}")

@@ -1,6 +1,6 @@
-"""The named networks of the course. Each maps images [batch, 1, size, size], 0 to 1, to scores [batch, classes].
+"""The stripe networks of the course. Each maps images [batch, 1, size, size], 0 to 1, to scores [batch, classes].
 
-The five stripe models follow A. Kalogirou, "7 weeks in EINC" (2025); lessons 06 and 07 build and mend them. Their
+The five stripe models follow A. Kalogirou, "7 weeks in EINC" (2025); two lessons build and mend them. Their
 neurons are Norse's, with Norse's default time constants (membrane 10 ms, synapse 5 ms, a step of 1 ms).
 """
 
@@ -14,19 +14,15 @@ import torch
 from norse.torch.functional.threshold import threshold
 from torch import Tensor, nn
 
+from course_utils.data.require import require
 from course_utils.spiking import encoders
-from course_utils.spiking.neurons import LI
+from course_utils.spiking.layers import each_step
 
 Encoder = Callable[[Tensor], Tensor]  # images [batch, …] to the network's input [time, batch, …]
 STEPS = 50
 SCALE = 20.0  # current of a white pixel in units of the threshold; stripes reach about a quarter of white
 
 constant_current = partial(encoders.constant_current, steps=STEPS, scale=SCALE)
-
-
-def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
-    """A layer without memory, applied to every step of [time, batch, …] in one call."""
-    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
 
 
 def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
@@ -36,6 +32,11 @@ def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
         output, state = cell(now, state)
         outputs.append(output)
     return torch.stack(outputs)
+
+
+def spike(v: Tensor) -> Tensor:
+    """1 where v is above 0, else 0; backwards Norse's SuperSpike surrogate 1/(1 + |v|)² (`surrogates.superspike`)."""
+    return threshold(v, "super", 1.0)  # Norse 1.1 does not use the last argument
 
 
 class PoissonInput(nn.Module):
@@ -49,8 +50,7 @@ class PoissonInput(nn.Module):
 
     def __init__(self, steps: int = STEPS, gain: float = 2.6, seed: int = 0):
         super().__init__()
-        self.steps = steps
-        self.gain = gain
+        self.steps, self.gain = steps, gain
         self.generator = torch.Generator().manual_seed(seed)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -84,17 +84,13 @@ class FlatLIF(nn.Module):
         scale: current of a white pixel; 1 is what the picture gives by itself.
         steps: number of time steps.
         size: pixels a side.
-
-    Raises:
-        ValueError: `scale` or `steps` is out of range.
     """
 
     def __init__(self, scale: float = 1.0, steps: int = STEPS, size: int = 16):
         super().__init__()
         encoders.check_scale(scale)
         encoders.check_steps(steps)
-        self.scale = scale
-        self.steps = steps
+        self.scale, self.steps = scale, steps
         self.linear = nn.Linear(size * size, 2)
         self.lif = norse.LIFCell()
 
@@ -110,17 +106,13 @@ class BroadConv(nn.Module):
         hidden: feature maps of the second convolution; the report does not say how many it had.
         scale: current of a white pixel.
         steps: number of time steps.
-
-    Raises:
-        ValueError: `scale` or `steps` is out of range.
     """
 
     def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
         super().__init__()
         encoders.check_scale(scale)
         encoders.check_steps(steps)
-        self.scale = scale
-        self.steps = steps
+        self.scale, self.steps = scale, steps
         self.conv1 = nn.Conv2d(1, 13, 4)
         self.lif1 = norse.LIFCell()
         self.pool = nn.MaxPool2d(2)
@@ -176,10 +168,7 @@ class LIReadout(nn.Module):
         readout: a name of `READOUTS`, how the potentials over time become scores.
         outputs: 2, or 1: a single neuron that says 1 with a score above 0. The score of class 0 is then 0.
         filters: of the convolution.
-        pool: over 2×2 neighbours at each step: "maximum", or "sum", which a chip can do (lesson 17).
-
-    Raises:
-        ValueError: an argument is none of those named.
+        pool: over 2×2 neighbours at each step: "maximum", or "sum", which a chip can do.
     """
 
     def __init__(
@@ -191,12 +180,9 @@ class LIReadout(nn.Module):
         pool: str = "maximum",
     ):
         super().__init__()
-        if pool not in ("maximum", "sum"):
-            raise ValueError(f'pool is {pool!r}; it must be "maximum" or "sum"')
-        if readout not in READOUTS:
-            raise ValueError(f"readout is {readout!r}; it must be one of {', '.join(READOUTS)}")
-        if outputs not in (1, 2):
-            raise ValueError(f"outputs is {outputs}; stripes need 1 or 2")
+        require(pool in ("maximum", "sum"), "pool", pool, '"maximum" or "sum"')
+        require(readout in READOUTS, "readout", readout, f"one of {', '.join(READOUTS)}")
+        require(outputs in (1, 2), "outputs", outputs, "1 or 2")
         self.encode = encode
         self.readout = readout
         self.conv = nn.Conv2d(1, filters, 4)
@@ -224,7 +210,7 @@ class LIReadout(nn.Module):
 
 @torch.no_grad()
 def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
-    """Give model 5 initial weights from which it learns with every seed (lesson 07 finds out why; returns the model).
+    """Give model 5 initial weights from which it learns with every seed (the lesson on the LI readout finds out why).
 
     1. The kernels are enlarged by `gain`: what one step of Adam changes is then small beside them.
     2. The biases put the mean current of each feature map at the rheobase, so that every map spikes for some pictures,
@@ -232,15 +218,11 @@ def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
     3. The readout begins at zero. It finds out what the hidden spikes are worth before it asks them to change.
 
     Args:
-        model: as its constructor left it.
+        model: as its constructor left it; it is returned.
         images: a few hundred training images [count, 1, size, size].
         gain: above 0.
-
-    Raises:
-        ValueError: `gain` is not above 0.
     """
-    if not gain > 0:
-        raise ValueError(f"gain is {gain}; it must be above 0")
+    require(gain > 0, "gain", gain, "above 0")
     neuron = model.lif.p
     amplification = 1 / (neuron.tau_syn_inv * model.lif.dt)  # a constant input piles up to this multiple
     model.conv.weight.mul_(gain)
@@ -252,66 +234,8 @@ def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
     return model
 
 
-# What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].
-POOLS: dict[str, Callable[[Tensor], Tensor]] = {
-    "maximum": lambda hidden: hidden.amax((3, 4)),
-    "sum": lambda hidden: hidden.sum((3, 4)),
-    "none": lambda hidden: each_step(nn.MaxPool2d(2, stride=1), hidden).flatten(2),
-}
-
-
-class PatchNet(nn.Module):
-    """Model 6, for a striped patch anywhere in the picture: model 5 with one pool over all places.
-
-    A convolution and LIF neurons look for pieces of stripes everywhere. At each step a feature map says 1 if it spikes
-    anywhere (the maximum over its places), and leaky integrators weigh the maps, one weight each. What is learned of a
-    patch at one place therefore holds at all of them.
-
-    Kernels begin without a mean, so that plain grey drives no neuron, and enlarged by `gain`, so that stripes do.
-
-    Args:
-        steps: number of time steps.
-        filters: of the convolution.
-        gain: above 0; 1 leaves the size that PyTorch gives.
-        pool: a name of `POOLS`. "none" is the pool of model 5, which keeps a weight for every place.
-
-    Raises:
-        ValueError: `gain` is not above 0, or the pool is none of those named.
-    """
-
-    def __init__(self, steps: int = 20, filters: int = 8, gain: float = 5.0, pool: str = "maximum"):
-        super().__init__()
-        if not gain > 0:
-            raise ValueError(f"gain is {gain}; it must be above 0")
-        if pool not in POOLS:
-            raise ValueError(f"pool is {pool!r}; it must be one of {', '.join(POOLS)}")
-        self.encode = partial(constant_current, steps=steps)
-        self.pool = pool
-        self.conv = nn.Conv2d(1, filters, 4)
-        self.lif = norse.LIFCell()
-        self.linear = nn.Linear(filters * (12 * 12 if pool == "none" else 1), 2)
-        self.li = norse.LICell()
-        with torch.no_grad():
-            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(gain)
-            nn.init.zeros_(self.conv.bias)
-
-    def activity(self, images: Tensor) -> Activity:
-        """Inputs, hidden spikes and output potentials at every step."""
-        inputs = self.encode(images)
-        hidden = over_time(self.lif, each_step(self.conv, inputs))
-        return Activity(inputs, hidden, over_time(self.li, each_step(self.linear, POOLS[self.pool](hidden))))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.activity(images).readout.mean(0)
-
-
-def spike(v: Tensor) -> Tensor:
-    """1 where v is above 0, else 0; backwards Norse's SuperSpike surrogate 1/(1 + |v|)² (lesson 11)."""
-    return threshold(v, "super", 1.0)  # Norse 1.1 does not use the last argument
-
-
 class RecurrentLIF(nn.Module):
-    """LIF neurons with synapses among each other, and time constants that are trained (lesson 08 derives them).
+    """LIF neurons with synapses among each other, and time constants that are trained (the lesson derives them).
 
     i_t = λ_syn i_(t−1) + input_t + W_rec s_(t−1), and v_t = λ_mem v_(t−1) (1 − s_(t−1)) + (1 − λ_mem) i_t. A neuron
     spikes above 1 and is reset to 0. λ = exp(−Δt/τ) with Δt = 1 ms; ln τ is what is trained, so τ stays above 0.
@@ -344,62 +268,14 @@ class RecurrentLIF(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Spikes [time, batch, neurons] for inputs of that shape, from rest."""
-        leak_mem, leak_syn = (torch.exp(-1 / log_tau.exp()) for log_tau in (self.log_tau_mem, self.log_tau_syn))
+        decay_mem, decay_syn = (torch.exp(-1 / log_tau.exp()) for log_tau in (self.log_tau_mem, self.log_tau_syn))
         i = v = s = torch.zeros_like(inputs[0])
         spikes = []
         for now in inputs:
-            i = leak_syn * i + now
+            i = decay_syn * i + now
             if self.recurrent is not None:
                 i = i + self.recurrent(s)
-            v = leak_mem * v * (1 - s) + (1 - leak_mem) * i
+            v = decay_mem * v * (1 - s) + (1 - decay_mem) * i
             s = spike(v - 1)
             spikes.append(s)
         return torch.stack(spikes)
-
-
-class RotationNet(nn.Module):
-    """Which way do the stripes turn? Features of each frame, neurons that remember, one leaky integrator.
-
-    A convolution and LIF neurons look for pieces of stripes. How many spike in a feature map says how the stripes lie
-    in this frame. Recurrent LIF neurons see this change, and a leaky integrator answers: its mean potential is above 0
-    for counter-clockwise. The potential of that one neuron is the score of class 1; class 0 has the score 0.
-
-    Args:
-        recurrent: see `RecurrentLIF`.
-        learnable: see `RecurrentLIF`.
-        filters: of the convolution.
-        neurons: in the layer that remembers.
-    """
-
-    GREY = 1.5  # brightness of plain grey, with the noise's mean
-    DRIVE = 20.0  # current of a feature map in which every neuron spikes
-    READOUT = LI(tau_mem_ms=20.0)
-    GAIN = 10.0  # score of a mean potential of 1
-
-    def __init__(self, *, recurrent: bool = True, learnable: bool = True, filters: int = 12, neurons: int = 64):
-        super().__init__()
-        self.conv = nn.Conv2d(1, filters, 5, stride=2)
-        self.lif = norse.LIFCell()
-        self.linear = nn.Linear(filters, neurons)
-        self.memory = RecurrentLIF(neurons, recurrent=recurrent, learnable=learnable)
-        self.out = nn.Linear(neurons, 1)
-        with torch.no_grad():
-            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(3)
-            nn.init.zeros_(self.conv.bias)
-            if recurrent:
-                self.memory.recurrent.weight.mul_(0.5)
-
-    def activity(self, images: Tensor) -> Activity:
-        """Inputs, spikes of the neurons that remember, and the output potential at every step.
-
-        Args:
-            images: trials [batch, 1, time, size, size], 0 to 1; a time step a frame.
-        """
-        inputs = 10 * images.movedim(2, 0) - self.GREY  # brightness around grey is the input current
-        features = over_time(self.lif, each_step(self.conv, inputs)).mean((3, 4))
-        hidden = self.memory(each_step(self.linear, self.DRIVE * features))
-        return Activity(inputs, hidden, self.READOUT.run(each_step(self.out, hidden)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        score = self.GAIN * self.activity(images).readout.mean(0)
-        return torch.cat((torch.zeros_like(score), score), dim=1)

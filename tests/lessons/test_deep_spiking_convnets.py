@@ -34,7 +34,7 @@ def test_the_worked_example_is_what_the_layers_do(leak) -> None:
     x = torch.tensor(widgets.SPIKES)[:, None, None]
     kernel = torch.tensor(widgets.KERNEL)[None, None]
     currents = functional.conv2d(x.flatten(0, 1), kernel, padding=1).unflatten(0, x.shape[:2])
-    spikes = SpikingNeurons(Neuron(leak=leak))(currents)
+    spikes = SpikingNeurons(Neuron(decay=leak))(currents)
     pooled = SpikingAvgPool()(spikes)
     neurons, pool_neurons = widgets.worked_example(leak)
     for step, (now, below) in enumerate(zip(neurons, pool_neurons, strict=True)):

@@ -10,9 +10,10 @@ from course_utils.data.digits import small_digits
 from course_utils.data.events import Events, frames_by_count
 from course_utils.data.saccades import simulate_saccades
 from course_utils.lessons.event_vision import experiment, widgets
-from course_utils.lessons.event_vision.models import ORDERS, EventNet, FramesFirst, displaced, event_net, in_order
+from course_utils.lessons.event_vision.models import ORDERS, FramesFirst, event_net, in_order
 from course_utils.tools.experiment import experiments
 from course_utils.training import ledger
+from course_utils.training.augment import displaced
 from course_utils.training.long_training import Plan
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
@@ -120,7 +121,7 @@ def test_a_seed_fixes_the_network() -> None:
     x = torch.ones(2, 1, 2, 34, 34)
     one.eval(), other.eval(), third.eval()
     assert torch.equal(one(x), other(x)) and not torch.equal(one(x), third(x))
-    assert isinstance(one, EventNet) and one.neuron.leak == 0.8
+    assert one.neuron.decay == 0.8
 
 
 # --- the recorded experiments ---------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from scipy.special import logsumexp
 from course_utils.data import patches, rotation
 from course_utils.lessons.harder_stripes import checks, widgets
 from course_utils.lessons.harder_stripes.experiment import PatchRecipe, RotationRecipe
+from course_utils.lessons.harder_stripes.models import PatchNet
 from course_utils.lessons.stripe_snn.experiment import draw_splits
-from course_utils.spiking import stripe_networks as models
 from course_utils.tools.experiment import EXPERIMENTS
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
@@ -143,7 +143,7 @@ def test_the_lesson_s_network_is_the_package_s(lesson) -> None:
     torch.manual_seed(4)
     by_hand = lesson["PatchNet"]()
     torch.manual_seed(4)
-    torch.testing.assert_close(by_hand(images), models.PatchNet()(images))
+    torch.testing.assert_close(by_hand(images), PatchNet()(images))
 
 
 def test_the_lesson_s_controls_are_the_package_s(lesson) -> None:
@@ -208,7 +208,7 @@ def test_the_splits_share_no_image_and_the_test_set_is_far_away() -> None:
 def test_a_record_says_what_stands_beside_the_model(monkeypatch) -> None:
     monkeypatch.setattr("course_utils.lessons.stripe_snn.experiment.TEST", 60)
     monkeypatch.setattr("course_utils.lessons.stripe_snn.experiment.VALIDATION", 20)
-    recipe = PatchRecipe(LESSON, lambda images, seed: models.PatchNet(steps=3), 1, 1e-2, steps=3)
+    recipe = PatchRecipe(LESSON, lambda images, seed: PatchNet(steps=3), 1, 1e-2, steps=3)
     splits = draw_splits(lambda count, first: _patches(count, first), train=64)
     monkeypatch.setattr(PatchRecipe, "draw", lambda self, seed: splits)
     record = recipe.record("patches, hard", "small", 0)

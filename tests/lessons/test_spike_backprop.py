@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.lessons.spike_backprop import checks, eventprop, widgets
+from course_utils.lessons.spike_backprop import checks, eventprop, rules, widgets
+from course_utils.lessons.spike_backprop.rules import Rule, SpikingNet, all_gradients
 from course_utils.spiking import gradients
 from course_utils.spiking.encoders import poisson
-from course_utils.spiking.gradients import Neuron, Rule, SpikingNet, all_gradients
+from course_utils.spiking.gradients import Neuron
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
 
@@ -22,16 +23,16 @@ def lesson() -> dict:
 
 
 def test_the_exercises_ask_for_what_the_package_computes() -> None:
-    generator, neuron = torch.Generator().manual_seed(0), Neuron(leak=0.8)
+    generator, neuron = torch.Generator().manual_seed(0), Neuron(decay=0.8)
     spikes = (torch.rand(30, 8, generator=generator) < 0.3).double()
-    assert torch.allclose(checks.check_leak_factor.right(spikes, 0.8), gradients.leak_correction(spikes, neuron))
+    assert torch.allclose(checks.check_leak_factor.right(spikes, 0.8), rules.leak_correction(spikes, neuron))
     currents, e = torch.rand(12, generator=generator).double(), torch.randn(12, generator=generator).double()
-    s, u = gradients.simulate(currents, neuron)
+    s, u = gradients.spikes_and_potentials(currents, neuron)
     leaf = currents.clone().requires_grad_()
     (by_autograd,) = torch.autograd.grad(gradients.lif(leaf, neuron), leaf, e)
     assert torch.allclose(checks.check_through_time.right(e, s, u, neuron.spike.slope(u - 1), 0.8), by_autograd)
     weights, times = np.array([1.2, 1.6, 1.5, 1.4]), np.array([0.0, 2.0, 3.0, 40.0])
-    record = eventprop.run(weights, [times[j : j + 1] for j in range(4)], 50.0, eventprop.Membrane())
+    record = eventprop.respond(weights, [times[j : j + 1] for j in range(4)], 50.0, eventprop.Membrane())
     exact = eventprop.gradient(record, np.eye(len(record.times_ms))[0], eventprop.Membrane(), 4)
     found = checks.check_spike_time_slopes.right(weights, times, record.times_ms[0], checks.g, checks.g_slope)
     assert np.allclose(found, exact, rtol=1e-6, atol=1e-12)
@@ -47,8 +48,8 @@ def test_a_solution_that_is_written_otherwise_is_right_too() -> None:
     assert checks.check_through_time(with_a_list)
 
 
-@pytest.mark.parametrize("name", gradients.RULES)
-@pytest.mark.parametrize("neuron", [Neuron(), Neuron(leak=1.0, threshold=0.6), Neuron(corrected=False)])
+@pytest.mark.parametrize("name", rules.RULES)
+@pytest.mark.parametrize("neuron", [Neuron(), Neuron(decay=1.0, threshold=0.6), Neuron(corrected=False)])
 def test_the_rules_of_the_lesson_are_those_of_the_package(lesson, name, neuron) -> None:
     generator = torch.Generator().manual_seed(1)
     x = poisson(torch.full((3, 1, 8, 8), 0.5, dtype=torch.float64), 12, generator)
@@ -59,7 +60,7 @@ def test_the_rules_of_the_lesson_are_those_of_the_package(lesson, name, neuron) 
             layer.weight *= 3
     found = [
         all_gradients(SpikingNet(*layers, rule=rule, neuron=neuron).double(), x, torch.tensor([0, 1, 1]))
-        for rule in (lesson["RULES"][name], gradients.RULES[name])
+        for rule in (lesson["RULES"][name], rules.RULES[name])
     ]
     assert found[1]["inputs"].any()
     for part, by_package in found[1].items():
@@ -67,13 +68,13 @@ def test_the_rules_of_the_lesson_are_those_of_the_package(lesson, name, neuron) 
 
 
 def test_the_lesson_simulates_and_corrects_as_the_package_does(lesson) -> None:
-    neuron = Neuron(leak=0.8)
+    neuron = Neuron(decay=0.8)
     currents = torch.rand(30, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     s, u = lesson["simulate"](currents, neuron)
-    packaged = gradients.simulate(currents, neuron)
+    packaged = gradients.spikes_and_potentials(currents, neuron)
     assert torch.equal(s, packaged.s) and torch.allclose(u, packaged.u, rtol=1e-14)
-    assert torch.equal(lesson["leak_correction"](s, neuron), gradients.leak_correction(s, neuron))
-    assert torch.equal(lesson["leak_factor_solution"](s, 0.8), gradients.leak_correction(s, neuron))
+    assert torch.equal(lesson["leak_correction"](s, neuron), rules.leak_correction(s, neuron))
+    assert torch.equal(lesson["leak_factor_solution"](s, 0.8), rules.leak_correction(s, neuron))
 
 
 def test_every_backward_is_free_of_autograd(lesson) -> None:
@@ -98,7 +99,7 @@ def test_blame_travels_as_the_lesson_says() -> None:
     assert (surrogate.delta != 0).all(), "spike or not, every step is blamed"
 
 
-@pytest.mark.parametrize("rule", gradients.RULES)
+@pytest.mark.parametrize("rule", rules.RULES)
 def test_all_of_the_blame_is_the_gradient(rule) -> None:
     net = widgets.blamed(rule)
     assert np.allclose(net.change(1), net.delta.T @ net.x)

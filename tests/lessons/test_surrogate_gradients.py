@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from course_utils.lessons.surrogate_gradients import checks, widgets
-from course_utils.spiking import surrogates
+from course_utils.lessons.surrogate_gradients.models import DeepLIF, run_lif, send_back
 from course_utils.spiking.neurons import heaviside
-from course_utils.spiking.surrogates import DeepLIF, run_lif, triangle
+from course_utils.spiking.surrogates import triangle
 from course_utils.training.loop import predict
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
@@ -65,7 +65,7 @@ def test_the_explorer_sends_the_error_back_as_autograd_does() -> None:
     before = of.layers[10].spikes.clone().requires_grad_()
     current, spikes = before, []
     for layer in (11, 12):
-        current, _ = run_lif(current @ of.weights[layer].T, spike, of.leak)
+        current, _ = run_lif(current @ of.weights[layer].T, spike, of.decay)
         spikes.append(current)
     assert torch.equal(spikes[-1], of.layers[12].spikes), "the network that the explorer keeps"
     (by_autograd,) = torch.autograd.grad(current, before, of.error)
@@ -96,7 +96,7 @@ def test_the_lesson_computes_as_the_package_does(lesson) -> None:
     error, weight = torch.randn(6, 5, 8, generator=generator), torch.randn(8, 7, generator=generator)
     slope = triangle(1.0, 0.5).slope
     assert torch.equal(
-        lesson["send_back"](error, v, weight, slope, 0.6), surrogates.send_back(error, v, weight, slope, 0.6)
+        lesson["send_back"](error, v, weight, slope, 0.6), send_back(error, v, weight, slope, 0.6)
     )
     x = torch.linspace(-2, 2, 21, requires_grad=True)
     lesson["SurrogateSpike"].apply(x, slope).sum().backward()

@@ -8,9 +8,9 @@ from torch import nn
 
 from course_utils.data import vehicles as data
 from course_utils.lessons.vehicles import experiment
-from course_utils.lessons.vehicles.models import OverTime, as_tensors, layers
+from course_utils.lessons.vehicles.models import as_tensors, layers
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import SpikingNeurons
+from course_utils.spiking.layers import OverTime, SpikingNeurons
 from course_utils.tools.experiment import EXPERIMENTS
 
 
@@ -44,7 +44,7 @@ def test_every_front_end_gives_rates_between_0_and_1() -> None:
 def test_answers_are_read_after_every_step() -> None:
     images = drawn(0).test[0][:, None]
     torch.manual_seed(0)
-    net = OverTime(layers(lambda: SpikingNeurons(Neuron(leak=0.9))), 3).eval()
+    net = OverTime(layers(lambda: SpikingNeurons(Neuron(decay=0.9))), 3).eval()
     answers, cost = experiment.run_over_time(net, images, 7)
     assert answers.shape == (7, 20, 2)
     for steps in (1, 7):

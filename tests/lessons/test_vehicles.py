@@ -83,7 +83,7 @@ def test_the_solutions_do_what_the_package_does(lesson) -> None:
     values = torch.rand(50, generator=torch.Generator().manual_seed(0)) * (torch.arange(50) % 3 > 0)
     assert torch.allclose(lesson["order_code_solution"](values, 20), front_end.by_rank(values[None], 20)[0])
     rate = torch.tensor(0.2, dtype=torch.float64)
-    leak = front_end.NEURON.leak_mem
+    leak = front_end.NEURON.decay_mem
     assert abs(front_end.currents(rate).item() - lesson["current_for_solution"](5 - 0.5, leak)) < 1e-9
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.classroom.tables import Table
-from course_utils.spiking.convnets import LeNet5
+from course_utils.spiking.convnets import lenet5
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import POOL_THRESHOLD
 from course_utils.training.ledger import versions
@@ -68,7 +68,7 @@ class ByHand(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.network = LeNet5(neuron=Neuron(leak=LEAK))
+        self.network = lenet5(neuron=Neuron(decay=LEAK))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.network(x)

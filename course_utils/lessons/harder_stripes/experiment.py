@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from course_utils.data import patches, rotation, stripes
+from course_utils.lessons.harder_stripes.models import PatchNet, RotationNet
 from course_utils.lessons.stripe_snn.experiment import Drawn, Recipe, Task, awake, runs
-from course_utils.spiking import stripe_networks as models
+from course_utils.spiking.stripe_networks import LIReadout
 from course_utils.training.experiment import Experiment, Split
 from course_utils.training.loop import accuracy
 
@@ -45,13 +46,13 @@ def rotation_task(name: str, settings: rotation.RotationSettings = rotation.TURN
 
 
 def _sixth(task: Task, **options: object) -> Recipe:
-    return Recipe(LESSON, task, lambda images, seed: models.PatchNet(**options), 12, 1e-2, steps=20)
+    return Recipe(LESSON, task, lambda images, seed: PatchNet(**options), 12, 1e-2, steps=20)
 
 
 def _on_patches(task: Task) -> dict[str, Recipe]:
     return {
         "5: as built, maximum": Recipe(
-            LESSON, task, lambda images, seed: models.LIReadout(readout="maximum"), 12, 1e-2
+            LESSON, task, lambda images, seed: LIReadout(readout="maximum"), 12, 1e-2
         ),
         "5: awake": Recipe(LESSON, task, awake, 12, 5e-3),
         "6: one pool over all places": _sixth(task),
@@ -69,7 +70,7 @@ ON_ROTATION = {
     f"{'recurrent' if recurrent else 'feed-forward'}, τ {'learnable' if learnable else 'fixed'}": Recipe(
         LESSON,
         rotation_task("rotation"),
-        lambda images, seed, options=dict(recurrent=recurrent, learnable=learnable): models.RotationNet(**options),
+        lambda images, seed, options=dict(recurrent=recurrent, learnable=learnable): RotationNet(**options),
         8,
         4e-3,
         steps=rotation.TURNING.frames,

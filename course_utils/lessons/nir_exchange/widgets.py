@@ -17,7 +17,7 @@ from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
 from course_utils.exchange import graphs
 from course_utils.exchange.platforms import PLATFORMS, unknown_nodes
-from course_utils.spiking.neurons import LIF, Trace
+from course_utils.spiking.neurons import LIF, Recorded
 
 DT_MS, STEPS = 1.0, 60
 
@@ -133,7 +133,7 @@ def drive() -> torch.Tensor:
     return torch.rand(STEPS, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-def read_with(tau_ms: float, dt_ms: float, current: float) -> Trace:
+def read_with(tau_ms: float, dt_ms: float, current: float) -> Recorded:
     """What a LIF neuron with threshold 1 does if a step is taken to be dt_ms long."""
     neuron = LIF(tau_mem_ms=tau_ms, dt_ms=dt_ms, update="euler")
     return neuron.run(2 * current * drive())

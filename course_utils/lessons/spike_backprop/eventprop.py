@@ -14,23 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from course_utils.spiking.ranges import above_0
+
 
 @dataclass(frozen=True)
 class Membrane:
-    """Time constants in ms, different from one another, and the threshold, above 0.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
+    """Time constants in ms, different from one another, and the threshold, above 0."""
 
     tau_mem_ms: float = 10.0
     tau_syn_ms: float = 5.0
     threshold: float = 1.0
 
     def __post_init__(self):
-        for name in ("tau_mem_ms", "tau_syn_ms", "threshold"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        above_0(tau_mem_ms=self.tau_mem_ms, tau_syn_ms=self.tau_syn_ms, threshold=self.threshold)
         if self.tau_mem_ms == self.tau_syn_ms:
             raise ValueError(f"both time constants are {self.tau_mem_ms} ms; the solution used here needs two values")
 
@@ -58,7 +54,7 @@ class Membrane:
 
 
 @dataclass(frozen=True)
-class Record:
+class Response:
     """What one neuron did.
 
     Attributes:
@@ -74,7 +70,7 @@ class Record:
     until_ms: float
 
 
-def run(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membrane: Membrane) -> Record:
+def respond(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membrane: Membrane) -> Response:
     """One neuron from rest, until that time.
 
     Args:
@@ -82,9 +78,6 @@ def run(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membr
         spikes_ms: when each input spikes.
         until_ms: above 0; later input spikes are left out.
         membrane: of the neuron.
-
-    Raises:
-        ValueError: weights and inputs differ in number, or a time is below 0.
     """
     if len(weights) != len(spikes_ms):
         raise ValueError(f"{len(weights)} weights for {len(spikes_ms)} inputs")
@@ -103,29 +96,26 @@ def run(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membr
         now = time
         if j is not None:
             i += weights[j]
-    return Record(np.array(times), np.array(currents), inputs, until_ms)
+    return Response(np.array(times), np.array(currents), inputs, until_ms)
 
 
-def gradient(record: Record, slopes: np.ndarray, membrane: Membrane, inputs: int) -> np.ndarray:
+def gradient(response: Response, slopes: np.ndarray, membrane: Membrane, inputs: int) -> np.ndarray:
     """dL/dw [inputs] of a loss of the spike times.
 
     Backwards in time τ_mem λ_v′ = −λ_v and τ_syn λ_i′ = −λ_i + λ_v. At an output spike λ_v jumps; at an input spike
     −τ_syn λ_i is added to that input's gradient.
 
     Args:
-        record: what `run` returned.
+        response: what `respond` returned.
         slopes: ∂L/∂t of each output spike, in 1/ms.
-        membrane: as in `run`.
+        membrane: as in `respond`.
         inputs: how many inputs there are.
-
-    Raises:
-        ValueError: there is not one slope for every spike.
     """
-    if len(slopes) != len(record.times_ms):
-        raise ValueError(f"{len(slopes)} slopes for {len(record.times_ms)} spikes")
-    events = [(time, "in", j) for time, j in record.inputs] + [(t, "out", k) for k, t in enumerate(record.times_ms)]
+    if len(slopes) != len(response.times_ms):
+        raise ValueError(f"{len(slopes)} slopes for {len(response.times_ms)} spikes")
+    events = [(time, "in", j) for time, j in response.inputs] + [(t, "out", k) for k, t in enumerate(response.times_ms)]
     tau_mem, tau_syn = membrane.tau_mem_ms, membrane.tau_syn_ms
-    now, adjoint_v, adjoint_i = record.until_ms, 0.0, 0.0
+    now, adjoint_v, adjoint_i = response.until_ms, 0.0, 0.0
     found = np.zeros(inputs)
     for time, kind, number in sorted(events, reverse=True):
         ms = now - time
@@ -137,6 +127,6 @@ def gradient(record: Record, slopes: np.ndarray, membrane: Membrane, inputs: int
         if kind == "in":
             found[number] -= tau_syn * adjoint_i
         else:
-            rise = record.currents[number] - membrane.threshold  # τ_mem dv/dt at the spike, above 0
+            rise = response.currents[number] - membrane.threshold  # τ_mem dv/dt at the spike, above 0
             adjoint_v += (membrane.threshold * adjoint_v + slopes[number]) / rise
     return found

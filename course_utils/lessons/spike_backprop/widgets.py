@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE
+from course_utils.lessons.spike_backprop.rules import RULES, leak_correction
 from course_utils.spiking.encoders import poisson
-from course_utils.spiking.gradients import RULES, Neuron, leak_correction, simulate
+from course_utils.spiking.gradients import Neuron, spikes_and_potentials
 
 BLAME = LinearSegmentedColormap.from_list("blame", [BLUE, "white", ORANGE])
 STEPS, INPUTS, HIDDEN = 20, 4, 3
-NEURON = Neuron(leak=0.9)
+NEURON = Neuron(decay=0.9)
 TARGET = torch.tensor([1.0, 0.0], dtype=torch.float64)
 
 
@@ -25,10 +26,10 @@ TARGET = torch.tensor([1.0, 0.0], dtype=torch.float64)
 
 def draw_stairs(leak: float, threshold: float, net: int) -> tuple[Figure, str]:
     """Spikes against the input of 100 steps, and the straight lines that two rules take for the stairs at one point."""
-    neuron = Neuron(leak=leak, threshold=threshold)
+    neuron = Neuron(decay=leak, threshold=threshold)
     total = np.linspace(0, 60, 601)
     currents = torch.tensor(total / 100).expand(100, -1)
-    s, _ = simulate(currents, neuron)
+    s, _ = spikes_and_potentials(currents, neuron)
     count = s.sum(0).numpy()
     at = round(net * 10)
     factor = leak_correction(s, neuron)[at].item()

@@ -12,8 +12,9 @@ from sklearn.datasets import load_digits
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
+from course_utils.lessons.surrogate_gradients.models import DeepLIF, Hidden, growth, send_back
 from course_utils.spiking.neurons import heaviside
-from course_utils.spiking.surrogates import DeepLIF, Layer, growth, send_back, triangle
+from course_utils.spiking.surrogates import triangle
 
 DEPTH = 20
 EDGE = 3e-20, 3e19  # of the picture; a line may leave it
@@ -26,14 +27,14 @@ class Network(NamedTuple):
     Attributes:
         layers: spikes and potentials.
         weights: into each layer, [neurons, neurons before].
-        leak: λ of the membranes.
+        decay: λ of the membranes.
         error: of the last layer, the same at all time steps.
         share: of the potentials minus the threshold that lie in each of `BINS`, relative to the fullest.
     """
 
-    layers: list[Layer]
+    layers: list[Hidden]
     weights: list[torch.Tensor]
-    leak: float
+    decay: float
     error: torch.Tensor
     share: np.ndarray
 
@@ -50,7 +51,7 @@ def network(seed: int = 0) -> Network:
     beyond = torch.cat([layer.v.flatten() for layer in layers]) - 1
     counts, _ = np.histogram(beyond.numpy(), BINS)
     weights = [linear.weight.detach() for linear in model.weights]
-    return Network(layers, weights, model.leak, error.expand(model.steps, -1, -1), counts / counts.max())
+    return Network(layers, weights, model.decay, error.expand(model.steps, -1, -1), counts / counts.max())
 
 
 def relative_norms(width: float, height: float, depth: int) -> list[float]:
@@ -59,7 +60,7 @@ def relative_norms(width: float, height: float, depth: int) -> list[float]:
     slope = triangle(width, height).slope
     error, norms = of.error, [of.error.norm().item()]
     for layer in reversed(range(1, depth)):
-        error = send_back(error, of.layers[layer].v, of.weights[layer], slope, of.leak)
+        error = send_back(error, of.layers[layer].v, of.weights[layer], slope, of.decay)
         norms.append(error.norm().item())
     return [norm / norms[0] for norm in reversed(norms)]
 

@@ -1,4 +1,4 @@
-"""The small convnet of lesson 16: once with ReLUs, once with neurons that spike, and the pictures that it learns from.
+"""The small convnet for vehicles: once with ReLUs, once with neurons that spike.
 
 16C5–32C3–64C3–2, every convolution with stride 2. The table is the same whoever the neurons are.
 """
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from course_utils.data.require import require
 from course_utils.data.vehicles import HEIGHT, WIDTH, Vehicles
-from course_utils.spiking.layers import SpikingNeurons
 from course_utils.training.counting import OperationCounter, Operations
 
 WIDTHS = (16, 32, 64)
@@ -43,88 +43,6 @@ def layers(
     return nn.Sequential(*parts, nn.Flatten(), nn.Dropout(dropout), nn.Linear(inputs, classes))
 
 
-class OverTime(nn.Module):
-    """Layers with spiking neurons among them, run for some steps; the answer is the mean of the outputs.
-
-    The last layer is linear, so it may as well be given the mean of the spikes: it works once instead of T times.
-
-    Attributes:
-        layers: `layers` with `SpikingNeurons`.
-        steps: T under a constant input; it may be changed after training.
-    """
-
-    def __init__(self, layers: nn.Sequential, steps: int):
-        super().__init__()
-        if steps < 1:
-            raise ValueError(f"steps is {steps}; it must be 1 or more")
-        self.layers = layers
-        self.steps = steps
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Answers [batch, classes] for pictures [batch, channels, height, width], or spikes [time, batch, …]."""
-        return self.watch(inputs)[0]
-
-    def parts(self) -> tuple[nn.Sequential, nn.Sequential]:
-        """The layers up to the last that spikes, which are run over time, and those after it."""
-        last = max(place for place, layer in enumerate(self.layers) if isinstance(layer, SpikingNeurons))
-        return self.layers[: last + 1], self.layers[last + 1 :]
-
-    def watch(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The answers, and the spikes of every layer [time, batch, …]."""
-        x, spikes = inputs if inputs.dim() == 5 else inputs[None], []
-        body, head = self.parts()
-        for layer in body:
-            if isinstance(layer, SpikingNeurons):
-                if inputs.dim() == 4 and not spikes:  # a constant input: its convolution was computed once for all
-                    x = x.expand(self.steps, *x.shape[1:])
-                x = layer(x)
-                spikes.append(x)
-            else:
-                x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-        return head(x.mean(0)), spikes
-
-
-class Varied(nn.Module):
-    """A model that never learns from the same picture twice: in training each is mirrored by chance and moved.
-
-    What is random comes from PyTorch's global generator.
-
-    Args:
-        model: maps pictures [batch, channels, height, width] to answers.
-        mirror: whether to mirror; a mirrored digit is none.
-    """
-
-    def __init__(self, model: nn.Module, *, mirror: bool = True):
-        super().__init__()
-        self.model = model
-        self.mirror = mirror
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.model(varied(pictures, mirror=self.mirror) if self.training else pictures)
-
-
-def varied(
-    pictures: Tensor, *, shift: int = 3, mirror: bool = True, generator: torch.Generator | None = None
-) -> Tensor:
-    """Every picture [batch, channels, height, width] mirrored or not, and moved by up to `shift` pixels each way.
-
-    What comes in from beyond the border repeats the border.
-
-    Raises:
-        ValueError: `shift` is below 0.
-    """
-    if shift < 0:
-        raise ValueError(f"shift is {shift}; it must be 0 pixels or more")
-    batch, _, height, width = pictures.shape
-    if mirror:
-        turned = torch.rand(batch, generator=generator) < 0.5
-        pictures = torch.where(turned[:, None, None, None], pictures.flip(3), pictures)
-    down, right = torch.randint(0, 2 * shift + 1, (2, batch, 1), generator=generator)
-    wide = functional.pad(pictures, [shift] * 4, mode="replicate")
-    rows, columns = down + torch.arange(height), right + torch.arange(width)
-    return wide[torch.arange(batch)[:, None, None], :, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
-
-
 def as_tensors(vehicles: Vehicles) -> tuple[Tensor, Tensor]:
     """Pictures [count, height, width], 0 black to 1 white, and labels."""
     return torch.from_numpy(vehicles.images).float() / 255, torch.from_numpy(vehicles.labels)
@@ -137,13 +55,9 @@ def with_noise(images: Tensor, deviation: float | Tensor, seed: int) -> Tensor:
         images: 0 to 1.
         deviation: σ in grey levels, of which white has 255; one for all, or [batch].
         seed: of the noise.
-
-    Raises:
-        ValueError: a deviation is below 0.
     """
     sigma = torch.as_tensor(deviation, dtype=images.dtype).reshape(-1, *[1] * (images.dim() - 1)) / 255
-    if not (sigma >= 0).all():
-        raise ValueError(f"deviation is {deviation}; it must be 0 grey levels or more")
+    require((sigma >= 0).all(), "deviation", deviation, "0 grey levels or more")
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed), dtype=images.dtype)
     return (images + sigma * noise).clamp_(0, 1)
 

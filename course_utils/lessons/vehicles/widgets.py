@@ -17,6 +17,7 @@ from course_utils.classroom.plots import BLUE, ORANGE
 from course_utils.data.digits import load_images
 from course_utils.data.vehicles import CLASSES, HEIGHT, WIDTH, load_vehicles
 from course_utils.lessons.vehicles import front_end
+from course_utils.spiking.encoders import ranks
 
 CHOICES = {"fine": ["fine"], "coarse": ["coarse"], "both scales": ["fine", "coarse"]}
 CENTRES = {"on": ["on"], "off": ["off"], "on and off": ["on", "off"]}
@@ -46,7 +47,7 @@ def _coefficients(picture: str, scale: str, centre: str) -> tuple[tuple[front_en
 
 def first_cells(values: Tensor, kept: int) -> Tensor:
     """Whether each cell is among the first ranks: values [1, filters, height, width] to [filters, height, width]."""
-    return ((front_end.ranks(values) < kept) & (values > 0))[0]
+    return ((ranks(values) < kept) & (values > 0))[0]
 
 
 def speaking(values: Tensor, filters: tuple[front_end.DoG, ...], kept: int) -> Tensor:

@@ -1,0 +1,281 @@
+"""Three rules that send an error back through spiking layers, each written out by hand (lesson 10 derives them).
+
+A layer maps spikes x [time, batch, …] through synapses to currents I_t = W x_t + b, and those to spikes by the neurons
+of `spiking.gradients`. The output layer has no threshold; the network's answer is u_T / T. The loss is half the squared
+error, so the error that enters the network from behind is e = answer − label.
+
+* `Collapsed`: the rule as the papers print it. Time is summed out before anything is sent back.
+* `Running`: the rule as its authors run it. Errors travel back step by step, without the leak.
+* `ThroughTime`: backpropagation through time, with a slope in place of the spike's missing one.
+
+Nothing in their `backward` uses autograd. `TWINS` says the same with autograd and `detach`, and `audit` compares.
+
+The thesis that this course follows (P. Tsoukas, 2023) retells the first rule as its equations 3.3 to 3.26; lesson 10
+says which of them are misprinted.
+
+Source: C. Lee, S. S. Sarwar, P. Panda, G. Srinivasan and K. Roy, "Enabling spike-based backpropagation for training
+deep neural network architectures", Frontiers in Neuroscience 14:119 (2020), and its public code.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from course_utils.spiking.gradients import Neuron, spikes_and_potentials, through_time
+from course_utils.spiking.surrogates import straight_through
+
+NEURON = Neuron()
+
+
+def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
+    """How much less a leaky neuron answers to its input than one without a leak, [batch, …]; 0 where it never fired.
+
+    The neuron's spikes leave a trace that leaks as its membrane does, f_t = λ f_(t−1) + s_t. With N spikes in all the
+    factor is 1 + f′_T / N, where f′ = ln(λ) f is the slope of that trace between spikes, as in the authors' code. It
+    lies between 1 + ln λ and 1; for a neuron that fires steadily over T steps it is about 1 − 1/T.
+    """
+    f = torch.zeros_like(s[0])
+    for now in s:
+        f = neuron.decay * f + now
+    count = s.sum(0)
+    factor = 1 + math.log(neuron.decay) * f / count.clamp(min=1) if neuron.corrected else torch.ones_like(f)
+    return torch.where(count > 0, factor, torch.zeros_like(factor))
+
+
+# --- synapses, forwards and backwards -------------------------------------------------------------------------------
+
+
+def synapses(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Currents of [time, batch, …]: a convolution if the weight has four axes, else a matrix product."""
+    samples = x.flatten(0, 1)
+    conv = weight.dim() == 4
+    currents = functional.conv2d(samples, weight, bias) if conv else functional.linear(samples, weight, bias)
+    return currents.unflatten(0, x.shape[:2])
+
+
+def synapses_vjp(delta: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The vector–Jacobian product of `synapses`: errors `delta` of the currents [time, batch, …] become those of inputs
+    [time, batch, …], weights and biases; what weights and biases have done at all steps is added."""
+    errors, samples = delta.flatten(0, 1), x.flatten(0, 1)
+    if weight.dim() == 4:
+        to_x, to_weight = conv2d_input(samples.shape, weight, errors), conv2d_weight(samples, weight.shape, errors)
+        to_bias = errors.sum((0, 2, 3))
+    else:
+        to_x, to_weight, to_bias = errors @ weight, errors.T @ samples, errors.sum(0)
+    return to_x.unflatten(0, x.shape[:2]), to_weight, to_bias
+
+
+class _Hidden(torch.autograd.Function):
+    """The forward pass that the three rules share."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+        s, u = spikes_and_potentials(synapses(x, weight, bias), neuron)
+        ctx.save_for_backward(x, weight, s, u)
+        ctx.neuron = neuron
+        return s
+
+
+class Collapsed(_Hidden):
+    """The printed rule: one error a neuron, ΔW = δ x̂ᵀ with x̂ the number of spikes of each input.
+
+    A hidden neuron that fired N times is taken for a straight line through its input: ∂N/∂net = correction / V_th.
+    """
+
+    @staticmethod
+    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, s, _ = ctx.saved_tensors
+        delta = error[:1] * leak_correction(s, ctx.neuron) / ctx.neuron.threshold  # error is the same at every step
+        to_x, to_weight, to_bias = synapses_vjp(delta, x.sum(0, keepdim=True), weight)
+        return to_x.expand(x.shape), to_weight, len(x) * to_bias, None
+
+
+class Running(_Hidden):
+    """The rule as it is run: errors go back step by step, from the steps with spikes, undiminished by the leak."""
+
+    @staticmethod
+    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, s, _ = ctx.saved_tensors
+        slope = leak_correction(s, ctx.neuron) / ctx.neuron.threshold
+        delta = torch.empty_like(s)
+        later = torch.zeros_like(s[0])  # what the steps after t say of the potential v_t
+        for t in reversed(range(len(s))):
+            later = later * (1 - s[t]) + error[t] * slope * s[t]  # a reset lets nothing through; a spike lets e in
+            delta[t] = later
+        return *synapses_vjp(delta, x, weight), None
+
+
+class ThroughTime(_Hidden):
+    """Backpropagation through time with the slope `neuron.spike.slope` where the step has none."""
+
+    @staticmethod
+    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, s, u = ctx.saved_tensors
+        return *synapses_vjp(through_time(error, s, u, ctx.neuron), x, weight), None
+
+
+# --- the output -----------------------------------------------------------------------------------------------------
+
+
+class _Output(torch.autograd.Function):
+    """Leaky neurons that never fire; the answer is their last potential over the number of steps."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+        v = 0.0
+        for now in x:
+            v = neuron.decay * v + synapses(now[None], weight, bias)[0]
+        ctx.save_for_backward(x, weight)
+        ctx.neuron = neuron
+        return v / len(x)
+
+
+class OutputWithoutLeak(_Output):
+    """Backwards as rules 1 and 2 have it: the last potential is taken for the sum of all currents, δ = e / T."""
+
+    @staticmethod
+    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        delta = (error / len(x)).expand(len(x), *error.shape)
+        return *synapses_vjp(delta, x, weight), None
+
+
+class OutputWithLeak(_Output):
+    """Backwards as it is: the current of step t has leaked T − t times, δ_t = λ^(T−t) e / T."""
+
+    @staticmethod
+    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        left = ctx.neuron.decay ** torch.arange(len(x) - 1, -1, -1, dtype=x.dtype, device=x.device)
+        return *synapses_vjp(left[:, None, None] * error / len(x), x, weight), None
+
+
+class Rule(NamedTuple):
+    """How a hidden layer and the output send errors back. Both are called with (x, weight, bias, neuron)."""
+
+    hidden: Callable[[Tensor, Tensor, Tensor, Neuron], Tensor]
+    output: Callable[[Tensor, Tensor, Tensor, Neuron], Tensor]
+
+
+RULES = {
+    "collapsed": Rule(Collapsed.apply, OutputWithoutLeak.apply),
+    "running": Rule(Running.apply, OutputWithoutLeak.apply),
+    "surrogate": Rule(ThroughTime.apply, OutputWithLeak.apply),
+}
+
+
+# --- the same with autograd -----------------------------------------------------------------------------------------
+
+
+def _twin_collapsed(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+    currents = synapses(x, weight, bias)
+    s, _ = spikes_and_potentials(currents.detach(), neuron)
+    # only the number of spikes depends on anything, and it depends on the sum of the currents alone
+    count = leak_correction(s, neuron) / neuron.threshold * currents.sum(0)
+    return straight_through(s, count.expand_as(s) / len(s))
+
+
+def _twin_running(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+    currents = synapses(x, weight, bias)
+    s, _ = spikes_and_potentials(currents.detach(), neuron)
+    slope = leak_correction(s, neuron) / neuron.threshold
+    v, spikes = torch.zeros_like(currents[0]), []
+    for current, fired in zip(currents, s, strict=True):
+        u = v + current
+        spikes.append(straight_through(fired, slope * fired * u))
+        left = u * (1 - fired)
+        v = straight_through(neuron.decay * left, left)  # the value leaks, its gradient does not
+    return torch.stack(spikes)
+
+
+def _twin_through_time(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+    v, spikes = 0.0, []
+    for current in synapses(x, weight, bias):
+        u = neuron.decay * v + current
+        s = neuron.spike(u - neuron.threshold)
+        spikes.append(s)
+        v = u * (1 - s)
+    return torch.stack(spikes)
+
+
+def _twin_output(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron, *, leaks: bool) -> Tensor:
+    v = 0.0
+    for current in synapses(x, weight, bias):
+        u = v + current
+        last, v = u, (neuron.decay * u if leaks else straight_through(neuron.decay * u, u))
+    return last / len(x)
+
+
+TWINS = {
+    "collapsed": Rule(_twin_collapsed, partial(_twin_output, leaks=False)),
+    "running": Rule(_twin_running, partial(_twin_output, leaks=False)),
+    "surrogate": Rule(_twin_through_time, partial(_twin_output, leaks=True)),
+}
+
+
+# --- a network, and its audit ---------------------------------------------------------------------------------------
+
+
+class SpikingNet(nn.Module):
+    """Spiking layers one after another; the last is the output. Inputs [time, batch, …] to answers [batch, classes].
+
+    Args:
+        layers: two or more `nn.Conv2d` (stride 1, no padding) and `nn.Linear`, with biases; only weights are used.
+        rule: how errors are sent back, of `RULES` or `TWINS`.
+        neuron: of the hidden layers; the output leaks as they do.
+    """
+
+    def __init__(self, *layers: nn.Module, rule: Rule, neuron: Neuron = NEURON):
+        super().__init__()
+        if len(layers) < 2:
+            raise ValueError(f"{len(layers)} layers given; a spiking network needs a hidden layer and an output")
+        for layer in layers:
+            plain = isinstance(layer, nn.Linear) or (
+                isinstance(layer, nn.Conv2d) and layer.stride == (1, 1) and layer.padding == (0, 0)
+            )
+            if not plain or layer.bias is None:
+                raise ValueError(f"{layer} is no Linear or Conv2d of stride 1 without padding, with a bias")
+        self.layers = nn.ModuleList(layers)
+        self.rule = rule
+        self.neuron = neuron
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = x.flatten(2) if isinstance(layer, nn.Linear) else x
+            step = self.rule.output if layer is self.layers[-1] else self.rule.hidden
+            x = step(x, layer.weight, layer.bias, self.neuron)
+        return x
+
+
+def half_squared_error(answers: Tensor, labels: Tensor) -> Tensor:
+    """Half the squared distance of answers [batch, classes] to one-hot labels [batch], mean over the batch."""
+    wanted = functional.one_hot(labels, answers.shape[1]).to(answers.dtype)
+    return (answers - wanted).square().sum(1).mean() / 2
+
+
+def all_gradients(net: SpikingNet, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Gradients of `half_squared_error` for inputs, weights and biases, by name."""
+    x = x.detach().clone().requires_grad_()
+    parameters = dict(net.named_parameters())
+    found = torch.autograd.grad(half_squared_error(net(x), labels), (x, *parameters.values()))
+    return dict(zip(("inputs", *parameters), found, strict=True))
+
+
+def audit(net: SpikingNet, twin: Rule, x: Tensor, labels: Tensor) -> dict[str, float]:
+    """max|a − b| / max|b| between the gradients by the network's rule and by a twin, for inputs, weights and biases.
+
+    Not a number where the twin's gradient is zero throughout: then there is nothing to compare.
+    """
+    by_hand = all_gradients(net, x, labels)
+    rule, net.rule = net.rule, twin
+    try:
+        by_twin = all_gradients(net, x, labels)
+    finally:
+        net.rule = rule
+    return {name: ((by_hand[name] - b).abs().max() / b.abs().max()).item() for name, b in by_twin.items()}

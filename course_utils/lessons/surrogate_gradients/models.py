@@ -1,0 +1,197 @@
+"""Deep networks of spiking neurons, and how large their error is in each layer (lesson 11 derives all of this).
+
+    v_t = λ a_(t−1) + (1 − λ) I_t      integrate
+    s_t = 1 where v_t > 1              spike
+    a_t = v_t − s_t                    reset by subtraction; no error flows back through it
+
+Source of the question: E. Ledinauskas et al., "Training Deep Spiking Neural Networks" (2020), arXiv:2006.04436.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.data.require import require_whole
+from course_utils.spiking.layers import each_step
+from course_utils.spiking.neurons import decay, heaviside
+from course_utils.spiking.ranges import above_0
+from course_utils.spiking.surrogates import Slope, Surrogate
+
+
+class _Neurons(torch.autograd.Function):
+    """`run_lif`, backwards by hand: a deep network spends half of its time here, and steps in place cost a third."""
+
+    @staticmethod
+    def forward(ctx, current: Tensor, slope: Slope | None, decay_mem: float) -> tuple[Tensor, Tensor]:
+        scaled = (1 - decay_mem) * current
+        spikes, potentials = torch.empty_like(scaled), torch.empty_like(scaled)
+        after = torch.zeros_like(scaled[0])
+        for now, v, s in zip(scaled, potentials, spikes, strict=True):
+            torch.add(after.mul_(decay_mem), now, out=v)
+            torch.gt(v, 1, out=s)
+            torch.sub(v, s, out=after)
+        ctx.save_for_backward(potentials)
+        ctx.slope, ctx.decay_mem = slope, decay_mem
+        ctx.set_materialize_grads(False)
+        return spikes, potentials
+
+    @staticmethod
+    def backward(ctx, at_spikes: Tensor | None, at_v: Tensor | None) -> tuple[Tensor | None, None, None]:
+        (potentials,) = ctx.saved_tensors
+        error = torch.zeros_like(potentials) if at_v is None else at_v.clone()
+        if at_spikes is not None and ctx.slope is not None:
+            error.addcmul_(at_spikes, ctx.slope(potentials - 1))
+        for t in range(len(error) - 1, 0, -1):
+            error[t - 1].add_(error[t], alpha=ctx.decay_mem)
+        return error.mul_(1 - ctx.decay_mem), None, None
+
+
+class Hidden(NamedTuple):
+    """What one hidden layer did, [time, batch, neurons] each.
+
+    Attributes:
+        spikes: 0 or 1.
+        v: membrane potentials before the reset.
+    """
+
+    spikes: Tensor
+    v: Tensor
+
+
+def run_lif(current: Tensor, spike: Callable[[Tensor], Tensor], decay_mem: float) -> Hidden:
+    """LIF neurons with threshold 1 and subtractive reset; no error flows back through the reset.
+
+    The spikes are those of `LIF(reset="subtract")`.
+
+    Args:
+        current: [time, …], in units of the threshold.
+        spike: a `Surrogate`, or `heaviside`, which sends nothing back.
+        decay_mem: λ of the membrane.
+    """
+    return Hidden(*_Neurons.apply(current, spike.slope if isinstance(spike, Surrogate) else None, decay_mem))
+
+
+class DeepLIF(nn.Module):
+    """A deep spiking network: `depth` times weights, batch norm if wanted, LIF neurons; then a readout that adds up.
+
+    The image is a constant current. Batch norm sits between the weights and the neurons. It takes mean and variance of
+    each neuron's current over the batch and all time steps together. Until `awaken` scales them, weights are normal
+    with variance 1/fan-in.
+
+    Args:
+        depth: number of hidden layers, 1 or more.
+        spike: of all neurons.
+        batch_norm: between weights and neurons.
+        inputs: pixels.
+        width: neurons in a hidden layer.
+        classes: scores.
+        steps: number of time steps, 1 or more.
+        tau_mem_ms: of the membranes, above 0; a time step is 1 ms.
+        drive: standard deviation of the currents to begin with, in units of the threshold; above 0.
+        seed: of the weights.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        spike: Callable[[Tensor], Tensor],
+        *,
+        batch_norm: bool = False,
+        inputs: int = 64,
+        width: int = 256,
+        classes: int = 10,
+        steps: int = 6,
+        tau_mem_ms: float = 2.0,
+        drive: float = 2.5,
+        seed: int = 0,
+    ):
+        super().__init__()
+        require_whole(depth=(depth, 1), steps=(steps, 1))
+        above_0(drive=drive)
+        self.spike, self.steps, self.drive = spike, steps, drive
+        self.decay = decay(tau_mem_ms, dt_ms=1.0)
+        fans = [inputs] + [width] * depth
+        self.weights = nn.ModuleList(nn.Linear(fan_in, width) for fan_in in fans[:-1])
+        self.readout = nn.Linear(width, classes)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) if batch_norm else nn.Identity() for _ in self.weights)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for linear in (*self.weights, self.readout):
+                linear.weight.normal_(0, linear.in_features**-0.5, generator=generator)
+                linear.bias.zero_()
+            for norm in self.norms if batch_norm else ():
+                norm.weight.fill_(drive)
+
+    def hidden(self, images: Tensor) -> list[Hidden]:
+        """Spikes and potentials of every hidden layer, for images [batch, inputs]."""
+        layers: list[Hidden] = []
+        for linear, norm in zip(self.weights, self.norms, strict=True):
+            if layers:
+                current = each_step(nn.Sequential(linear, norm), layers[-1].spikes)
+            else:
+                current = norm(linear(images)).expand(self.steps, -1, -1)  # the same at every step: computed once
+            layers.append(run_lif(current, self.spike, self.decay))
+        return layers
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.readout(self.hidden(images)[-1].spikes).mean(0)
+
+    @torch.no_grad()
+    def awaken(self, images: Tensor) -> "DeepLIF":
+        """Scale the weights layer by layer until the currents vary by `drive` for these images; returns the network."""
+        spikes = images
+        for linear in self.weights:
+            current = linear(spikes)
+            scale = self.drive / current.std()
+            linear.weight.mul_(scale)
+            current = (scale * current).expand(self.steps, -1, -1) if spikes is images else scale * current
+            spikes, _ = run_lif(current, heaviside, self.decay)
+        return self
+
+
+@torch.no_grad()
+def send_back(error: Tensor, v: Tensor, weight: Tensor, slope: Slope, decay_mem: float) -> Tensor:
+    """The error of a layer's spikes becomes that of the spikes before it: neurons backwards in time, then the weights.
+
+    e_t = σ'(v_t − 1) δ_t + λ e_(t+1) is the error of the potential, (1 − λ) e_t that of the current (section 3).
+
+    Args:
+        error: δ, the loss's gradient with respect to the layer's spikes, [time, batch, neurons].
+        v: the layer's membrane potentials before the reset, the same shape.
+        weight: from the layer before, [neurons, neurons before].
+        slope: σ' of x = v − 1.
+        decay_mem: λ of the membrane.
+
+    Returns:
+        δ of the layer before, [time, batch, neurons before].
+    """
+    of_potential, of_currents = torch.zeros_like(error[0]), []
+    for now, slopes in zip(error.flip(0), slope(v - 1).flip(0), strict=True):
+        of_potential = slopes * now + decay_mem * of_potential
+        of_currents.append((1 - decay_mem) * of_potential)
+    return torch.stack(of_currents[::-1]) @ weight
+
+
+def error_norms(model: DeepLIF, images: Tensor, labels: Tensor) -> list[float]:
+    """The norm of δ, the cross-entropy's gradient with respect to a hidden layer's spikes; the first layer first.
+
+    Batch norm is in training mode, as at a step of training; the model is left as it was.
+    """
+    model = copy.deepcopy(model).train()  # batch norm counts the images that it sees
+    spikes = [layer.spikes for layer in model.hidden(images)]
+    loss = nn.functional.cross_entropy(model.readout(spikes[-1]).mean(0), labels)
+    return [error.norm().item() for error in torch.autograd.grad(loss, spikes)]
+
+
+def growth(norms: list[float]) -> float:
+    """By which factor the error's norm changes in one layer on its way back: the geometric mean over all layers.
+
+    Args:
+        norms: of two layers or more, the first layer first.
+    """
+    if len(norms) < 2:
+        raise ValueError(f"norms are {len(norms)}; two layers or more have an error that travels")
+    return (norms[0] / norms[-1]) ** (1 / (len(norms) - 1))
