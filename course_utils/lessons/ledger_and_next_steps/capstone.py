@@ -1,4 +1,4 @@
-"""The capstone of lesson 18: a stripe network for a chip that it has never met, judged on hidden images and chips.
+"""The capstone: a stripe network for a chip that it has never met, judged on hidden images and chips.
 
 The images and the chips are drawn from a seed that is made of the model itself. Who changes a weight gets other images
 and other chips, so there is nothing to tune to; and the same model is always judged alike. A word that only the
@@ -10,23 +10,26 @@ import hashlib
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import Tensor
 
 from course_utils.chips import energy
 from course_utils.chips.virtual_chip import BRAINSCALES, CIRCUITS, VirtualChip, check_fits, places
 from course_utils.classroom.tables import Table
 from course_utils.data import stripes
-from course_utils.lessons.hardware_quantization.experiment import FAINT, limits
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.lessons.hardware_quantization.faint import SETTINGS, limits
+from course_utils.spiking.stripe_networks import LIReadout, constant_current
 from course_utils.training.counting import Operations
 from course_utils.training.loop import accuracy
 
 LIMITS = limits(0.2)  # 6 bits, 8-bit readout, noise, and 20 % between one circuit and the next
-IMAGES = 300
-CHIPS = 20
+IMAGES, CHIPS = 300, 20
+WEIGHTS = Path(__file__).with_name("capstone.safetensors")
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,11 @@ class Judgement:
     Attributes:
         seed: that everything was drawn from.
         chips: accuracy on each hidden chip, as it comes.
-        no_limits: accuracy without any limit, on the same images.
-        alike: accuracy on a chip of 6 bits whose circuits are all alike.
+        no_limits, alike: accuracy on the same images without any limit; on a chip of 6 bits without differing circuits.
         baseline: accuracy of comparing the variances of row means and column means, on the same images.
         circuits: that the network takes.
-        operations: synaptic ones an image, on the first chip; those of the inputs are `input_operations` of them.
-        input_operations: of the synapses between inputs and hidden neurons.
+        operations: synaptic ones an image, on the first chip; those between inputs and hidden neurons are
+            `input_operations` of them.
         spikes: of the hidden neurons, an image, on the first chip.
         steps: of time.
     """
@@ -89,37 +91,44 @@ class Judgement:
         counted = Operations(self.spikes, self.operations, 0.0, 0.0)
         return energy.CONVENTIONS["8-bit integer"].energy_nj(counted)
 
-    def meets(self, demands: Demands) -> bool:
-        """Whether it meets all of them."""
-        return (
-            self.median >= demands.median
-            and min(self.chips) >= demands.lowest
-            and self.operations <= demands.operations
-        )
+    def lacks(self, asked: Demands) -> list[str]:
+        """The demands that are not met, in words."""
+        return [
+            *([f"a median of {asked.median:.0%}"] if self.median < asked.median else []),
+            *([f"no chip below {asked.lowest:.0%}"] if min(self.chips) < asked.lowest else []),
+            *([f"{asked.operations:,} operations"] if self.operations > asked.operations else []),
+        ]
 
     @property
     def level(self) -> str | None:
         """The highest of `LEVELS` whose demands are all met; None if it does not pass."""
-        return next((name for name in reversed(LEVELS) if self.meets(LEVELS[name])), None)
+        return next((name for name in reversed(LEVELS) if not self.lacks(LEVELS[name])), None)
 
     def table(self) -> Table:
         """What was found, and beside it what each level asks for."""
-        asked = LEVELS.values()
-        found = [
+        asked, nothing = LEVELS.values(), [""] * len(LEVELS)
+        rows = [
             ("median accuracy of the chips", f"{self.median:.1%}", *(f"≥ {d.median:.0%}" for d in asked)),
             ("lowest of them", f"{min(self.chips):.1%}", *(f"≥ {d.lowest:.0%}" if d.lowest else "" for d in asked)),
             ("operations an image", f"{self.operations:,.0f}", *(f"≤ {d.operations:,}" for d in asked)),
-            ("circuits", str(self.circuits), *[f"≤ {CIRCUITS}"] * len(LEVELS)),
-            ("hidden spikes an image", f"{self.spikes:,.0f}"),
-            ("time steps", str(self.steps)),
-            ("energy estimate an image, additions of 8 bits", f"{self.energy_nj:.2f} nJ"),
-            ("accuracy without limits", f"{self.no_limits:.1%}"),
-            ("accuracy if all circuits were alike", f"{self.alike:.1%}"),
-            ("baseline: row and column variance", f"{self.baseline:.1%}"),
-            ("hidden seed", str(self.seed)),
+            ("circuits", self.circuits, *[f"≤ {CIRCUITS}"] * len(LEVELS)),
+            ("hidden spikes an image", f"{self.spikes:,.0f}", *nothing),
+            ("time steps", self.steps, *nothing),
+            ("energy estimate an image, additions of 8 bits", f"{self.energy_nj:.2f} nJ", *nothing),
+            ("accuracy without limits", f"{self.no_limits:.1%}", *nothing),
+            ("accuracy if all circuits were alike", f"{self.alike:.1%}", *nothing),
+            ("baseline: row and column variance", f"{self.baseline:.1%}", *nothing),
+            ("hidden seed", self.seed, *nothing),
         ]
-        rows = [(*row, *[""] * (2 + len(LEVELS) - len(row))) for row in found]
         return Table(["", "found", *LEVELS], rows)
+
+
+def kept_network(way: str) -> LIReadout:
+    """The network of the lesson's solution, trained from seed 0 and kept: "without a chip", then "for any chip"."""
+    model = LIReadout(partial(constant_current, steps=12, scale=12.0), pool="sum", filters=3, outputs=1)
+    kept = {name.removeprefix(f"{way}, "): values for name, values in load_file(WEIGHTS).items() if way in name}
+    model.load_state_dict(kept, strict=False)  # Norse's time constants are not in the file
+    return model
 
 
 def hidden_seed(model: LIReadout, word: str = "") -> int:
@@ -128,7 +137,10 @@ def hidden_seed(model: LIReadout, word: str = "") -> int:
     That is the model's weights, its neurons' constants, its readout, and the spikes that it makes of a picture.
     """
     model = copy.deepcopy(model)  # an encoder may draw random numbers and keep its place among them
-    chosen = [*model.state_dict().items(), *_constants(model.lif), *_constants(model.li)]
+    chosen = [*model.state_dict().items()]
+    for cell in (model.lif, model.li):  # Norse's: time constants, threshold and step
+        chosen.append(("dt", torch.tensor(cell.dt)))
+        chosen += [(name, value) for name, value in cell.p._asdict().items() if isinstance(value, Tensor)]
     chosen.append(("spikes", model.encode(draw_images(1, 0)[0])))
     digest = hashlib.sha256(f"{word} {model.readout}".encode())
     for name, values in chosen:
@@ -136,15 +148,9 @@ def hidden_seed(model: LIReadout, word: str = "") -> int:
     return int.from_bytes(digest.digest()[:4], "big")
 
 
-def _constants(cell: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Time constants, threshold and step of Norse's neurons."""
-    yield "dt", torch.tensor(cell.dt)
-    yield from ((name, value) for name, value in cell.p._asdict().items() if isinstance(value, Tensor))
-
-
 def draw_images(count: int, seed: int) -> tuple[Tensor, Tensor]:
     """Faint stripes: images [count, 1, 16, 16], 0 to 1, and labels [count]."""
-    drawn = stripes.make_stripes(count, seed, settings=FAINT)
+    drawn = stripes.make_stripes(count, seed, settings=SETTINGS)
     return torch.tensor(drawn.images)[:, None] / 255, torch.tensor(drawn.labels)
 
 
@@ -164,8 +170,7 @@ def judge(
         model: trained; it is not changed.
         word: the examiner's, see above.
         seed: of another judgement, to compare two models on the same images and chips; None takes the model's own.
-        images: number of hidden images.
-        chips: number of hidden chips.
+        images, chips: number of hidden ones.
 
     Raises:
         ValueError: the model is no `LIReadout`, does not fit the chip, holds weights that are not finite, or sends it

@@ -1,124 +1,110 @@
-"""Lesson 18: checks of its exercises, the capstone among them."""
+"""The exercises of the last lesson, the capstone among them."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+import numpy as np
+from torch import nn
 
 from course_utils.chips.virtual_chip import CIRCUITS, places
-from course_utils.classroom.verdict import NotYet, attempt, check
-from course_utils.lessons.ledger_and_next_steps import overview
+from course_utils.classroom.exercise import Exercise, NotYet
 from course_utils.lessons.ledger_and_next_steps.capstone import LEVELS, Judgement, judge
+from course_utils.lessons.ledger_and_next_steps.overview import front
 from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.ledger import accuracy_interval
 
-CASES = ((198, 198), (190, 198), (93, 100), (9, 20), (0, 30))  # right, of how many
-
-
-def _two_numbers(answer: object) -> tuple[float, float]:
-    try:
-        low, high = answer
-        return float(low), float(high)
-    except (TypeError, ValueError):
-        raise NotYet(f"Return two numbers, the lower and the upper end, not {answer!r}.") from None
+Ends = tuple[float, float]
 
 
-@check
-def check_wilson(wilson: Callable[[int, int], tuple[float, float]]) -> str:
-    """The 95 % interval of an accuracy, which stays between 0 and 1 and has a width for 100 %, too."""
-    for right, count in CASES:
-        low, high = _two_numbers(attempt(wilson, right, count))
-        wanted = accuracy_interval(right / count, count)
-        if math.isclose(low, wanted[0], abs_tol=2e-4) and math.isclose(high, wanted[1], abs_tol=2e-4):
-            continue
-        p = right / count
-        plain = 1.96 * math.sqrt(p * (1 - p) / count)
-        centre = (p + 1.96**2 / (2 * count)) / (1 + 1.96**2 / count)
-        if math.isclose(low, 100 * wanted[0], abs_tol=0.02) and math.isclose(high, 100 * wanted[1], abs_tol=0.02):
-            raise NotYet("Return shares between 0 and 1, not per cent.")
-        if math.isclose(low, wanted[1], abs_tol=2e-4) and math.isclose(high, wanted[0], abs_tol=2e-4):
-            raise NotYet("Both ends are right, but the lower one comes first.")
-        if math.isclose(low, p - plain, abs_tol=2e-4) or math.isclose(low, max(p - plain, 0), abs_tol=2e-4):
-            raise NotYet(
-                f"This is p ± 1.96 √(p(1 − p)/n). For {right} right of {count} its width is {2 * plain:.3f}: a network "
-                "without an error would be known for certain. Wilson's interval asks which true accuracies could have "
-                "shown what you saw."
-            )
-        if math.isclose((low + high) / 2, p, abs_tol=1e-6):
-            raise NotYet("Your interval lies around p. Wilson's lies around m, which is nearer to one half.")
-        if math.isclose((low + high) / 2, centre, abs_tol=2e-4):
-            raise NotYet("The centre is right, the half width is not. Is everything divided by 1 + z²/n?")
-        raise NotYet(
-            f"For {right} right of {count} the interval is {wanted[0]:.3f} to {wanted[1]:.3f}; yours is {low:.3f} to "
-            f"{high:.3f}."
-        )
-    return "An accuracy without its interval is half a number."
+def wilson(right: int, count: int, z: float = 1.96) -> Ends:
+    """The 95 % interval of an accuracy (E. B. Wilson, 1927)."""
+    p, shrink = right / count, 1 + z**2 / count
+    centre, half = (p + z**2 / (2 * count)) / shrink, z / shrink * (p * (1 - p) / count + (z / count) ** 2 / 4) ** 0.5
+    return centre - half, centre + half
 
 
-@check
-def check_pareto(pareto: Callable[[Sequence[float], Sequence[float]], Sequence[bool]]) -> str:
-    """Whether each network is on the front: no other one is at least as good and as cheap, and better in one."""
-    cases = (
+def _around(right: int, count: int, *, centre: float | None = None, wider: float = 1.0) -> Ends:
+    """Wilson's interval, moved or stretched."""
+    low, high = wilson(right, count)
+    middle, half = (low + high) / 2 if centre is None else centre, wider * (high - low) / 2
+    return middle - half, middle + half
+
+
+def _plain(right: int, count: int) -> Ends:
+    p = right / count
+    half = 1.96 * (p * (1 - p) / count) ** 0.5
+    return p - half, p + half
+
+
+check_wilson = Exercise(
+    right=lambda right, count: wilson(right, count),
+    cases=[(198, 198), (190, 198), (93, 100), (9, 20), (1, 30)],
+    draw=lambda rng: (int(rng.integers(1, 50)), int(rng.integers(50, 500))),
+    tolerance=5e-4,  # 1.96 may have more digits
+    wrong={
+        "This is p ± 1.96 √(p(1 − p)/n). For 198 right of 198 its width is 0: a network without an error would be "
+        "known for certain. Wilson's interval asks which true accuracies could have shown what you saw.": [
+            _plain,
+            lambda right, count: tuple(np.clip(_plain(right, count), 0, 1)),
+        ],
+        "Return shares between 0 and 1, not per cent.": lambda right, count: tuple(
+            100 * end for end in wilson(right, count)
+        ),
+        "Both ends are right, but the lower one comes first.": lambda right, count: wilson(right, count)[::-1],
+        "Your interval lies around p. Wilson's lies around m, which is nearer to one half.": lambda right, count: (
+            _around(right, count, centre=right / count)
+        ),
+        "The centre is right, the half width is not. Is everything divided by 1 + z²/n?": [
+            lambda right, count: _around(right, count, wider=1 + 1.96**2 / count),
+            lambda right, count: _around(right, count, wider=2),
+        ],
+    },
+    otherwise="The interval is m ± h.",
+    solved="An accuracy without its interval is half a number.",
+)
+
+
+def _with_ties(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool]:
+    """A front on which equal networks beat each other."""
+    points = list(zip(costs, accuracies, strict=True))
+    return [free and points.count(point) == 1 for free, point in zip(front(costs, accuracies), points, strict=True)]
+
+
+check_pareto = Exercise(
+    right=lambda costs, accuracies: front(costs, accuracies),
+    cases=[
         ([1.0, 2.0, 3.0, 4.0], [0.6, 0.9, 0.8, 0.95]),
         ([5.0, 1.0, 5.0, 2.0], [0.9, 0.7, 0.8, 0.7]),
         ([1.0, 1.0, 2.0], [0.9, 0.9, 0.9]),
-    )
-    for costs, accuracies in cases:
-        found = attempt(pareto, list(costs), list(accuracies))
-        try:
-            said = [bool(value) for value in found]
-        except TypeError:
-            raise NotYet(f"Return one truth value for each network, not {found!r}.") from None
-        if len(said) != len(costs):
-            raise NotYet(f"There are {len(costs)} networks, and you return {len(said)} values.")
-        wanted = overview.front(costs, accuracies)
-        if said == wanted:
-            continue
-        points = f"For costs {costs} and accuracies {accuracies}"
-        if said == [not value for value in wanted]:
-            raise NotYet("You mark the networks that are beaten. Mark the others.")
-        if said == overview.front([-cost for cost in costs], accuracies):
-            raise NotYet("You prefer the dearer network. A cost is better when it is lower.")
-        if said == [cost == min(costs) or a == max(accuracies) for cost, a in zip(costs, accuracies, strict=True)]:
-            raise NotYet(
-                f"{points}: the cheapest and the best are not all. A compromise that nobody beats counts, too."
-            )
-        if not any(said) and len(set(zip(costs, accuracies, strict=True))) == len(costs):
-            raise NotYet(
-                f"{points} you leave out every network. Does each one beat itself? To beat, it must be better in at "
-                "least one of the two."
-            )
-        if any(free and not marked for free, marked in zip(wanted, said, strict=True)):
-            raise NotYet(
-                f"{points} the front is {wanted}; yours is {said}. Do two equal networks beat each other? To beat, one "
-                "must be better in at least one of the two."
-            )
-        raise NotYet(f"{points} the front is {wanted}; yours is {said}.")
-    return "What is left is a choice that no table makes for you."
+    ],
+    draw=lambda rng: tuple(rng.integers(0, 6, (2, 9)).astype(float).tolist()),
+    wrong={
+        "You mark the networks that are beaten. Mark the others.": lambda costs, accuracies: [
+            not free for free in front(costs, accuracies)
+        ],
+        "You prefer the dearer network. A cost is better when it is lower.": lambda costs, accuracies: front(
+            [-cost for cost in costs], accuracies
+        ),
+        "The cheapest and the best are not all. A compromise that nobody beats counts, too.": lambda costs, rights: (
+            [cost == min(costs) or right == max(rights) for cost, right in zip(costs, rights, strict=True)]
+        ),
+        "You leave out every network. Does each one beat itself? To beat, it must be better in at least one of the "
+        "two.": lambda costs, accuracies: [False] * len(costs),
+        "Do two equal networks beat each other? To beat, one must be better in at least one of the two.": _with_ties,
+    },
+    otherwise="One beats another if it is at least as good and as cheap, and better in one of the two.",
+    solved="What is left is a choice that no table makes for you.",
+)
 
 
 # --- the capstone ---------------------------------------------------------------------------------------------------
 
 
-@check
-def check_capstone(model: LIReadout) -> str:
+def _grade_capstone(model: LIReadout) -> str:
     """A trained network, judged on images and chips that its own weights have drawn."""
-    if callable(model) and not isinstance(model, LIReadout):
+    if not isinstance(model, LIReadout):
         raise NotYet(
             f"Hand over the trained network itself, an LIReadout. This is of type {type(model).__name__}; a function "
             "that trains, or a network inside InTheLoop or AnyChip, is not what runs on the chip."
         )
-    if isinstance(model, LIReadout):
-        _fits(model)
-    try:
-        found = judge(model)
-    except ValueError as error:
-        raise NotYet(f"The chip refuses it: {error}.") from error
-    if found.level is None:
-        raise NotYet(f"{_reason(found)}\n\n{found.table()._repr_markdown_()}")
-    return f"**{found.level.capitalize()}.** {_beyond(found)}\n\n{found.table()._repr_markdown_()}"
-
-
-def _fits(model: LIReadout) -> None:
-    """Refuse what takes more circuits than there are, and say what takes them."""
     taken = {place.layer: place.neurons * place.circuits for place in places(model)}
     total = sum(taken.values())
     if "pool" in taken:
@@ -132,6 +118,16 @@ def _fits(model: LIReadout) -> None:
             "the readout. A readout neuron takes one for every 128 inputs, and every hidden neuron is an input. Fewer "
             "filters, or one output instead of two?"
         )
+    try:
+        found = judge(model)
+    except ValueError as error:
+        raise NotYet(f"The chip refuses it: {error}.") from error
+    if found.level is None:
+        raise NotYet(f"{_reason(found)}\n\n{found.table()._repr_markdown_()}")
+    above = list(LEVELS)[list(LEVELS).index(found.level) + 1 :]
+    lacks = f"For *{above[0]}* it lacks {' and '.join(found.lacks(LEVELS[above[0]]))}." if above else ""
+    lacks = lacks or "There is no higher level. Can you do it with fewer spikes?"
+    return f"**{found.level.capitalize()}.** {lacks}\n\n{found.table()._repr_markdown_()}"
 
 
 def _reason(found: Judgement) -> str:
@@ -144,7 +140,7 @@ def _reason(found: Judgement) -> str:
             f"of them belong to the {found.steps} steps of input spikes. Fewer steps, less current, or fewer filters?"
         )
     if found.spikes == 0:
-        return "No hidden neuron spikes for any image: the network is silent. Lesson 07 found out how to awaken it."
+        return "No hidden neuron spikes for any image: the network is silent. `models.awaken` finds a larger start."
     if found.no_limits < 0.65 and found.median < 0.65:
         return (
             f"On images that it has not seen it is right for {found.median:.0%}, also without any limit: chance. Was "
@@ -166,15 +162,12 @@ def _reason(found: Judgement) -> str:
     )
 
 
-def _beyond(found: Judgement) -> str:
-    """What the next level asks for."""
-    above = list(LEVELS)[list(LEVELS).index(found.level) + 1 :]
-    if not above:
-        return "There is no higher level. Can you do it with fewer spikes?"
-    demands = LEVELS[above[0]]
-    short = [
-        *([f"a median of {demands.median:.0%}"] if found.median < demands.median else []),
-        *([f"no chip below {demands.lowest:.0%}"] if min(found.chips) < demands.lowest else []),
-        *([f"{demands.operations:,} operations"] if found.operations > demands.operations else []),
-    ]
-    return f"For *{above[0]}* it lacks {' and '.join(short)}."
+check_capstone = Exercise(
+    right=None,  # `capstone.kept_network` has one; to judge it takes half a minute
+    grade=_grade_capstone,
+    wrong={
+        "an LIReadout. This is of type": [7, lambda seed: None, nn.Linear(2, 2)],
+        "Your pool is a maximum": LIReadout(),
+        "It takes 515 circuits of 512": LIReadout(pool="sum", filters=3),
+    },
+)

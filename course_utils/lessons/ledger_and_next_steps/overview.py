@@ -16,18 +16,19 @@ from course_utils.chips.energy import CONVENTIONS
 from course_utils.classroom.tables import Table
 from course_utils.data.locate import COURSE_ROOT
 from course_utils.training.counting import Operations
-from course_utils.training.ledger import Record, accuracy_interval
+from course_utils.training.ledger import Record
 
-CONVENTION = "32-bit float"
+KINDS = ("without spikes", "spiking", "on a chip")
 # The number of each lesson, by its topic: only the names of the notebooks tell it.
 NUMBERS = {path.stem[3:]: path.stem[:2] for path in sorted((COURSE_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
-
-# --- results --------------------------------------------------------------------------------------------------------
 
 
 def number(record: Record) -> str:
     """Of the lesson that ran it, as two digits; its topic if no notebook has that name."""
     return NUMBERS.get(record.lesson, record.lesson)
+
+
+# --- results --------------------------------------------------------------------------------------------------------
 
 
 def operations(record: Record) -> float:
@@ -38,7 +39,7 @@ def operations(record: Record) -> float:
 def energy_nj(record: Record) -> float:
     """What these operations take by the convention of 45 nm and 32-bit floats, whatever the network's own bits are."""
     counted = Operations(record.spikes, record.accumulates, record.multiply_accumulates, record.dense)
-    return CONVENTIONS[CONVENTION].energy_nj(counted)
+    return CONVENTIONS["32-bit float"].energy_nj(counted)
 
 
 COSTS: dict[str, Callable[[Record], float]] = {
@@ -50,8 +51,6 @@ COSTS: dict[str, Callable[[Record], float]] = {
     "parameters": lambda record: record.parameters,
     "bits of all weights": lambda record: record.parameters * record.bits,
 }
-
-KINDS = ("without spikes", "spiking", "on a chip")
 
 
 @dataclass(frozen=True)
@@ -141,34 +140,28 @@ def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool]:
     ]
 
 
+COLUMNS: dict[str, Callable[[Record], str]] = {
+    "lesson": number,
+    "task": lambda record: record.task,
+    "data": lambda record: f"{record.data['source']}, {record.data['test']:,} tested",
+    "network": lambda record: record.model,
+    "accuracy": lambda record: f"{record.accuracy:.2%}",
+    "95 % interval": lambda record: "{:.1%} to {:.1%}".format(*record.accuracy_interval),
+    "baseline": lambda record: f"{record.baseline['accuracy']:.1%} ({record.baseline['name']})",
+    "spikes": lambda record: (
+        f"{record.spikes:,.0f}" if record.spikes else "–" if record.time_steps == 1 else "not counted"
+    ),
+    "operations": lambda record: f"{operations(record):,.0f}",
+    "steps": lambda record: "–" if record.time_steps == 1 else str(record.time_steps),
+    "parameters": lambda record: f"{record.parameters:,}",
+    "bits": lambda record: str(record.bits),
+    "energy estimate": lambda record: f"{energy_nj(record):,.1f} nJ",
+}
+
+
 def result_table(found: Iterable[Result]) -> Table:
-    """A row a result, with all that a record knows; what a network has not is shown as a dash."""
-    columns = [
-        "lesson", "task", "data", "network", "accuracy", "95 % interval", "baseline", "spikes", "operations",
-        "steps", "parameters", "bits", "energy estimate",
-    ]  # fmt: skip
-    return Table(columns, [_row(result) for result in found])
-
-
-def _row(result: Result) -> tuple[str, ...]:
-    record = result.first
-    timeless = record.time_steps == 1
-    low, high = accuracy_interval(record.accuracy, record.data["test"])
-    return (
-        number(record),
-        record.task,
-        f"{record.data['source']}, {record.data['test']:,} tested",
-        record.model,
-        f"{record.accuracy:.2%}",
-        f"{low:.1%} to {high:.1%}",
-        f"{record.baseline['accuracy']:.1%} ({record.baseline['name']})",
-        f"{record.spikes:,.0f}" if record.spikes else ("–" if timeless else "not counted"),
-        f"{operations(record):,.0f}",
-        "–" if timeless else str(record.time_steps),
-        f"{record.parameters:,}",
-        str(record.bits),
-        f"{energy_nj(record):,.1f} nJ",
-    )
+    """A row a result, with all that its first record knows; what a network has not is shown as a dash."""
+    return Table(list(COLUMNS), [[column(result.first) for column in COLUMNS.values()] for result in found])
 
 
 # --- lessons --------------------------------------------------------------------------------------------------------
@@ -191,7 +184,7 @@ class Lesson:
     writes_records: bool
 
 
-def describe(name: str, notebook: NotebookNode) -> Lesson:
+def read_lesson(name: str, notebook: NotebookNode) -> Lesson:
     """Read the first cell of a lesson, and whether any cell writes a record.
 
     Raises:
@@ -199,13 +192,11 @@ def describe(name: str, notebook: NotebookNode) -> Lesson:
     """
     first = notebook.cells[0].source
     title = re.match(r"# (.+)", first)
-    objectives = tuple(
-        " ".join(text.split()).rstrip(",.") for text in re.findall(r"^\d\. (.+(?:\n   .+)*)", first, re.MULTILINE)
-    )
+    objectives = re.findall(r"^\d\. (.+(?:\n   .+)*)", first, re.MULTILINE)
     if not title or not objectives:
         raise ValueError(f"the first cell of {name} has no {'objectives' if title else 'title'}")
     writes = any(cell.cell_type == "code" and "ledger.write(" in cell.source for cell in notebook.cells)
-    return Lesson(name, title[1], objectives, writes)
+    return Lesson(name, title[1], tuple(" ".join(text.split()).rstrip(",.") for text in objectives), writes)
 
 
 def missing(lessons: Iterable[Lesson], records: Iterable[Record]) -> list[str]:
@@ -216,15 +207,9 @@ def missing(lessons: Iterable[Lesson], records: Iterable[Record]) -> list[str]:
 
 def objective_table(lessons: Iterable[Lesson], folder: Path = Path()) -> Table:
     """A row a lesson: its title, as a link if its notebook lies in `folder`, and what one can do after it."""
-    return Table(
-        ["lesson", "you can"],
-        [
-            (
-                f"[{lesson.title}]({lesson.name}.ipynb)"
-                if (folder / f"{lesson.name}.ipynb").is_file()
-                else lesson.title,
-                "; ".join(lesson.objectives),
-            )
-            for lesson in lessons
-        ],
-    )
+    rows = []
+    for lesson in lessons:
+        here = (folder / f"{lesson.name}.ipynb").is_file()
+        title = f"[{lesson.title}]({lesson.name}.ipynb)" if here else lesson.title
+        rows.append((title, "; ".join(lesson.objectives)))
+    return Table(["lesson", "you can"], rows)
