@@ -15,6 +15,7 @@ from torchvision import datasets
 
 from course_utils.data.download import NotAvailable, download, verify
 from course_utils.data.locate import DOWNLOADS, find
+from course_utils.data.require import require
 
 # torchvision pins each file's MD5 sum and knows these mirrors; ours come after them.
 _SETS = {"MNIST": datasets.MNIST, "FashionMNIST": datasets.FashionMNIST}
@@ -51,8 +52,7 @@ def load_images(name: Literal["MNIST", "FashionMNIST"]) -> tuple[ImageSet, Image
     Raises:
         ValueError: the name is unknown, `$COURSE_DATA` names no folder, or a file is damaged.
     """
-    if name not in _SETS:
-        raise ValueError(f"name is {name!r}; it must be one of {', '.join(_SETS)}")
+    require(name in _SETS, "name", name, f"one of {', '.join(_SETS)}")
     try:
         files = [_found_or_downloaded(name, file, md5) for file, md5 in _SETS[name].resources]
     except NotAvailable:
@@ -76,9 +76,8 @@ def small_digits() -> tuple[ImageSet, ImageSet]:
     """
     pixels, labels = load_digits(return_X_y=True)
     small = (pixels.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)  # the originals are grey levels 0 to 16
-    large = np.stack(
-        [np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR)) for image in small]
-    )
+    bilinear = Image.Resampling.BILINEAR
+    large = np.stack([np.asarray(Image.fromarray(image).resize((28, 28), bilinear)) for image in small])
     order = np.random.default_rng(0).permutation(len(large))
     classes = tuple(str(digit) for digit in range(10))
     train, test = (

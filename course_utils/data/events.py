@@ -1,4 +1,4 @@
-"""Recordings of an event camera: the files of N-MNIST, windows, frames and time surfaces (lesson 13 derives them).
+"""Recordings of an event camera: the files of N-MNIST, windows, frames and time surfaces.
 
 N-MNIST shows the digits of MNIST to a camera that jerks three times, 34×34 pixels, about 0.3 s a digit (G. Orchard,
 A. Jayawant, G. K. Cohen and N. Thakor, "Converting static image datasets to spiking neuromorphic datasets using
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from course_utils.data.download import NotAvailable
 from course_utils.data.locate import find
+from course_utils.data.require import require, require_whole
 
 SIZE = 34
 EVENT_BYTES = 5
@@ -44,25 +45,15 @@ def decode(data: bytes, name: str = "the recording") -> Events:
     """Events from the bytes of a file: of each five bytes x, y, one bit of polarity and 23 bits of time.
 
     Raises:
-        ValueError: the file ends inside an event, or an event lies outside the picture or before its predecessor; the
-            message names the byte.
+        ValueError: the file ends inside an event, or as of `check_events`; the message names the byte.
     """
     if len(data) % EVENT_BYTES:
         raise ValueError(f"{name} ends inside an event, at byte {len(data)}; an event has {EVENT_BYTES} bytes")
     raw = np.frombuffer(data, np.uint8).reshape(-1, EVENT_BYTES).astype(np.int32)
-    x, y = raw[:, 0], raw[:, 1]
     time_us = (raw[:, 2] & 0x7F) << 16 | raw[:, 3] << 8 | raw[:, 4]
-    if len(outside := np.flatnonzero((x >= SIZE) | (y >= SIZE))):
-        at = outside[0]
-        raise ValueError(
-            f"{name} has an event at x {x[at]}, y {y[at]} (byte {at * EVENT_BYTES}); both must be below {SIZE}"
-        )
-    if len(back := np.flatnonzero(np.diff(time_us) < 0)):
-        at = back[0] + 1
-        raise ValueError(
-            f"{name} goes back in time at byte {at * EVENT_BYTES}, from {time_us[at - 1]} to {time_us[at]} µs"
-        )
-    return Events(x, y, raw[:, 2] >> 7, time_us)
+    events = Events(raw[:, 0], raw[:, 1], raw[:, 2] >> 7, time_us)
+    check_events(events, name)
+    return events
 
 
 def encode(events: Events) -> bytes:
@@ -77,26 +68,25 @@ def encode(events: Events) -> bytes:
     return np.stack(parts, axis=1).astype(np.uint8).tobytes()
 
 
-def check_events(events: Events) -> None:
-    """Do nothing for events that a file of N-MNIST could hold.
+def check_events(events: Events, name: str = "") -> None:
+    """Do nothing for events that a file of N-MNIST could hold. `name` is that of the file that they were read from.
 
     Raises:
         ValueError: the four parts differ in length, or an event is out of range or before its predecessor; the message
-            names the first such event, counted from 0.
+            names the first such event, counted from 0, and for a file the byte where it begins.
     """
     lengths = [len(part) for part in events]
     if len(set(lengths)) > 1:
         raise ValueError(f"x, y, on and time_us have {lengths} entries; each event needs one of each")
-    for name, part, limit in zip(Events._fields, events, (SIZE, SIZE, 2, 2**23), strict=True):
-        if len(outside := np.flatnonzero((part < 0) | (part >= limit))):
-            at = outside[0]
-            raise ValueError(f"event {at} has {name} {part[at]}; it must be a whole number from 0 to {limit - 1}")
-    time_us = events.time_us
-    if len(back := np.flatnonzero(np.diff(time_us) < 0)):
-        at = back[0] + 1
-        raise ValueError(
-            f"event {at} goes back in time, from {time_us[at - 1]} to {time_us[at]} µs; sort by time first"
-        )
+
+    def refuse(at: int, what: str) -> None:
+        raise ValueError((f"{name}: event {at} (byte {at * EVENT_BYTES}) " if name else f"event {at} ") + what)
+
+    for part_name, part, limit in zip(Events._fields, events, (SIZE, SIZE, 2, 2**23), strict=True):
+        for at in np.flatnonzero((part < 0) | (part >= limit))[:1]:
+            refuse(at, f"has {part_name} {part[at]}; it must be a whole number from 0 to {limit - 1}")
+    for at in np.flatnonzero(np.diff(events.time_us) < 0)[:1] + 1:
+        refuse(at, f"goes back in time, from {events.time_us[at - 1]} to {events.time_us[at]} µs")
 
 
 @dataclass(frozen=True)
@@ -120,16 +110,14 @@ def load_nmnist(train: int | None = None, test: int | None = None) -> tuple[Reco
     """Training and test set of N-MNIST, the whole set if it is in `$COURSE_DATA` or `data/`, else its first 1,100.
 
     Args:
-        train: load only the training recordings with the lowest numbers, at most so many. None: all.
+        train: at most so many training recordings, those with the lowest numbers. None: all.
         test: the same for the test set.
 
     Raises:
         ValueError: a count is below 1, or a file is damaged.
         NotAvailable: neither is here.
     """
-    for name, count in (("train", train), ("test", test)):
-        if count is not None and count < 1:
-            raise ValueError(f"{name} is {count}; it must be 1 or more, or None")
+    require_whole(**{name: (count, 1) for name, count in (("train", train), ("test", test)) if count is not None})
     whole = [find(Path("NMNIST") / name) for name in _WHOLE]
     if all(whole):
         archives, available = whole, (60_000, 10_000)
@@ -142,13 +130,11 @@ def load_nmnist(train: int | None = None, test: int | None = None) -> tuple[Reco
         )
     kept = [min(count or all_of_it, all_of_it) for count, all_of_it in zip((train, test), available, strict=True)]
     source = "N-MNIST" if kept == [60_000, 10_000] else f"N-MNIST, its first {kept[0]:,} + {kept[1]:,} recordings"
-    return tuple(
-        _unpack(path, folder, source, count)
-        for path, folder, count in zip(archives, ("Train/", "Test/"), kept, strict=True)
-    )
+    train, test = (_unpack(*part, source) for part in zip(archives, ("Train/", "Test/"), kept, strict=True))
+    return train, test
 
 
-def _unpack(path: Path, folder: str, source: str, count: int) -> Recordings:
+def _unpack(path: Path, folder: str, count: int, source: str) -> Recordings:
     """The recordings of a folder whose numbers are below `count`."""
     try:
         with zipfile.ZipFile(path) as packed:
@@ -162,7 +148,7 @@ def _unpack(path: Path, folder: str, source: str, count: int) -> Recordings:
 
 
 def _number(name: str) -> int:
-    """Files count from 1. That the numbers are MNIST's own is nowhere written; lesson 13 checks it."""
+    """Files count from 1. That the numbers are MNIST's own is nowhere written; the lesson on event vision checks it."""
     return int(PurePosixPath(name).stem) - 1
 
 
@@ -176,9 +162,7 @@ def window(events: Events, start_us: int, end_us: int) -> Events:
         ValueError: the window begins before 0 or does not end after its start.
     """
     if not 0 <= start_us < end_us:
-        raise ValueError(
-            f"the window is {start_us} to {end_us} µs; it must begin at 0 or later and end after its start"
-        )
+        raise ValueError(f"the window is {start_us} to {end_us} µs; it must begin at 0 or later and end after it")
     first, last = np.searchsorted(events.time_us, [start_us, end_us])
     return Events(*(part[first:last] for part in events))
 
@@ -191,8 +175,7 @@ def counts(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor
     Raises:
         ValueError: `steps` or `duration_us` is below 1.
     """
-    if steps < 1 or duration_us < 1:
-        raise ValueError(f"steps is {steps} and duration_us {duration_us}; both must be 1 or more")
+    require_whole(steps=(steps, 1), duration_us=(duration_us, 1))
     return _counts(events, (events.time_us.astype(np.int64) * steps // duration_us).clip(max=steps - 1), steps)
 
 
@@ -211,8 +194,7 @@ def frames_by_count(events: Events, steps: int) -> Tensor:
     Raises:
         ValueError: `steps` is below 1, or there are fewer events than that.
     """
-    if not 1 <= steps <= len(events.x):
-        raise ValueError(f"steps is {steps}; it must lie between 1 and {len(events.x)}, the number of events")
+    require(1 <= steps <= len(events.x), "steps", steps, f"a number from 1 to {len(events.x)}, that of the events")
     return _counts(events, np.arange(len(events.x)) * steps // len(events.x), steps).clamp_(max=1)
 
 
@@ -225,8 +207,8 @@ def time_surface(events: Events, time_us: int, tau_us: float) -> Tensor:
     Raises:
         ValueError: `time_us` is negative or `tau_us` not above 0.
     """
-    if time_us < 0 or not tau_us > 0:
-        raise ValueError(f"time_us is {time_us} and tau_us {tau_us}; they must be 0 or more, and above 0")
+    require(time_us >= 0, "time_us", time_us, "0 or more")
+    require(tau_us > 0, "tau_us", tau_us, "above 0")
     past = window(events, 0, time_us + 1)
     last_us = np.full((2, SIZE, SIZE), -np.inf)
     np.maximum.at(last_us, (1 - past.on, past.y, past.x), past.time_us)

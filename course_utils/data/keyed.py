@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from course_utils.data.require import require
+
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as a signed number, which is what torch has; products wrap round in either case
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
 
@@ -38,8 +40,7 @@ def keys(samples: Tensor, *parts: int) -> Tensor:
     Raises:
         ValueError: `samples` is not int64.
     """
-    if samples.dtype != torch.int64:
-        raise ValueError(f"samples are {samples.dtype}; they must be int64, the numbers of the samples")
+    require(samples.dtype == torch.int64, "dtype of samples", samples.dtype, "int64, for they are numbers of samples")
     key = _mixed((samples + 1) * _GOLDEN)
     for part in parts:
         key = _mixed(key + torch.tensor(part + 1) * _GOLDEN)

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import logsumexp
 
+from course_utils.data.require import require, require_whole
 from course_utils.data.stripes import (
     CEILING,
     NOISE_MEAN,
     ORIENTATIONS,
-    check_choices,
-    check_numbers,
-    check_stripes,
+    check_settings,
+    choices,
     most_peaks,
+    numbered,
     photograph,
     wave,
 )
@@ -79,11 +80,19 @@ def make_patches(count: int, seed: int, *, first: int = 0, settings: PatchSettin
     Raises:
         ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
     """
-    check_numbers(count=(count, 1), first=(first, 0), seed=(seed, 0))
     _check(settings)
-    drawn = [_numbered(seed, number, settings) for number in range(first, first + count)]
-    images, *places_and_labels, noise = zip(*drawn, strict=True)
-    return PatchSet(np.stack(images), *map(np.array, places_and_labels), np.array(noise, dtype=float))
+    size, patch = settings.size, settings.patch
+
+    def draw(rng: np.random.Generator) -> tuple:
+        peaks, label, noise = choices(settings, rng)
+        row, column = (int(place) for place in rng.integers(size - patch + 1, size=2))
+        stripes = settings.contrast * wave(patch, peaks)
+        clean = np.ones((size, size))
+        inside = clean[row : row + patch, column : column + patch]
+        inside += stripes[:, None] if ORIENTATIONS[label] == "horizontal" else stripes
+        return photograph(clean, noise, rng), label, row, column, peaks, noise
+
+    return numbered(PatchSet, draw, count, seed, first)
 
 
 def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast: float = 1.0) -> np.ndarray:
@@ -106,8 +115,7 @@ def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast:
     Raises:
         ValueError: the noise is not above 0.
     """
-    if not noise > 0:
-        raise ValueError(f"noise is {noise}; the filter divides by the noise, so it must be above 0")
+    require(noise > 0, "noise", noise, "above 0, for the filter divides by it")
     s = contrast * wave(patch, peaks)
     x = _without_grey(images)
     fits = []
@@ -123,10 +131,7 @@ def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
     The likelihoods of all places, peaks and noises of an orientation, see `evidence`, are summed, and the larger sum
     wins. No method can be right more often on average, save for what clipping and rounding to 8 bits add.
 
-    Args and errors as in `log_odds`.
-
-    Returns:
-        int64 [count], 0 horizontal, 1 vertical.
+    Arguments and errors as in `log_odds`. Returns int64 [count], 0 horizontal, 1 vertical.
     """
     return (log_odds(images, settings) > 0).astype(np.int64)
 
@@ -164,22 +169,6 @@ def _without_grey(images: np.ndarray) -> np.ndarray:
     return (np.asarray(images, dtype=float) + 0.5) * CEILING / 255 - (1 + NOISE_MEAN)
 
 
-def _numbered(seed: int, number: int, settings: PatchSettings) -> tuple[np.ndarray, int, int, int, int, float]:
-    rng = np.random.default_rng([seed, number])
-    peaks = settings.peaks[rng.integers(len(settings.peaks))]
-    label = int(rng.integers(2))
-    noise = settings.noise[rng.integers(len(settings.noise))]
-    row, column = (int(place) for place in rng.integers(settings.size - settings.patch + 1, size=2))
-    stripes = settings.contrast * wave(settings.patch, peaks)
-    clean = np.ones((settings.size, settings.size))
-    inside = clean[row : row + settings.patch, column : column + settings.patch]
-    inside += stripes[:, None] if ORIENTATIONS[label] == "horizontal" else stripes
-    return photograph(clean, noise, rng), label, row, column, peaks, noise
-
-
 def _check(settings: PatchSettings) -> None:
-    check_choices(peaks=settings.peaks, noise=settings.noise)
-    for peaks in settings.peaks:
-        for noise in settings.noise:
-            check_stripes(settings.patch, peaks, noise, settings.contrast, size_name="patch")
-    check_numbers(size=(settings.size, settings.patch))
+    check_settings(settings, size=settings.patch, contrast=settings.contrast, size_name="patch")
+    require_whole(size=(settings.size, settings.patch))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.data.stripes import check_choices, check_numbers, check_stripes, photograph
+from course_utils.data.require import require, require_whole
+from course_utils.data.stripes import check_settings, check_stripes, choices, numbered, photograph
 
 TURNS = ("clockwise", "counter-clockwise")  # a turn's place is its label: 0 and 1
 
@@ -80,8 +81,7 @@ def turned_stripes(size: int, peaks: int, angle_deg: float | np.ndarray) -> np.n
         ValueError: an argument is out of range.
     """
     check_stripes(size, peaks, noise=0)
-    if not np.isfinite(angle_deg).all():
-        raise ValueError(f"angle_deg is {angle_deg!r}; it must be finite")
+    require(np.isfinite(angle_deg).all(), "angle_deg", angle_deg, "finite")
     angle = np.deg2rad(angle_deg)[..., None, None]
     middle = (size - 1) / 2
     row, column = np.mgrid[:size, :size] - middle
@@ -95,22 +95,21 @@ def make_rotations(count: int, seed: int, *, first: int = 0, settings: RotationS
     Raises:
         ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
     """
-    check_numbers(count=(count, 1), first=(first, 0), seed=(seed, 0), frames=(settings.frames, 2))
-    check_choices(peaks=settings.peaks, noise=settings.noise)
-    for peaks in settings.peaks:
-        for noise in settings.noise:
-            check_stripes(settings.size, peaks, noise)
-    _check_sweep(settings.sweep_deg)
-    drawn = [_numbered(seed, number, settings) for number in range(first, first + count)]
-    frames, labels, start_deg, sweep_deg, peaks, noise = zip(*drawn, strict=True)
-    return RotationSet(
-        np.stack(frames),
-        np.array(labels),
-        np.array(start_deg),
-        np.array(sweep_deg),
-        np.array(peaks),
-        np.array(noise, dtype=float),
-    )
+    check_settings(settings, size=settings.size)
+    require_whole(frames=(settings.frames, 2))
+    sweep = settings.sweep_deg
+    pair = np.shape(sweep) == (2,) and all(isinstance(angle, numbers.Real) for angle in sweep)
+    require(pair and 0 < sweep[0] <= sweep[1] < 180, "sweep_deg", sweep, "angles with 0 < least ≤ greatest < 180")
+
+    def draw(rng: np.random.Generator) -> tuple:
+        peaks, label, noise = choices(settings, rng)
+        start_deg, sweep_deg = rng.uniform(0, 360), rng.uniform(*sweep)
+        direction = 1 if TURNS[label] == "clockwise" else -1
+        angles_deg = start_deg + direction * np.linspace(0, sweep_deg, settings.frames)
+        frames = photograph(turned_stripes(settings.size, peaks, angles_deg), noise, rng)
+        return frames, label, start_deg, sweep_deg, peaks, noise
+
+    return numbered(RotationSet, draw, count, seed, first)
 
 
 def tracking_baseline(frames: np.ndarray) -> np.ndarray:
@@ -143,34 +142,11 @@ def controls(frames: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         Floats of the shape of `frames`, by name: "single frame" (the middle one all the time), "bag of frames" (their
         mean all the time), "shuffled" (an order of its own for each trial) and "reversed".
     """
-    middle = frames.shape[1] // 2
-    order = np.random.default_rng(seed).permuted(np.tile(np.arange(frames.shape[1]), (len(frames), 1)), axis=1)
+    count, steps = frames.shape[:2]
+    order = np.random.default_rng(seed).permuted(np.tile(np.arange(steps), (count, 1)), axis=1)
     return {
-        "single frame": np.repeat(frames[:, middle : middle + 1], frames.shape[1], axis=1),
-        "bag of frames": np.repeat(frames.mean(axis=1, keepdims=True), frames.shape[1], axis=1),
+        "single frame": np.repeat(frames[:, [steps // 2]], steps, axis=1),
+        "bag of frames": np.repeat(frames.mean(axis=1, keepdims=True), steps, axis=1),
         "shuffled": np.take_along_axis(frames, order[:, :, None, None], axis=1),
         "reversed": frames[:, ::-1].copy(),
     }
-
-
-def _numbered(seed: int, number: int, settings: RotationSettings) -> tuple[np.ndarray, int, float, float, int, float]:
-    rng = np.random.default_rng([seed, number])
-    peaks = settings.peaks[rng.integers(len(settings.peaks))]
-    label = int(rng.integers(2))
-    noise = settings.noise[rng.integers(len(settings.noise))]
-    start_deg = rng.uniform(0, 360)
-    sweep_deg = rng.uniform(*settings.sweep_deg)
-    direction = 1 if TURNS[label] == "clockwise" else -1
-    angles_deg = start_deg + direction * np.linspace(0, sweep_deg, settings.frames)
-    frames = photograph(turned_stripes(settings.size, peaks, angles_deg), noise, rng)
-    return frames, label, start_deg, sweep_deg, peaks, noise
-
-
-def _check_sweep(sweep_deg: tuple[float, float]) -> None:
-    if (
-        np.ndim(sweep_deg) != 1
-        or len(sweep_deg) != 2
-        or not all(isinstance(angle, numbers.Real) for angle in sweep_deg)
-        or not 0 < sweep_deg[0] <= sweep_deg[1] < 180
-    ):
-        raise ValueError(f"sweep_deg is {sweep_deg!r}; it must be (least, greatest) with 0 < least ≤ greatest < 180")

@@ -1,4 +1,4 @@
-"""A simulated event camera that jerks three times before a digit, as the one of N-MNIST did (lesson 13 explains it).
+"""A simulated event camera that jerks three times before a digit, as the one of N-MNIST did.
 
     recordings = simulate_saccades(images)          # a list of `Events`, as a real recording
     train, test = load_event_digits()               # N-MNIST where it is, else simulated
@@ -22,6 +22,7 @@ from course_utils.data import keyed
 from course_utils.data.digits import ImageSet, load_images
 from course_utils.data.download import NotAvailable
 from course_utils.data.events import SACCADES_US, SIZE, Events, Recordings, load_nmnist
+from course_utils.data.require import require, require_whole
 
 # Where the upper left corner of a 28×28 digit is at the start and after each saccade: (column, row), in pixels.
 # Measured on 150 recordings of N-MNIST and the MNIST images that they show, by the correlation of ON minus OFF with
@@ -59,13 +60,10 @@ class Camera:
 
     def __post_init__(self):
         for name in ("threshold", "ambient", "step_us"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         for name in ("noise_hz", "blur"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        if not 0 <= self.spread <= 0.3:
-            raise ValueError(f"spread is {self.spread}; it must lie between 0 and 0.3")
+            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        require(0 <= self.spread <= 0.3, "spread", self.spread, "a share from 0 to 0.3")
 
 
 CAMERA = Camera()
@@ -86,17 +84,12 @@ def position(time_us: float) -> tuple[float, float]:
 
 
 def light(images: Tensor, camera: Camera = CAMERA) -> Tensor:
-    """Light before the camera: of the images, blurred by its lens, with a margin for `moved`, above 0.
+    """Light before the camera, above 0: images as of `simulate_saccades`, blurred, with a margin for `moved`.
 
-    Args:
-        images: uint8 from 0 to 255 or float from 0 to 1, [count, size, size], at most 28 pixels a side.
-        camera: see `Camera`.
-
-    Returns:
-        float32 [count, 34 + 2·margin, 34 + 2·margin].
+    Returns float32 [count, 34 + 2·margin, 34 + 2·margin].
 
     Raises:
-        ValueError: the shape, the type or the values are others.
+        ValueError: the shape, the type or the values of the images are others.
     """
     if images.dim() != 3 or images.shape[1] != images.shape[2] or not 1 <= images.shape[1] <= IMAGE:
         raise ValueError(
@@ -167,12 +160,10 @@ def _record(seen: Tensor, samples: Tensor, thresholds: Tensor, camera: Camera, s
         now = moved(seen, *position(start + camera.step_us)).log()
         crossed = ((now - remembered) / thresholds).trunc()
         where = crossed.nonzero()
-        count = crossed[tuple(where.T)]
-        where, sign = where.repeat_interleave(count.abs().long(), 0), count.sign()
-        first = count.abs().long().cumsum(0) - count.abs().long()  # the number of each pixel's first event in the list
-        nth = torch.arange(len(where)) - first.repeat_interleave(count.abs().long()) + 1
-        sign = sign.repeat_interleave(count.abs().long())
-        image, y, x = where.T
+        sign, count = crossed[tuple(where.T)].sign(), crossed[tuple(where.T)].abs().long()
+        before_it = count.cumsum(0) - count  # how many events of the list come before those of a pixel
+        image, y, x, sign, first = (part.repeat_interleave(count) for part in (*where.T, sign, before_it))
+        nth = torch.arange(len(sign)) - first + 1
         level = remembered[image, y, x] + sign * nth * thresholds[y, x]
         share = ((level - before[image, y, x]) / (now - before)[image, y, x]).clamp(0, 1)
         time_us = start + (share * (camera.step_us - 1)).long()
@@ -229,8 +220,7 @@ def load_event_digits(
     Raises:
         ValueError: a number is below 1, or a file is damaged.
     """
-    if train < 1 or test < 1:
-        raise ValueError(f"train is {train} and test {test}; both must be 1 or more")
+    require_whole(train=(train, 1), test=(test, 1))
     if not simulated:
         try:
             real = load_nmnist(1000, 100)  # more of them would take a lesson longer than it says
@@ -239,18 +229,13 @@ def load_event_digits(
         else:
             print(f"{real[0].source}: {len(real[0].labels):,} training and {len(real[1].labels):,} test recordings.")
             return real
-    images = load_images("MNIST")
-    return (
-        record_digits(images[0], train, seed=seed),
-        record_digits(images[1], test, seed=seed, first=len(images[0].labels)),
-    )
+    first, second = load_images("MNIST")
+    return _recorded(first, train, seed, 0), _recorded(second, test, seed, len(first.labels))
 
 
-def record_digits(images: ImageSet, count: int, *, seed: int = 0, first: int = 0) -> Recordings:
+def _recorded(images: ImageSet, count: int, seed: int, first: int) -> Recordings:
     """Simulated recordings of the first images of a set. `first` is the number of its first image in all that exist."""
-    some = images.images[:count]
-    source = f"simulated saccades over {images.source}"
+    some, labels = images.images[:count], images.labels[:count]
     numbers = torch.arange(len(some))
-    return Recordings(
-        source, simulate_saccades(some, seed=seed, samples=first + numbers), images.labels[:count], numbers
-    )
+    recorded = simulate_saccades(some, seed=seed, samples=first + numbers)
+    return Recordings(f"simulated saccades over {images.source}", recorded, labels, numbers)

@@ -12,12 +12,15 @@ import math
 import numbers
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from course_utils.data.require import require, require_whole
 
 ORIENTATIONS = ("horizontal", "vertical")  # an orientation's place is its label: 0 and 1
 CEILING = 10.0  # values are clipped to 0…CEILING, which becomes 0…255
@@ -94,8 +97,7 @@ def stripe_image(
     Raises:
         ValueError: an argument is outside these ranges.
     """
-    if orientation not in ORIENTATIONS:
-        raise ValueError(f"orientation is {orientation!r}; it must be one of {', '.join(ORIENTATIONS)}")
+    require(orientation in ORIENTATIONS, "orientation", orientation, f"one of {', '.join(ORIENTATIONS)}")
     check_stripes(size, peaks, noise, contrast)
     return _draw(size, peaks, orientation, noise, rng, contrast)
 
@@ -127,14 +129,14 @@ def make_stripes(count: int, seed: int, *, first: int = 0, settings: StripeSetti
     Raises:
         ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
     """
-    check_numbers(count=(count, 1), first=(first, 0), seed=(seed, 0))
-    check_choices(peaks=settings.peaks, noise=settings.noise)
-    for peaks in settings.peaks:
-        for noise in settings.noise:
-            check_stripes(settings.size, peaks, noise, settings.contrast)
-    drawn = [_numbered(seed, number, settings) for number in range(first, first + count)]
-    images, labels, peaks, noise = zip(*drawn, strict=True)
-    return StripeSet(np.stack(images), np.array(labels), np.array(peaks), np.array(noise, dtype=float))
+    check_settings(settings, size=settings.size, contrast=settings.contrast)
+
+    def draw(rng: np.random.Generator) -> tuple:
+        peaks, label, noise = choices(settings, rng)
+        image = _draw(settings.size, peaks, ORIENTATIONS[label], noise, rng, settings.contrast)
+        return image, label, peaks, noise
+
+    return numbered(StripeSet, draw, count, seed, first)
 
 
 def row_column_baseline(images: np.ndarray) -> np.ndarray:
@@ -147,19 +149,14 @@ def row_column_baseline(images: np.ndarray) -> np.ndarray:
         int64 [count]; 1 where the column means vary more.
     """
     pixels = np.asarray(images, dtype=float)
-    variance_of_rows = pixels.mean(axis=2).var(axis=1)
-    variance_of_columns = pixels.mean(axis=1).var(axis=1)
-    return (variance_of_columns > variance_of_rows).astype(np.int64)
+    of_rows, of_columns = (pixels.mean(axis=axis).var(axis=1) for axis in (2, 1))
+    return (of_columns > of_rows).astype(np.int64)
 
 
 def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, listing: bool = False) -> Path:
     """Write images as `<index>_<label>.png` into a new folder, which appears only when it is complete.
 
-    Args:
-        folder: the folder to make. Must not exist.
-        stripes: what to write.
-        first: the index of the first image, 0 or more.
-        listing: also write `labels.csv` with the columns file, label, peaks, noise.
+    `first` is the index of the first image. `listing` adds `labels.csv` with the columns file, label, peaks, noise.
 
     Raises:
         ValueError: `first` is below 0.
@@ -167,25 +164,17 @@ def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, lis
         PermissionError: the folder cannot be made there.
     """
     folder = Path(folder)
-    if first < 0:
-        raise ValueError(f"first is {first}; an index is 0 or more")
+    require_whole(first=(first, 0))
     if folder.exists():
-        raise FileExistsError(
-            f"{folder} exists already and is not overwritten. Choose another name, or remove it first."
-        )
-    rows = [
-        (f"{index}_{label}.png", label, peaks, noise)
-        for index, (label, peaks, noise) in enumerate(
-            zip(stripes.labels, stripes.peaks, stripes.noise, strict=True), first
-        )
-    ]
+        raise FileExistsError(f"{folder} exists already and is not overwritten. Choose another name, or remove it.")
+    drawn = zip(stripes.labels, stripes.peaks, stripes.noise, strict=True)
+    rows = [(f"{index}_{how[0]}.png", *how) for index, how in enumerate(drawn, first)]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     except OSError as error:
-        raise PermissionError(
-            f"{folder} cannot be made ({error.strerror}). Choose a folder in which you may write."
-        ) from error
+        reason = f"{folder} cannot be made ({error.strerror}). Choose a folder in which you may write."
+        raise PermissionError(reason) from error
     try:
         for (name, *_), image in zip(rows, stripes.images, strict=True):
             Image.fromarray(image).save(unfinished / name)
@@ -200,58 +189,66 @@ def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, lis
     return folder
 
 
-def _numbered(seed: int, number: int, settings: StripeSettings) -> tuple[np.ndarray, int, int, float]:
-    rng = np.random.default_rng([seed, number])
-    peaks = settings.peaks[rng.integers(len(settings.peaks))]
-    label = int(rng.integers(2))
-    noise = settings.noise[rng.integers(len(settings.noise))]
-    return _draw(settings.size, peaks, ORIENTATIONS[label], noise, rng, settings.contrast), label, peaks, noise
-
-
 def _draw(size, peaks, orientation, noise, rng, contrast) -> np.ndarray:
     line = 1 + contrast * wave(size, peaks)
     clean = np.broadcast_to(line[:, None] if orientation == "horizontal" else line[None, :], (size, size))
     return photograph(clean, noise, rng)
 
 
-def check_numbers(**limits: tuple[int, int]) -> None:
-    """Refuse a value below its least; each keyword is an argument's name with (value, least).
+# --- what all drawn sets share --------------------------------------------------------------------------------------
+
+
+def choices(settings: Any, rng: np.random.Generator) -> tuple[int, int, float]:
+    """Peaks, a label 0 or 1, and the deviation of the noise, each equally likely."""
+    peaks = settings.peaks[rng.integers(len(settings.peaks))]
+    label = int(rng.integers(2))
+    return peaks, label, float(settings.noise[rng.integers(len(settings.noise))])
+
+
+def numbered(kind: Callable[..., Any], draw: Callable, count: int, seed: int, first: int) -> Any:
+    """A set of pictures number `first` to `first + count − 1` of a seed.
+
+    Args:
+        kind: makes the set from arrays, [count, …] each.
+        draw: draws what one picture gives to each of these arrays, with the generator that belongs to its number.
+        count: how many pictures, 1 or more.
+        seed: of the set, 0 or more.
+        first: the number of the first picture, 0 or more.
 
     Raises:
-        ValueError: a value is no whole number or too small.
+        ValueError: a number is out of range.
     """
-    for name, (value, least) in limits.items():
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+    require_whole(count=(count, 1), first=(first, 0), seed=(seed, 0))
+    drawn = [draw(np.random.default_rng([seed, number])) for number in range(first, first + count)]
+    return kind(*map(np.array, zip(*drawn, strict=True)))
 
 
-def check_choices(**settings: Sequence) -> None:
-    """Refuse a setting that lists nothing to choose from.
+def check_settings(settings: Any, *, size: int, contrast: float = 1.0, size_name: str = "size") -> None:
+    """Refuse settings that list nothing to choose from, or stripes that cannot be drawn.
 
     Raises:
-        ValueError: a setting is no list, or empty.
+        ValueError: a setting is no list, empty, or out of range; see `check_stripes`.
     """
-    for name, choices in settings.items():
-        if np.ndim(choices) != 1 or len(choices) == 0:
-            raise ValueError(f"{name} is {choices!r}; it must list one or more values to choose from")
+    for name in ("peaks", "noise"):
+        listed = getattr(settings, name)
+        require(np.ndim(listed) == 1 and len(listed) > 0, name, listed, "a list of one or more values to choose from")
+    for peaks in settings.peaks:
+        for noise in settings.noise:
+            check_stripes(size, peaks, noise, contrast, size_name=size_name)
 
 
 def check_stripes(size: int, peaks: int, noise: float, contrast: float = 1.0, *, size_name: str = "size") -> None:
-    """Refuse stripes that cannot be drawn; see `stripe_image` for the ranges.
-
-    Args:
-        size_name: what the caller's user knows `size` as.
+    """Refuse stripes that cannot be drawn; see `stripe_image` for the ranges. `size_name` is what its user calls it.
 
     Raises:
         ValueError: an argument is out of range.
     """
-    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 4:
-        raise ValueError(f"{size_name} is {size!r}; it must be a whole number of pixels, 4 or more")
-    if not isinstance(peaks, numbers.Integral) or isinstance(peaks, bool) or not 1 <= peaks <= most_peaks(size):
+    require_whole(**{size_name: (size, 4), "peaks": (peaks, 1)})
+    if peaks > most_peaks(size):
         raise ValueError(
-            f"peaks is {peaks!r}; {size} pixels can show 1 to {most_peaks(size)} peaks, fewer than (size − 1)/2"
+            f"peaks is {peaks}; {size} pixels can show 1 to {most_peaks(size)} peaks, fewer than (size − 1)/2"
         )
-    if not isinstance(noise, numbers.Real) or not 0 <= noise < math.inf:
-        raise ValueError(f"noise is {noise!r}; it must be a standard deviation, 0 or more")
-    if not isinstance(contrast, numbers.Real) or not 0 <= contrast <= 1:
-        raise ValueError(f"contrast is {contrast!r}; it must lie between 0 and 1")
+    real = isinstance(noise, numbers.Real)
+    require(real and 0 <= noise < math.inf, "noise", noise, "a standard deviation, 0 or more")
+    real = isinstance(contrast, numbers.Real)
+    require(real and 0 <= contrast <= 1, "contrast", contrast, "a number from 0 to 1")

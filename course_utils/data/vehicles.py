@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, UnidentifiedImageError
 
 from course_utils.data.locate import data_folders, find
+from course_utils.data.require import require, require_whole
 
 CLASSES = ("motorbike", "airplane")  # in the order of the report's output neurons
 HEIGHT, WIDTH = 40, 64
@@ -41,11 +42,11 @@ class Vehicles:
     labels: np.ndarray
 
     def of(self, numbers: np.ndarray) -> "Vehicles":
-        """Those of these numbers."""
+        """The pictures with these numbers."""
         return Vehicles(self.source, self.images[numbers], self.labels[numbers])
 
 
-class Split(NamedTuple):
+class Parts(NamedTuple):
     """Pictures to learn from, to choose with, and for the test."""
 
     train: Vehicles
@@ -53,15 +54,14 @@ class Split(NamedTuple):
     test: Vehicles
 
 
-def split(vehicles: Vehicles, seed: int, *, validation: int = TEST, test: int = TEST) -> Split:
+def split(vehicles: Vehicles, seed: int, *, validation: int = TEST, test: int = TEST) -> Parts:
     """Vehicles at random, half of each part of either class.
 
     Raises:
         ValueError: a part would be empty, odd, or leave nothing to learn from.
     """
     for name, count in (("validation", validation), ("test", test)):
-        if count < 2 or count % 2:
-            raise ValueError(f"{name} is {count}; it must be an even number, 2 or more")
+        require(count >= 2 and count % 2 == 0, name, count, "an even number, 2 or more")
     rng = np.random.default_rng(seed)
     of_class = [rng.permutation(np.flatnonzero(vehicles.labels == label)) for label in range(len(CLASSES))]
     least = min(len(numbers) for numbers in of_class)
@@ -71,10 +71,8 @@ def split(vehicles: Vehicles, seed: int, *, validation: int = TEST, test: int = 
             f"{least} pictures"
         )
     ends = np.cumsum([test // 2, validation // 2])
-    tested, chosen, learnt = (
-        np.concatenate(parts) for parts in zip(*(np.split(n, ends) for n in of_class), strict=True)
-    )
-    return Split(*(vehicles.of(np.sort(numbers)) for numbers in (learnt, chosen, tested)))
+    tested, chosen, learnt = zip(*(np.split(numbers, ends) for numbers in of_class), strict=True)
+    return Parts(*(vehicles.of(np.sort(np.concatenate(part))) for part in (learnt, chosen, tested)))
 
 
 # --- photographs ----------------------------------------------------------------------------------------------------
@@ -89,7 +87,7 @@ def load_vehicles(height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
     Raises:
         ValueError: a side is below 8 pixels, or a photograph is damaged; the message names it.
     """
-    check_size(height, width)
+    _check_size(height, width)
     files = list(_photographs())
     if not files:
         return draw_vehicles(1598, height=height, width=width)
@@ -107,10 +105,8 @@ def aspect_ratios() -> np.ndarray | None:
     return np.array([width / height for width, height in sizes]) if sizes else None
 
 
-def check_size(height: int, width: int) -> None:
-    for name, side in (("height", height), ("width", width)):
-        if isinstance(side, bool) or not isinstance(side, int) or side < 8:
-            raise ValueError(f"{name} is {side!r}; it must be a whole number of pixels, 8 or more")
+def _check_size(height: int, width: int) -> None:
+    require_whole(height=(height, 8), width=(width, 8))
 
 
 def _photographs() -> Iterator[tuple[str, bytes, int]]:
@@ -119,10 +115,8 @@ def _photographs() -> Iterator[tuple[str, bytes, int]]:
         try:
             with zipfile.ZipFile(archive) as packed:
                 for label, folder in enumerate(_FOLDERS):
-                    for name in sorted(
-                        n for n in packed.namelist() if n.startswith(f"{folder}/") and n.endswith(".jpg")
-                    ):
-                        yield name, packed.read(name), label
+                    inside = (name for name in packed.namelist() if name.startswith(f"{folder}/"))
+                    yield from ((name, packed.read(name), label) for name in sorted(inside) if name.endswith(".jpg"))
         except zipfile.BadZipFile as error:
             raise ValueError(f"{archive.name} is damaged: {error}") from error
         return
@@ -138,7 +132,8 @@ def _photographs() -> Iterator[tuple[str, bytes, int]]:
 def _opened(name: str, data: bytes) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return image.convert("L")
+            image.load()
+            return image
     except (UnidentifiedImageError, OSError) as error:
         raise ValueError(f"{name} is damaged: {error}") from error
 
@@ -147,8 +142,8 @@ def shaped(image: Image.Image, height: int, width: int) -> np.ndarray:
     """A picture's middle of this shape, as large as it fits, made grey and scaled; uint8 [height, width]."""
     scale = min(image.width / width, image.height / height)
     wide, high = scale * width, scale * height
-    left, top = (image.width - wide) / 2, (image.height - high) / 2
-    box = (left, top, left + wide, top + high)
+    left, top = max(0, (image.width - wide) / 2), max(0, (image.height - high) / 2)
+    box = (left, top, min(image.width, left + wide), min(image.height, top + high))  # rounding must not leave it
     return np.asarray(image.convert("L").resize((width, height), Image.Resampling.BOX, box=box))
 
 
@@ -165,18 +160,15 @@ def from_files(paths: Sequence[Path], labels: Sequence[int], *, source: str = "p
     for path, label in zip(paths, labels, strict=True):
         if label not in range(len(CLASSES)):
             raise ValueError(f"{path.name} has the label {label!r}; it must be 0 ({CLASSES[0]}) or 1 ({CLASSES[1]})")
-        try:
-            with Image.open(path) as image:
-                mode, pixels = image.mode, np.asarray(image)
-        except (UnidentifiedImageError, OSError) as error:
-            raise ValueError(f"{path.name} is damaged: {error}") from error
-        if mode != "L":
-            raise ValueError(f"{path.name} is coloured (mode {mode}); pictures must be grey (mode L)")
+        image = _opened(path.name, path.read_bytes())
+        if image.mode != "L":
+            raise ValueError(f"{path.name} is coloured (mode {image.mode}); pictures must be grey (mode L)")
+        pixels = np.asarray(image)
         if images and pixels.shape != images[0].shape:
             size, first = (" × ".join(map(str, shape[::-1])) for shape in (pixels.shape, images[0].shape))
             raise ValueError(f"{path.name} has {size} pixels, {paths[0].name} has {first}; all must have one size")
         images.append(pixels)
-    check_size(*images[0].shape)
+    _check_size(*images[0].shape)
     return Vehicles(source, np.stack(images), np.array(labels))
 
 
@@ -189,9 +181,7 @@ def draw_vehicles(count: int, *, seed: int = 0, height: int = HEIGHT, width: int
     Raises:
         ValueError: `count` is below 1, or a side below 8 pixels.
     """
-    if count < 1:
-        raise ValueError(f"count is {count}; it must be 1 or more")
-    check_size(height, width)
+    require_whole(count=(count, 1), height=(height, 8), width=(width, 8))
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(CLASSES)
     images = np.stack([_silhouette(rng, label, height, width) for label in labels])
@@ -227,13 +217,8 @@ def _motorbike(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: 
     rise = unit * rng.uniform(0.75, 0.95)
     pen.line((x + base, ground, x + 0.55 * base, ground - rise), fill=255, width=thick)
     pen.line((x + 0.55 * base, ground - rise, x + 0.2 * base, ground - 1.1 * rise), fill=255, width=thick)
-    pen.polygon(
-        [
-            *((x - base, ground), (x - 0.4 * base, ground - 0.7 * rise)),
-            *((x + 0.6 * base, ground - 0.8 * rise), (x + 0.2 * base, ground)),
-        ],
-        fill=255,
-    )
+    front, engine = (x + 0.6 * base, ground - 0.8 * rise), (x + 0.2 * base, ground)
+    pen.polygon([(x - base, ground), (x - 0.4 * base, ground - 0.7 * rise), front, engine], fill=255)
     pen.line((x - 1.1 * base, ground - 0.85 * rise, x - 0.2 * base, ground - 0.75 * rise), fill=255, width=2 * thick)
 
 
@@ -244,11 +229,8 @@ def _airplane(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: f
     fin = unit * rng.uniform(0.5, 0.7)
     pen.polygon([(x - half, y - fin), (x - 0.85 * half, y - fin), (x - 0.6 * half, y), (x - 0.95 * half, y)], fill=255)
     reach, sweep = unit * rng.uniform(0.45, 0.75), unit * rng.uniform(0.3, 0.6)
-    pen.polygon(
-        [(x + 0.25 * half, y), (x - 0.15 * half, y), (x - sweep, y + reach), (x - 0.75 * sweep, y + reach)], fill=255
-    )
+    tip = (x - sweep, y + reach), (x - 0.75 * sweep, y + reach)
+    pen.polygon([(x + 0.25 * half, y), (x - 0.15 * half, y), *tip], fill=255)
+    top, bottom = y + 1.2 * body, y + 1.2 * body + 0.16 * unit
     for place in (0.05, 0.28):
-        pen.ellipse(
-            (x + (place - 0.12) * half, y + 1.2 * body, x + (place + 0.06) * half, y + 1.2 * body + 0.16 * unit),
-            fill=255,
-        )
+        pen.ellipse((x + (place - 0.12) * half, top, x + (place + 0.06) * half, bottom), fill=255)

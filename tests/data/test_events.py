@@ -87,9 +87,9 @@ def test_real_files_are_read_as_tonic_reads_them(by_tonic):
     ("data", "words"),
     [
         (encode([(1, 2, 1, 3)])[:-1], "ends inside an event, at byte 4"),
-        (encode([(1, 2, 1, 3), (34, 2, 1, 4)]), r"x 34, y 2 \(byte 5\)"),
-        (encode([(1, 2, 1, 3), (3, 99, 1, 4)]), r"x 3, y 99 \(byte 5\)"),
-        (encode([(1, 2, 1, 3), (1, 2, 0, 5), (1, 2, 0, 4)]), "at byte 10, from 5 to 4 µs"),
+        (encode([(1, 2, 1, 3), (34, 2, 1, 4)]), r"event 1 \(byte 5\) has x 34"),
+        (encode([(1, 2, 1, 3), (3, 99, 1, 4)]), r"event 1 \(byte 5\) has y 99"),
+        (encode([(1, 2, 1, 3), (1, 2, 0, 5), (1, 2, 0, 4)]), r"event 2 \(byte 10\) goes back in time, from 5 to 4 µs"),
     ],
 )
 def test_damage_is_named_by_its_byte(data: bytes, words: str):
@@ -142,7 +142,7 @@ def test_frames_by_count_by_hand():
     assert sorted(map(tuple, made.nonzero().tolist())) == [(0, 0, 6, 5), (1, 0, 6, 5), (1, 1, 8, 7)]
     assert made.max() == 1
     for steps in (0, 5):
-        with pytest.raises(ValueError, match=f"steps is {steps}; it must lie between 1 and 4"):
+        with pytest.raises(ValueError, match=f"steps is {steps}; it must be a number from 1 to 4"):
             frames_by_count(THREE, steps)
 
 
@@ -161,8 +161,8 @@ def test_a_time_surface_by_hand():
     assert surface.count_nonzero() == 2
     assert time_surface(THREE, 40, 10.0)[0, 6, 5] == 1
     assert time_surface(THREE, 5, 10.0).sum() == 0
-    for time_us, tau_us in ((-1, 10), (5, 0), (5, math.nan)):
-        with pytest.raises(ValueError, match=f"time_us is {time_us} and tau_us {tau_us}"):
+    for time_us, tau_us, words in ((-1, 10, "time_us is -1"), (5, 0, "tau_us is 0"), (5, math.nan, "tau_us is nan")):
+        with pytest.raises(ValueError, match=words):
             time_surface(THREE, time_us, tau_us)
 
 
@@ -213,7 +213,7 @@ def test_the_first_recordings_are_the_same_of_the_part_and_of_the_whole(folder: 
         assert part.source == whole.source == "N-MNIST, its first 1 + 1 recordings"
         assert part.labels.tolist() == whole.labels.tolist()
     assert [sorted(some.labels.tolist()) for some in load_nmnist(1000, 100)] == [[0, 3], [7]]
-    with pytest.raises(ValueError, match="train is 0; it must be 1 or more, or None"):
+    with pytest.raises(ValueError, match="train is 0; it must be a whole number, 1 or more"):
         load_nmnist(0)
 
 

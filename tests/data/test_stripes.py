@@ -1,7 +1,6 @@
 """The stripe set: its formula, its reproducibility, its limits, how hard it is, and how it is written."""
 
 import csv
-import hashlib
 import math
 import os
 from dataclasses import fields, replace
@@ -39,10 +38,6 @@ seeds = st.integers(0, 2**32 - 1)
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
-
-
-def equal(one: StripeSet, other: StripeSet) -> bool:
-    return all(np.array_equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(StripeSet))
 
 
 # --- one image ----------------------------------------------------------------------------------------------------
@@ -141,25 +136,12 @@ def test_a_bad_argument_is_named_with_its_value(name, value):
 # --- a set of images ----------------------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 20), st.integers(0, 10**6), seeds, st.sampled_from([PLAIN, HARD]), st.randoms())
-def test_image_k_of_a_seed_is_the_same_however_it_is_drawn(count, first, seed, settings, random):
-    whole = make_stripes(count, seed, first=first, settings=settings)
-    order = random.sample(range(count), count)
-    for place in order:
-        alone = make_stripes(1, seed, first=first + place, settings=settings)
-        assert equal(alone, StripeSet(*(getattr(whole, field.name)[place : place + 1] for field in fields(StripeSet))))
-
-
 @given(st.integers(1, 10), st.integers(1, 10), seeds)
 def test_disjoint_ranges_make_the_whole(left, right, seed):
     parts = make_stripes(left, seed), make_stripes(right, seed, first=left)
-    joined = StripeSet(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(StripeSet)))
-    assert equal(joined, make_stripes(left + right, seed))
-
-
-def test_seeds_and_numbers_make_different_images():
-    images = np.concatenate([make_stripes(200, seed).images for seed in range(5)])
-    assert len(np.unique(images, axis=0)) == 1000
+    for field in fields(StripeSet):
+        joined = np.concatenate([getattr(part, field.name) for part in parts])
+        assert np.array_equal(joined, getattr(make_stripes(left + right, seed), field.name))
 
 
 @given(sizes.filter(lambda size: size >= 6), st.sets(st.sampled_from([1, 2]), min_size=1), st.sets(noises, min_size=1))
@@ -177,27 +159,6 @@ def test_labels_peaks_and_noise_are_equally_likely():
     for values, possible in ((drawn.labels, (0, 1)), (drawn.peaks, PLAIN.peaks), (drawn.noise, PLAIN.noise)):
         shares = [np.mean(values == value) for value in possible]
         np.testing.assert_allclose(shares, 1 / len(possible), atol=0.03)  # four standard errors
-
-
-@pytest.mark.parametrize(
-    ("settings", "digest"),
-    [
-        (PLAIN, "0c3b168bbafaedca83d976776fce4a839ae2342427fcea338de19689337887db"),
-        (HARD, "2d31ef946c6a0b16e395020531c460e3fc5e592ccff061fc73d1b73bc8d90ed6"),
-    ],
-    ids=["plain", "hard"],
-)
-def test_the_set_is_the_same_on_every_machine(settings, digest):
-    drawn = make_stripes(100, seed=0, settings=settings)
-    assert hashlib.sha256(drawn.images.tobytes() + drawn.labels.astype("<i8").tobytes()).hexdigest() == digest
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("count", 0), ("count", -3), ("count", 1.5), ("seed", -1), ("seed", None), ("first", -1)]
-)
-def test_a_bad_count_seed_or_first_is_named_with_its_value(name, value):
-    with pytest.raises(ValueError, match=f"{name} is {value!r}"):
-        make_stripes(**{"count": 1, "seed": 0} | {name: value})
 
 
 @pytest.mark.parametrize(("name", "value"), [bad for bad in BAD_ARGUMENTS if bad[0] != "orientation"])

@@ -56,6 +56,11 @@ def test_parts_that_cannot_be(parts: dict, message: str):
         split(DRAWN, 0, **parts)
 
 
+def test_no_shape_is_lost_to_rounding():
+    for width, height in np.random.default_rng(0).integers(8, 400, (300, 2)).tolist():
+        assert shaped(Image.new("L", (width, height)), 20, 30).shape == (20, 30)
+
+
 @pytest.mark.parametrize("size", [(300, 100), (100, 300), (64, 40), (131, 97)])
 def test_the_middle_is_kept_and_not_stretched(size: tuple[int, int]):
     image = Image.new("L", size, 50)
@@ -159,7 +164,7 @@ def test_pictures_of_your_own(tmp_path: Path):
 
 @pytest.mark.parametrize("size", [{"height": 7}, {"width": 7.5}, {"height": True}])
 def test_sizes_that_cannot_be(size: dict):
-    with pytest.raises(ValueError, match="it must be a whole number of pixels, 8 or more"):
+    with pytest.raises(ValueError, match="it must be a whole number, 8 or more"):
         draw_vehicles(1, **size)
     with pytest.raises(ValueError, match="count is 0"):
         draw_vehicles(0)
