@@ -1,4 +1,4 @@
-"""Lesson 08: what a matched filter sees, stripes that turn, and a player of a network that watches them."""
+"""What a matched filter sees, stripes that turn, and a player of a network that watches them."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,13 +6,12 @@ from functools import partial
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.special import expit, logsumexp
 
 from course_utils.classroom.explorer import Explorer
-from course_utils.classroom.plots import BLUE, ORANGE
+from course_utils.classroom.plots import BLUE, ORANGE, matrix
 from course_utils.data.patches import evidence
 from course_utils.data.rotation import TURNS, turned_stripes
 from course_utils.data.stripes import ORIENTATIONS, photograph, wave
@@ -23,21 +22,15 @@ NOISE = 0.2  # of the stripes that turn
 GREYS = (0, 75)  # of a picture, from black to white; noise may go beyond
 
 
-def _patch_image(patch: int, orientation: str, noise: float, row: int, column: int, seed: int) -> np.ndarray:
-    clean = np.ones((SIZE, SIZE))
-    stripes = wave(patch, 1)
-    inside = clean[row : row + patch, column : column + patch]
-    inside += stripes[:, None] if orientation == "horizontal" else stripes
-    return photograph(clean, noise, np.random.default_rng(seed))
-
-
 def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: int, seed: int) -> tuple[Figure, str]:
     """A patch in noise, and how well each place explains it as horizontal and as vertical stripes of one peak."""
-    image = _patch_image(patch, orientation, noise, row, column, seed)
+    clean, stripes = np.ones((SIZE, SIZE)), wave(patch, 1)
+    clean[row : row + patch, column : column + patch] += stripes[:, None] if orientation == "horizontal" else stripes
+    image = photograph(clean, noise, np.random.default_rng(seed))
     maps = evidence(image[None], patch, 1, noise)[:, 0]
     odds = np.diff(logsumexp(maps, axis=(1, 2))).item()
-    guess = ORIENTATIONS[int(odds > 0)]
-    certainty = expit(abs(odds))
+    guess, certainty = ORIENTATIONS[int(odds > 0)], expit(abs(odds))
+    verdict = "right" if guess == orientation else "wrong"
 
     figure, axes = plt.subplots(1, 3, figsize=(8, 3.1))
     axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
@@ -49,7 +42,6 @@ def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: 
         ax.plot(column, row, "o", mfc="none", mec="black", ms=11)
         best = f"{values.max():.0f}".replace("-", "−")
         ax.set(title=f"{name}: best {best}", xticks=[0, SIZE - patch], yticks=[0, SIZE - patch])
-    verdict = "right" if guess == orientation else "wrong"
     figure.suptitle(f"the filter says {guess}, with probability {certainty:.3f}: {verdict}", fontsize=13)
     return figure, (
         f"A {patch} by {patch} patch of {orientation} stripes at row {row}, column {column} in noise {noise:.1f}. The "
@@ -75,11 +67,10 @@ def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, step: int) 
     """One frame of turning stripes, and the angle of all frames with this one marked."""
     direction = 1 if turn == TURNS[0] else -1
     angles_deg = start_deg + direction * np.linspace(0, sweep_deg, FRAMES)
-    clean = turned_stripes(SIZE, peaks, angles_deg[step])
-    frame = photograph(clean, NOISE, np.random.default_rng(step))
+    frame = photograph(turned_stripes(SIZE, peaks, angles_deg[step]), NOISE, np.random.default_rng(step))
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.2), width_ratios=(1, 1.6))
-    left.imshow(frame, vmin=GREYS[0], vmax=GREYS[1])
-    left.set(title=f"frame {step}", xticks=[], yticks=[])
+    matrix(frame, left, vmin=GREYS[0], vmax=GREYS[1])
+    left.set_title(f"frame {step}")
     right.plot(np.arange(FRAMES), angles_deg, ".-", color=BLUE)
     right.plot(step, angles_deg[step], "o", mfc="none", mec=ORANGE, mew=2, ms=12)
     right.set(
@@ -142,13 +133,14 @@ def draw_moment(film: Film, trial: int, step: int, backwards: bool) -> tuple[Fig
     said = TURNS[int(v[: step + 1].sum() > 0)]
     verdict = "right" if said == truth else "wrong"
 
-    figure = plt.figure(figsize=(8, 4.2))
-    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.7))
-    picture, rows, trace = (figure.add_subplot(place) for place in (grid[:, 0], grid[0, 1], grid[1, 1]))
-    picture.imshow(order[step], vmin=GREYS[0], vmax=GREYS[1])
-    picture.set(title=f"turns {truth}", xticks=[], yticks=[])
-    _spikes(film.hidden[way, : step + 1, trial], rows, steps=len(v))
-    reach = 1.1 * np.abs(film.potentials).max()
+    figure, axes = plt.subplot_mosaic("ps;pt", figsize=(8, 4.2), width_ratios=(1, 1.7))
+    matrix(order[step], axes["p"], vmin=GREYS[0], vmax=GREYS[1])
+    axes["p"].set_title(f"turns {truth}")
+    when, who = np.nonzero(film.hidden[way, : step + 1, trial])
+    axes["s"].plot(when, who, "|", color=BLUE, ms=4)
+    neurons = film.hidden.shape[-1]
+    axes["s"].set(xlim=(-0.5, len(v) - 0.5), ylim=(neurons, -1), ylabel="neuron", xticklabels=[])
+    trace, reach = axes["t"], 1.1 * np.abs(film.potentials).max()
     trace.axhline(0, color="gray", lw=0.8)
     trace.plot(np.arange(step + 1), v[: step + 1], ".-", color=ORANGE)
     trace.set(xlim=(-0.5, len(v) - 0.5), ylim=(-reach, reach), xlabel="frame", ylabel="output $v$")
@@ -159,13 +151,6 @@ def draw_moment(film: Film, trial: int, step: int, backwards: bool) -> tuple[Fig
         f"Trial {trial} played {played}, frame {step}: it turns {truth}; the output's mean so far says {said}, which "
         f"is {verdict}."
     )
-
-
-def _spikes(spikes: np.ndarray, ax: Axes, *, steps: int) -> None:
-    """Hidden spikes [time, neurons] as dots on an axis of so many steps."""
-    when, who = np.nonzero(spikes)
-    ax.plot(when, who, "|", color=BLUE, ms=4)
-    ax.set(xlim=(-0.5, steps - 0.5), ylim=(spikes.shape[1], -1), ylabel="neuron", xticklabels=[])
 
 
 def film_player(film: Film) -> Explorer:

@@ -1,4 +1,4 @@
-"""Lesson 07: readouts of two toy traces, and a player that scrubs through the time of a trained network."""
+"""Readouts of two toy traces, and a player that scrubs through the time of a trained network."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from course_utils.classroom.explorer import Explorer
-from course_utils.classroom.plots import BLUE, ORANGE, output_traces
+from course_utils.classroom.plots import BLUE, ORANGE, matrix, output_traces
 from course_utils.data.stripes import ORIENTATIONS
 from course_utils.spiking.neurons import LI
 
@@ -73,11 +73,9 @@ class Recording:
     def __post_init__(self):
         in_time = (self.inputs, self.hidden, self.potentials)
         counts = {len(self.images), len(self.labels), *(array.shape[1] for array in in_time)}
-        if len(counts) > 1:
-            raise ValueError(f"the recording's arrays hold {sorted(counts)} images; all must hold the same ones")
-        steps = {len(array) for array in in_time}
-        if len(steps) > 1:
-            raise ValueError(f"the recording's arrays have {sorted(steps)} time steps; all must have the same number")
+        for what, found in (("images", counts), ("time steps", {len(array) for array in in_time})):
+            if len(found) > 1:
+                raise ValueError(f"the recording's arrays hold {sorted(found)} {what}; all must hold the same number")
 
 
 def draw_moment(recording: Recording, image: int, step: int) -> tuple[Figure, str]:
@@ -93,14 +91,11 @@ def draw_moment(recording: Recording, image: int, step: int) -> tuple[Figure, st
         f"map 0: {hidden[0].sum():.0f}": hidden[0],
         f"map 1: {hidden[1].sum():.0f}": hidden[1],
     }
-    figure = plt.figure(figsize=(8, 5))
-    grid = figure.add_gridspec(2, 4, height_ratios=(1, 1.3))
+    figure, axes = plt.subplot_mosaic("0123;tttt", figsize=(8, 5), height_ratios=(1, 1.3))
     for column, (title, values) in enumerate(pictures.items()):
-        ax = figure.add_subplot(grid[0, column])
-        ax.imshow(values, vmin=0, vmax=values.max() if column == 0 else 1)
-        ax.set(xticks=[], yticks=[])
-        ax.set_title(title, fontsize=11)
-    ax = figure.add_subplot(grid[1, :])
+        matrix(values, axes[str(column)], vmin=0, vmax=values.max() if column == 0 else 1)
+        axes[str(column)].set_title(title, fontsize=11)
+    ax = axes["t"]
     output_traces(v[: step + 1], ax, reach=1.1 * np.abs(recording.potentials).max(), steps=len(v))
     ax.axvline(step, color="gray", lw=1, ls=":")
     verdict = "right" if said == truth else "wrong"

@@ -1,4 +1,4 @@
-"""Lesson 09: explorers of one pair of spikes and of receptive fields while they grow."""
+"""Explorers of one pair of spikes and of receptive fields while they grow."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from course_utils.classroom import plots
 from course_utils.classroom.explorer import Explorer
-from course_utils.classroom.plots import BLUE, ORANGE
+from course_utils.classroom.plots import BLUE, ORANGE, receptive_fields
 
 STEPS = 140
 INPUT_MS = 60  # when the input spikes
@@ -42,11 +41,10 @@ def draw_pair(a_plus: float, a_minus: float, tau_plus_ms: int, tau_minus_ms: int
     right.plot(read_ms, read, "ko", ms=9)
     right.set(xlim=(0, STEPS), ylim=(-0.04, 1.4), yticks=[0, 0.5, 1], xlabel="time (ms)", ylabel="trace")
     right.set_title(f"the {'output' if causal else 'input'} reads {'$x$' if causal else '$y$'} = {read:.2f}")
-    if causal:
-        told = f"The output spikes {delay_ms} ms after the input: the weight grows by {change:.2f} percent."
-    else:
-        told = f"The output spikes {-delay_ms} ms before the input: the weight shrinks by {-change:.2f} percent."
-    return figure, told
+    order, becomes = ("after", "grows") if causal else ("before", "shrinks")
+    return figure, (
+        f"The output spikes {abs(delay_ms)} ms {order} the input: the weight {becomes} by {abs(change):.2f} percent."
+    )
 
 
 def pair_explorer() -> Explorer:
@@ -80,20 +78,14 @@ def receptive_field_explorer(
 
     def draw_fields(images_seen: int) -> tuple[Figure, str]:
         figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8), width_ratios=(1.1, 1))
-        plots.receptive_fields(snapshots[images_seen], left, columns=columns)
+        receptive_fields(snapshots[images_seen], left, columns=columns)
         left.set_title(f"after {images_seen} images")
         place = seen.index(images_seen)
         right.tick_params(axis="x", labelsize=10)
         right.plot(range(len(seen)), 100 * np.array(accuracies), "-", color="lightgray")
         right.plot(range(place + 1), 100 * np.array(accuracies[: place + 1]), "o-", color=BLUE)
-        right.set(
-            xticks=range(len(seen)),
-            xticklabels=seen,
-            xlabel="images seen",
-            ylim=(40, 103),
-            ylabel="validation accuracy (%)",
-            title="if labelled now",
-        )
+        right.set(xticks=range(len(seen)), xticklabels=seen, xlabel="images seen", title="if labelled now")
+        right.set(ylim=(40, 103), ylabel="validation accuracy (%)")
         return figure, (
             f"Receptive fields of {snapshots[images_seen].shape[1]} neurons after {images_seen} images; labelled at "
             f"this point, they reach {accuracies[place]:.1%} on validation images."

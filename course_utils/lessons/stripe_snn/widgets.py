@@ -1,7 +1,8 @@
-"""Lesson 06: where a trained network fails, and the charts of broken ones."""
+"""Where a trained network fails, and charts of broken ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -12,9 +13,10 @@ from matplotlib.patches import Rectangle
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE, matrix, raster
+from course_utils.data.stripes import ORIENTATIONS
 
-LETTERS = "HV"  # horizontal, vertical
 COLUMNS, TILES = 4, 12  # pictures shown of a cell
+LIMIT = 8.0  # potentials beyond it are drawn at the edge
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,8 @@ def accuracy_map(
         trained: so many rows and columns hold kinds that the network was trained on; they get a green frame.
     """
     matrix(100 * accuracy, ax, written=".0f", vmin=40, vmax=100, cmap="viridis", origin="lower", aspect="auto")
-    ax.set(
-        xlabel="peaks $p$",
-        ylabel="noise $\\sigma$",
-        xticks=range(len(peaks)),
-        xticklabels=peaks,
-        yticks=range(len(noises)),
-        yticklabels=noises,
-    )
+    ax.set(xlabel="peaks $p$", xticks=range(len(peaks)), xticklabels=peaks)
+    ax.set(ylabel="noise $\\sigma$", yticks=range(len(noises)), yticklabels=noises)
     if trained:
         rows, columns = trained
         ax.add_patch(Rectangle((-0.47, -0.47), columns, rows, fill=False, ec=GREEN, lw=2.5, clip_on=False))
@@ -87,7 +83,7 @@ def draw_weak_spot(spots: WeakSpots, peaks: int, noise: float, contrast: float) 
 
 
 def _answered(images: np.ndarray, labels: np.ndarray, answers: np.ndarray, ax: Axes) -> None:
-    """Pictures in one image, each over the letter of its answer; a wrong one has an orange frame and a cross."""
+    """Pictures in one image, each over the letter of its answer (H, V); a wrong one has an orange frame and a cross."""
     size = images.shape[-1]
     across, down = size + 3, size + 8
     wall = np.full((-(-len(images) // COLUMNS) * down, COLUMNS * across), np.nan)
@@ -96,8 +92,7 @@ def _answered(images: np.ndarray, labels: np.ndarray, answers: np.ndarray, ax: A
         low, high = image.min(), max(image.max(), image.min() + 1)
         wall[top : top + size, left : left + size] = (image - low) / (high - low)
         wrong = label != answer
-        text = f"{LETTERS[answer]} ✗" if wrong else LETTERS[answer]
-        ink = ORANGE if wrong else "black"
+        text, ink = "HV"[answer] + (" ✗" if wrong else ""), ORANGE if wrong else "black"
         ax.text(left + size / 2, top + size + 3.2, text, ha="center", va="center", fontsize=10, color=ink)
         if wrong:
             ax.add_patch(Rectangle((left - 1, top - 1), size + 1, size + 1, fill=False, ec=ORANGE, lw=2))
@@ -108,12 +103,8 @@ def _answered(images: np.ndarray, labels: np.ndarray, answers: np.ndarray, ax: A
 
 def weak_spot_explorer(spots: WeakSpots) -> Explorer:
     """Scrub over peaks, noise and contrast; see the pictures behind each cell of the map."""
-
-    def draw(peaks: int, noise: float, contrast: float) -> tuple[Figure, str]:
-        return draw_weak_spot(spots, peaks, noise, contrast)
-
     return Explorer(
-        draw,
+        partial(draw_weak_spot, spots),
         peaks=ipywidgets.IntSlider(5, min(spots.peaks), max(spots.peaks)),
         noise=ipywidgets.SelectionSlider(options=list(spots.noises), value=0.6),
         contrast=ipywidgets.SelectionSlider(options=list(spots.contrasts), value=1.0),
@@ -137,9 +128,6 @@ class Chart:
     labels: np.ndarray
 
 
-LIMIT = 8.0  # potentials beyond it are drawn at the edge
-
-
 def potentials(v: np.ndarray, spikes: np.ndarray, ax: Axes) -> None:
     """Membrane potentials of the two output neurons, [time, 2], and a mark above them for every spike."""
     time = np.arange(1, len(v) + 1)
@@ -154,30 +142,24 @@ def potentials(v: np.ndarray, spikes: np.ndarray, ax: Axes) -> None:
 def draw_chart(charts: Mapping[str, Chart], patient: str, picture: int) -> tuple[Figure, str]:
     """Input raster, output potentials and spike counts of one network for one picture."""
     chart = charts[patient]
-    v, spikes = chart.v[:, picture], chart.spikes[:, picture]
-    counts = [int(count) for count in spikes.sum(axis=0)]
-    rate = chart.inputs[:, picture].mean()
+    inputs, v, spikes = (array[:, picture] for array in (chart.inputs, chart.v, chart.spikes))
+    counts, rate = spikes.sum(axis=0).astype(int), inputs.mean()
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
-    raster(chart.inputs[:, picture], left)
+    raster(inputs, left)
     left.set(title=f"input: {rate:.0%} of pixels and steps", yticks=[0, 100, 200])
     potentials(v, spikes, right)
     right.set(ylabel="potential $v$", title=f"horizontal {counts[0]}, vertical {counts[1]} spikes")
-    highest = np.abs(v).max()
     return figure, (
-        f"Network {patient}, picture {picture}, which is {('horizontal', 'vertical')[chart.labels[picture]]}: "
-        f"{rate:.0%} of input spikes, output counts {counts[0]} and {counts[1]}, potentials up to {highest:.3g}."
+        f"Network {patient}, picture {picture}, which is {ORIENTATIONS[chart.labels[picture]]}: {rate:.0%} of input "
+        f"spikes, output counts {counts[0]} and {counts[1]}, potentials up to {np.abs(v).max():.3g}."
     )
 
 
 def chart_explorer(charts: Mapping[str, Chart]) -> Explorer:
     """Leaf through the pictures of every network."""
-
-    def draw(patient: str, picture: int) -> tuple[Figure, str]:
-        return draw_chart(charts, patient, picture)
-
     count = min(len(chart.labels) for chart in charts.values())
     return Explorer(
-        draw,
+        partial(draw_chart, charts),
         patient=ipywidgets.ToggleButtons(options=list(charts)),
         picture=ipywidgets.IntSlider(0, 0, min(count, 20) - 1),
     )
