@@ -11,9 +11,9 @@ from course_utils.lessons.vehicles.models import layers
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from course_utils.exchange import rate_training
+    from course_utils.exchange import nengodl
     from course_utils.exchange.keras_twin import flat_pictures, keras_twin
-    from course_utils.lessons.vehicles import experiment as vehicles
+    from course_utils.lessons.vehicles import running
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def test_flat_pictures_are_in_the_order_of_keras() -> None:
 def test_on_spikes_it_gives_nearly_the_same_scores_and_counts_its_operations(trained) -> None:
     with torch.no_grad():
         wanted = trained(pictures())
-    run, cost = vehicles.in_nengo_dl(trained, pictures(), 50_000.0, None)
+    run, cost = running.in_nengo_dl(trained, pictures(), 50_000.0, None)
     found = torch.from_numpy(run.outputs).mean(0)
-    assert run.outputs.shape == (vehicles.STEPS, 5, 3)
+    assert run.outputs.shape == (running.STEPS, 5, 3)
     assert (found - wanted).abs().max() < 0.1 * (wanted.max() - wanted.min())
     assert cost.spikes > 0 and cost.accumulates > cost.spikes
     assert 0 < cost.multiply_accumulates <= cost.dense
@@ -70,6 +70,6 @@ def test_other_networks_are_refused(broken, says) -> None:
 
 def test_bad_numbers_are_refused(trained) -> None:
     with pytest.raises(ValueError, match="rate_hz is 0"):
-        vehicles.in_nengo_dl(trained, pictures(), 0.0, None)
+        running.in_nengo_dl(trained, pictures(), 0.0, None)
     with pytest.raises(ValueError, match="steps is 0"):
-        rate_training.repeated(flat_pictures(pictures()), 0)
+        nengodl.repeated(flat_pictures(pictures()), 0)

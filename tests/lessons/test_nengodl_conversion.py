@@ -9,8 +9,8 @@ import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from course_utils.exchange import rate_training as rates
-    from course_utils.lessons.nengodl_conversion import checks
+    from course_utils.exchange import nengodl
+    from course_utils.lessons.nengodl_conversion import checks, models
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +33,7 @@ def lesson() -> dict:
 
 @pytest.fixture(scope="module")
 def model():
-    return rates.relu_network(LAYERS, seed=0)
+    return models.relu_network(LAYERS, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,11 @@ def by_trials(spikes, dt_s):
 
 
 def counted(outputs, rate_hz=250.0):
-    return rates.spiking_relu(outputs, rate_hz).sum(0).argmax(1)
+    return models.spiking_relu(outputs, rate_hz).sum(0).argmax(1)
 
 
 def filtered(outputs):
-    return rates.low_pass(outputs, 20.0)[-1].argmax(1)
+    return models.low_pass(outputs, 20.0)[-1].argmax(1)
 
 
 WRONG = [
@@ -135,15 +135,19 @@ def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None
 
 def test_the_lesson_computes_as_the_package_does(lesson) -> None:
     current = np.random.default_rng(1).normal(1, 2, (80, 9))
-    for name, arguments in (("spiking_relu", (120.0,)), ("lif", ()), ("low_pass", (7.0,))):
-        assert np.array_equal(lesson[name](current, *arguments), getattr(rates, name)(current, *arguments)), name
+    for name, ours, arguments in (
+        ("spiking_relu", models.spiking_relu, (120.0,)),
+        ("lif", models.nengo_lif, ()),
+        ("low_pass", models.low_pass, (7.0,)),
+    ):
+        assert np.array_equal(lesson[name](current, *arguments), ours(current, *arguments)), name
 
 
 @pytest.mark.parametrize("tau_syn_ms", [None, 3.0])
 def test_simulate_is_nengodl_on_the_whole_network(model, images, tau_syn_ms) -> None:
-    network = rates.to_spiking_relu(model, rate_hz=400.0, tau_syn_ms=tau_syn_ms)
-    by_nengo = rates.run(network, images, 12, rate_hz=400.0, batch_size=4)
-    by_hand = rates.simulate(rates.stages(model), images, 12, rate_hz=400.0, tau_syn_ms=tau_syn_ms)
+    network = nengodl.to_spiking_relu(model, rate_hz=400.0, tau_syn_ms=tau_syn_ms)
+    by_nengo = nengodl.run_nengo(network, images, 12, rate_hz=400.0, batch_size=4)
+    by_hand = models.run_by_hand(models.stages(model), images, 12, rate_hz=400.0, tau_syn_ms=tau_syn_ms)
     assert by_nengo.outputs.shape == (12, 7, 10)
     assert np.abs(by_nengo.outputs - by_hand.outputs).max() < 1e-4
     for mine, theirs in zip(by_hand.spikes, by_nengo.spikes, strict=True):
@@ -152,35 +156,35 @@ def test_simulate_is_nengodl_on_the_whole_network(model, images, tau_syn_ms) -> 
 
 def test_at_a_high_scale_the_spiking_network_is_the_rate_network(model, images) -> None:
     scores = model.predict(images.reshape(-1, 28, 28, 1), verbose=0)
-    outputs = rates.simulate(rates.stages(model), images, 60, rate_hz=20_000.0).outputs
+    outputs = models.run_by_hand(models.stages(model), images, 60, rate_hz=20_000.0).outputs
     assert np.abs(outputs.mean(0) - scores).max() < 0.02
 
 
 def test_soft_lif_learns_and_its_neurons_can_be_exchanged() -> None:
-    network = rates.soft_lif_network(LAYERS, rate_hz=200.0, seed=0)
+    network = models.soft_lif_network(LAYERS, rate_hz=200.0, seed=0)
     labels = np.arange(40) % 2
     images = (0.2 * np.random.default_rng(0).random((40, 1, 784)) + 0.8 * (labels[:, None, None] == 1)).astype(
         np.float32
     )
-    losses = rates.train_soft_lif(network, images, labels, epochs=12, batch_size=10, seed=0)
+    losses = models.train_soft_lif(network, images, labels, epochs=12, batch_size=10, seed=0)
     assert losses[-1] < 0.5 * losses[0]
     network.become("SoftLIF", 200.0)
-    assert (rates.run(network, images, 1, rate_hz=200.0).outputs[-1].argmax(1) == labels).mean() > 0.9
+    assert (nengodl.run_nengo(network, images, 1, rate_hz=200.0).outputs[-1].argmax(1) == labels).mean() > 0.9
     network.become("LIF", 200.0, 5.0)
-    ran = rates.run(network, images, 20, rate_hz=200.0, batch_size=20)
+    ran = nengodl.run_nengo(network, images, 20, rate_hz=200.0, batch_size=20)
     assert all(layer.sum() > 0 and layer.max() <= 10 for layer in ran.spikes), "2 ms refractory: 10 spikes at most"
 
 
 @given(st.floats(0.01, 3), st.floats(1, 900), st.integers(1, 60))
 def test_a_spiking_relu_fires_as_often_as_it_should(activation, rate_hz, steps) -> None:
-    counts = rates.spiking_relu(np.full((steps, 1), activation), rate_hz)
+    counts = models.spiking_relu(np.full((steps, 1), activation), rate_hz)
     assert abs(counts.sum() - activation * rate_hz * steps / 1000) <= 1 + 1e-6
-    assert rates.spiking_relu(np.full((steps, 1), -activation), rate_hz).sum() == 0
+    assert models.spiking_relu(np.full((steps, 1), -activation), rate_hz).sum() == 0
 
 
 @given(st.floats(0.5, 50), st.integers(1, 50))
 def test_a_constant_goes_through_a_low_pass(tau_syn_ms, steps) -> None:
-    filtered = rates.low_pass(np.full((steps, 2), 3.0), tau_syn_ms)
+    filtered = models.low_pass(np.full((steps, 2), 3.0), tau_syn_ms)
     assert np.allclose(filtered[-1], 3 * (1 - np.exp(-steps / tau_syn_ms)))
 
 
@@ -188,37 +192,37 @@ def test_operations_of_one_spike_are_the_weights_that_it_meets(images) -> None:
     first, second = np.zeros((13, 13, 3)), np.zeros((6, 6, 4))
     black = np.zeros_like(images)
     first[0, 0, 1] = 1  # a corner lies in one window
-    assert rates.cost(LAYERS, black, [first.ravel(), second.ravel()], 5).accumulates == 4
+    assert models.cost(LAYERS, black, [first.ravel(), second.ravel()], 5).accumulates == 4
     first[0, 0, 1], first[2, 2, 0] = 0, 2  # this place lies in 2 × 2 windows
-    cost = rates.cost(LAYERS, black, [first.ravel(), second.ravel()], 5)
+    cost = models.cost(LAYERS, black, [first.ravel(), second.ravel()], 5)
     assert cost.accumulates == 2 * 4 * 4 and cost.multiply_accumulates == 0
     second[5, 5, 3] = 3
-    assert rates.cost(LAYERS, black, [first.ravel(), second.ravel()], 5).accumulates == 32 + 30
+    assert models.cost(LAYERS, black, [first.ravel(), second.ravel()], 5).accumulates == 32 + 30
     dense = 13 * 13 * 9 * 3, 6 * 6 * 9 * 3 * 4, 6 * 6 * 4 * 10
     assert cost.rates == sum(dense) and cost.dense == dense[0] + 5 * sum(dense[1:])
-    assert rates.cost(LAYERS, images, [first.ravel(), second.ravel()], 5).multiply_accumulates <= dense[0]
+    assert models.cost(LAYERS, images, [first.ravel(), second.ravel()], 5).multiply_accumulates <= dense[0]
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (lambda model, images: rates.neuron_type("Izhikevich"), "'Izhikevich'; it must be one of SoftLIF, LIF"),
-        (lambda model, images: rates.neuron_type("LIF", 0.0), "rate_hz is 0.0; it must be a rate above 0"),
-        (lambda model, images: rates.to_spiking_relu(model, rate_hz=0.0), "rate_hz is 0.0"),
-        (lambda model, images: rates.to_spiking_relu(model, rate_hz=-3.0), "rate_hz is -3.0"),
-        (lambda model, images: rates.to_spiking_relu(model, rate_hz=9.0, tau_syn_ms=0.0), "tau_syn_ms is 0.0"),
-        (lambda model, images: rates.soft_lif_network((), rate_hz=9.0, seed=0), "layers is empty"),
-        (lambda model, images: rates.relu_network((), seed=0), "layers is empty"),
-        (lambda model, images: rates.relu_network(LAYERS, seed=0, activity=-1.0), "activity is -1.0"),
-        (lambda model, images: rates.repeated(images, 0), "steps is 0"),
-        (lambda model, images: rates.repeated(images[:, 0], 3), r"images have shape \(7, 784\)"),
-        (lambda model, images: rates.simulate(rates.stages(model), images, 0, rate_hz=9.0), "steps is 0"),
-        (lambda model, images: rates.simulate(rates.stages(model), images, 3, rate_hz=0.0), "rate_hz is 0.0"),
-        (lambda model, images: rates.run(None, images[:0], 3, rate_hz=9.0), "images are empty"),
-        (lambda model, images: rates.run(None, images, 0, rate_hz=9.0), "steps is 0"),
-        (lambda model, images: rates.low_pass(np.ones((3, 1)), 0.0), "tau_ms is 0.0"),
-        (lambda model, images: rates.spiking_relu(np.ones((3, 1)), 0.0), "rate_hz is 0.0"),
-        (lambda model, images: rates.cost(LAYERS, images, [], 3), "spikes has 0 layers; it must have 2"),
+        (lambda model, images: nengodl.neuron_type("Izhikevich"), "'Izhikevich'; it must be one of SoftLIF, LIF"),
+        (lambda model, images: nengodl.neuron_type("LIF", 0.0), "rate_hz is 0.0; it must be a rate above 0"),
+        (lambda model, images: nengodl.to_spiking_relu(model, rate_hz=0.0), "rate_hz is 0.0"),
+        (lambda model, images: nengodl.to_spiking_relu(model, rate_hz=-3.0), "rate_hz is -3.0"),
+        (lambda model, images: nengodl.to_spiking_relu(model, rate_hz=9.0, tau_syn_ms=0.0), "tau_syn_ms is 0.0"),
+        (lambda model, images: models.soft_lif_network((), rate_hz=9.0, seed=0), "layers is empty"),
+        (lambda model, images: models.relu_network((), seed=0), "layers is empty"),
+        (lambda model, images: models.relu_network(LAYERS, seed=0, activity=-1.0), "activity is -1.0"),
+        (lambda model, images: nengodl.repeated(images, 0), "steps is 0"),
+        (lambda model, images: nengodl.repeated(images[:, 0], 3), r"images have shape \(7, 784\)"),
+        (lambda model, images: models.run_by_hand(models.stages(model), images, 0, rate_hz=9.0), "steps is 0"),
+        (lambda model, images: models.run_by_hand(models.stages(model), images, 3, rate_hz=0.0), "rate_hz is 0.0"),
+        (lambda model, images: nengodl.run_nengo(None, images[:0], 3, rate_hz=9.0), "images are empty"),
+        (lambda model, images: nengodl.run_nengo(None, images, 0, rate_hz=9.0), "steps is 0"),
+        (lambda model, images: models.low_pass(np.ones((3, 1)), 0.0), "tau_ms is 0.0"),
+        (lambda model, images: models.spiking_relu(np.ones((3, 1)), 0.0), "rate_hz is 0.0"),
+        (lambda model, images: models.cost(LAYERS, images, [], 3), "spikes has 0 layers; it must have 2"),
     ],
 )
 def test_bad_input_is_named(model, images, wrong, says) -> None:
@@ -251,9 +255,9 @@ def test_the_explorers_say_what_they_show() -> None:
 def test_the_explorer_fires_as_the_package_does(rate_hz) -> None:
     for activation in (0.1, 0.7, 1.3, 2.0):
         counts, filtered = widgets.spikes_and_filter(activation, rate_hz, 5)
-        exact = rates.spiking_relu(np.full((30, 1), activation + 1e-6), rate_hz)[:, 0]
+        exact = models.spiking_relu(np.full((30, 1), activation + 1e-6), rate_hz)[:, 0]
         assert np.array_equal(counts, exact)
-        assert np.allclose(filtered, rates.low_pass(counts * 1000 / rate_hz, 5.0))
+        assert np.allclose(filtered, models.low_pass(counts * 1000 / rate_hz, 5.0))
 
 
 def test_the_long_preset_is_recorded_at_the_report_s_figure() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from course_utils.data.digits import ImageSet, load_images
-from course_utils.data.download import NotAvailable
 from course_utils.training.baselines import linear_accuracy
-from course_utils.training.experiment import Experiment
+from course_utils.training.counting import Operations
+from course_utils.training.experiment import Experiment, Split, measured, real
 from course_utils.training.ledger import Record, versions
 
 STEPS = 30
@@ -47,20 +47,17 @@ class Route:
 
     def record(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Train, choose the filter on validation, read the test set once."""
-        from course_utils.exchange import rate_training as rates  # loads TensorFlow, which takes seconds
+        from course_utils.exchange import nengodl  # loads TensorFlow, which takes seconds
+        from course_utils.lessons.nengodl_conversion import models
 
-        train, test = load_images("MNIST")
-        if test.source != "MNIST":
-            raise NotAvailable(
-                "this experiment needs MNIST itself: in $COURSE_DATA, in data/, or a network to fetch it"
-            )
+        train, test = real("MNIST", *load_images("MNIST"))
         x, y, x_test, y_test = flat(train), train.labels.numpy(), flat(test), test.labels.numpy()
         scores, spiking, losses, parameters = self.train(self, x[:TRAIN], y[:TRAIN], seed)
 
         def answers(images: np.ndarray, tau_syn_ms: float) -> tuple[dict[str, np.ndarray], Any]:
-            found = rates.run(spiking(tau_syn_ms), images, STEPS, rate_hz=self.rate_hz, batch_size=100)
+            found = nengodl.run_nengo(spiking(tau_syn_ms), images, STEPS, rate_hz=self.rate_hz, batch_size=100)
             return {
-                "filtered": rates.low_pass(found.outputs, READOUT_MS)[-1].argmax(1),
+                "filtered": models.low_pass(found.outputs, READOUT_MS)[-1].argmax(1),
                 "last step": found.outputs[-1].argmax(1),
             }, found
 
@@ -70,37 +67,32 @@ class Route:
         chosen = {tau: right(answers(x[-1000:], tau)[0]["filtered"], y[-1000:]) for tau in TAUS_MS}
         tau_syn_ms = max(chosen, key=chosen.get)
         found, spikes = answers(x_test, tau_syn_ms)
-        cost = rates.cost(self.layers, x_test, spikes.spikes, STEPS)
-        return Record(
+        cost = models.cost(self.layers, x_test, spikes.spikes, STEPS)
+        emitted = float(sum(layer.sum() for layer in spikes.spikes))
+        pixels, labels = train.images[:, None] / 255, train.labels
+        learnt, kept = (pixels[:TRAIN], labels[:TRAIN]), (pixels[TRAIN:], labels[TRAIN:])
+        split = Split(test.source, learnt, kept, (test.images[:, None] / 255, test.labels))
+        return measured(
+            None,
+            split,
+            cost=Operations(emitted, cost.accumulates, cost.multiply_accumulates, cost.dense),
             lesson="nengodl_conversion",
             task="MNIST",
-            model="",
-            data={"source": test.source, "train": TRAIN, "validation": len(y) - TRAIN, "test": len(y_test)},
-            seed=seed,
             config={
                 "layers": [list(layer) for layer in self.layers],
                 "epochs": self.epochs,
                 "rate_hz": self.rate_hz,
                 "tau_syn_ms": tau_syn_ms,
                 "tau_readout_ms": READOUT_MS,
-                "validation": {f"tau_syn {tau:g} ms": accuracy for tau, accuracy in chosen.items()},
             },
             accuracy=right(found["filtered"], y_test),
-            baseline={
-                "name": "linear",
-                "accuracy": linear_accuracy(
-                    (train.images[:TRAIN, None] / 255, train.labels[:TRAIN]), (test.images[:, None] / 255, test.labels)
-                ),
-            },
-            beside={
+            baseline={"name": "linear", "accuracy": linear_accuracy(split.train, split.test)},
+            beside={f"validation, tau_syn {tau:g} ms": accuracy for tau, accuracy in chosen.items()}
+            | {
                 "rate network": right(scores(x_test).argmax(1), y_test),
                 "last step, not filtered at the output": right(found["last step"], y_test),
             },
             parameters=parameters,
-            dense=cost.dense,
-            multiply_accumulates=cost.multiply_accumulates,
-            accumulates=cost.accumulates,
-            spikes=float(sum(layer.sum() for layer in spikes.spikes)),
             time_steps=STEPS,
             versions=versions("nengo", "nengo-dl", "tensorflow"),
             curve={"loss": [float(loss) for loss in losses]},
@@ -109,13 +101,14 @@ class Route:
 
 def by_relu(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> tuple:
     """Keras ReLUs, run as spiking ReLUs with a firing-rate scale."""
-    from course_utils.exchange import rate_training as rates
+    from course_utils.exchange import nengodl
+    from course_utils.lessons.nengodl_conversion import models
 
-    model = rates.relu_network(route.layers, seed=seed)
-    losses = rates.train_relu(model, images, labels, epochs=route.epochs)
+    model = models.relu_network(route.layers, seed=seed)
+    losses = models.train_relu(model, images, labels, epochs=route.epochs)
     return (
-        lambda x: model.predict(x.reshape(-1, *rates.IMAGE), verbose=0, batch_size=500),
-        lambda tau: rates.to_spiking_relu(model, rate_hz=route.rate_hz, tau_syn_ms=tau),
+        lambda x: model.predict(x.reshape(-1, *models.IMAGE), verbose=0, batch_size=500),
+        lambda tau: nengodl.to_spiking_relu(model, rate_hz=route.rate_hz, tau_syn_ms=tau),
         losses,
         model.count_params(),
     )
@@ -123,14 +116,15 @@ def by_relu(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> 
 
 def by_soft_lif(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> tuple:
     """SoftLIF at rates in NengoDL, run as LIF."""
-    from course_utils.exchange import rate_training as rates
+    from course_utils.exchange import nengodl
+    from course_utils.lessons.nengodl_conversion import models
 
-    network = rates.soft_lif_network(route.layers, rate_hz=route.rate_hz, seed=seed)
-    losses = rates.train_soft_lif(network, images, labels, epochs=route.epochs, seed=seed)
+    network = models.soft_lif_network(route.layers, rate_hz=route.rate_hz, seed=seed)
+    losses = models.train_soft_lif(network, images, labels, epochs=route.epochs, seed=seed)
 
     def scores(x: np.ndarray) -> np.ndarray:
         network.become("SoftLIF", route.rate_hz)
-        return rates.run(network, x, 1, rate_hz=route.rate_hz).outputs[-1]
+        return nengodl.run_nengo(network, x, 1, rate_hz=route.rate_hz).outputs[-1]
 
     def spiking(tau_syn_ms: float) -> Any:
         network.become("LIF", route.rate_hz, tau_syn_ms)
