@@ -1,7 +1,6 @@
 """Small colour pictures, CIFAR and SVHN: the whole sets where they are, else smaller ones in a single file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -9,24 +8,10 @@ import numpy as np
 import torch
 from torchvision import datasets
 
+from course_utils.data.digits import ImageSet
 from course_utils.data.download import NotAvailable
 from course_utils.data.locate import data_folders, find
 from course_utils.data.require import require
-
-
-@dataclass(frozen=True)
-class ColourSet:
-    """Colour pictures with labels.
-
-    Attributes:
-        source: what was loaded, for tables: the set's name, with the numbers of images where it is a part.
-        images: uint8 [count, 3, 32, 32].
-        labels: int64 [count], from 0 on.
-    """
-
-    source: str
-    images: torch.Tensor
-    labels: torch.Tensor
 
 
 class _Kind(NamedTuple):
@@ -50,8 +35,8 @@ _KINDS = {
 }
 
 
-def load_colour(name: Literal["CIFAR10", "CIFAR100", "SVHN"]) -> tuple[ColourSet, ColourSet]:
-    """Training and test set, from `$COURSE_DATA` or `data/`.
+def load_colour(name: Literal["CIFAR10", "CIFAR100", "SVHN"]) -> tuple[ImageSet, ImageSet]:
+    """Training and test set, uint8 [count, 3, 32, 32], from `$COURSE_DATA` or `data/`.
 
     The whole sets are found where torchvision keeps them. Nothing is downloaded here: they are large; the error says
     the two lines that fetch them.
@@ -78,7 +63,7 @@ def load_colour(name: Literal["CIFAR10", "CIFAR100", "SVHN"]) -> tuple[ColourSet
     )
 
 
-def _part(name: str, path: Path, kind: _Kind) -> tuple[ColourSet, ColourSet]:
+def _part(name: str, path: Path, kind: _Kind) -> tuple[ImageSet, ImageSet]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = [file[key] for key in kind.arrays]
@@ -95,7 +80,7 @@ def _part(name: str, path: Path, kind: _Kind) -> tuple[ColourSet, ColourSet]:
     return _colour_set(source, *arrays[:2]), _colour_set(source, *arrays[2:])
 
 
-def _colour_set(source: str, images: np.ndarray, labels: Sequence[int]) -> ColourSet:
+def _colour_set(source: str, images: np.ndarray, labels: Sequence[int]) -> ImageSet:
     """The set; channels that come last are moved."""
     images = images.transpose(0, 3, 1, 2) if images.shape[-1] == 3 else images
-    return ColourSet(source, torch.from_numpy(np.ascontiguousarray(images)), torch.as_tensor(labels, dtype=torch.int64))
+    return ImageSet(source, torch.from_numpy(np.ascontiguousarray(images)), torch.as_tensor(labels, dtype=torch.int64))

@@ -27,19 +27,19 @@ _MORE_MIRRORS = {
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Grey images with labels.
+    """Images with labels.
 
     Attributes:
-        source: what was really loaded: "MNIST", "FashionMNIST", or "digits8x8" for scikit-learn's.
-        images: uint8 [count, 28, 28], 0 (black) to 255 (white).
-        labels: int64 [count], 0 to 9.
-        classes: the ten names, in the order of the labels.
+        source: what was really loaded, for tables: "MNIST", "FashionMNIST", or "digits8x8" for scikit-learn's.
+        images: uint8 from 0 (black) to 255 (white); grey ones [count, 28, 28].
+        labels: int64 [count], from 0.
+        classes: their names, in the order of the labels, where there are such.
     """
 
     source: str
     images: torch.Tensor
     labels: torch.Tensor
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
 
 
 def load_images(name: Literal["MNIST", "FashionMNIST"]) -> tuple[ImageSet, ImageSet]:

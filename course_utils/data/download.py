@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 CHUNK_BYTES = 1 << 16
+_UNREACHABLE = urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError
 
 
 class NotAvailable(OSError):
@@ -63,13 +64,7 @@ def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 
         for url in urls:
             try:
                 _fetch(url, part, timeout_s)
-            except (
-                urllib.error.URLError,
-                http.client.HTTPException,
-                ssl.SSLError,
-                TimeoutError,
-                ConnectionError,
-            ) as error:
+            except _UNREACHABLE as error:
                 answers.append(f"{url}: {error}")
                 continue
             if md5_of(part) == md5:

@@ -28,14 +28,11 @@ def _shifted(x: Tensor, bits: int) -> Tensor:
 
 
 def keys(samples: Tensor, *parts: int) -> Tensor:
-    """A key for each sample.
+    """A key for each sample, int64 [batch].
 
     Args:
         samples: int64 [batch], the numbers of the samples in their set.
         parts: what else the numbers shall depend on: seed, epoch, which layer.
-
-    Returns:
-        int64 [batch].
 
     Raises:
         ValueError: `samples` is not int64.

@@ -6,6 +6,7 @@ are this course's: one patch an image, the rest as in `stripes`, around a backgr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -103,10 +104,8 @@ def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast:
 
     Args:
         images: uint8 [count, size, size].
-        patch: pixels a side of the patch.
-        peaks: its number of bright stripes.
+        patch: pixels a side of the patch, with so many `peaks` and this `contrast`.
         noise: standard deviation σ, above 0.
-        contrast: amplitude of the patch's wave.
 
     Returns:
         float64 [2, count, place, place]: for horizontal and for vertical stripes, each row and column where the patch
@@ -137,29 +136,23 @@ def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
 
 
 def log_odds(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
-    """The logarithm of the odds of vertical against horizontal stripes, by Bayes's rule; see `matched_filter`.
+    """The logarithm of the odds of vertical against horizontal stripes, by Bayes's rule, float64 [count].
 
-    Args:
-        images: uint8 [count, size, size].
-        settings: what they were drawn from; every noise above 0.
-
-    Returns:
-        float64 [count].
+    The images, uint8 [count, size, size], were drawn from these settings, in which every noise is above 0.
 
     Raises:
         ValueError: the settings are out of range, or the images have another size than they say.
     """
     _check(settings)
     size = settings.size
-    if np.ndim(images) != 3 or np.shape(images)[1:] != (size, size):
-        raise ValueError(f"images have shape {np.shape(images)}; the settings say [count, {size}, {size}]")
+    shape = np.shape(images)
+    require(len(shape) == 3 and shape[1:] == (size, size), "shape of images", shape, f"[count, {size}, {size}]")
     energy = (_without_grey(images) ** 2).sum(axis=(1, 2))
     log_likelihoods = []
-    for noise in settings.noise:
-        for peaks in settings.peaks:
-            found = logsumexp(evidence(images, settings.patch, peaks, noise, settings.contrast), axis=(2, 3))
-            blank = -energy / (2 * noise**2) - size**2 * np.log(noise)  # of plain grey
-            log_likelihoods.append(blank + found)
+    for noise, peaks in product(settings.noise, settings.peaks):
+        found = logsumexp(evidence(images, settings.patch, peaks, noise, settings.contrast), axis=(2, 3))
+        blank = -energy / (2 * noise**2) - size**2 * np.log(noise)  # of plain grey
+        log_likelihoods.append(blank + found)
     horizontal, vertical = logsumexp(log_likelihoods, axis=0)
     return vertical - horizontal
 

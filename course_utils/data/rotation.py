@@ -70,8 +70,7 @@ def turned_stripes(size: int, peaks: int, angle_deg: float | np.ndarray) -> np.n
     At 0° these are the horizontal stripes of `stripe_image`, and 180° exchange bright and dark.
 
     Args:
-        size: pixels a side, 4 or more.
-        peaks: bright stripes, 1 or more, and fewer than (size − 1)/2.
+        size: as `peaks`, see `stripe_image`.
         angle_deg: angles of any shape […], clockwise as seen on the screen.
 
     Returns:
@@ -117,13 +116,7 @@ def tracking_baseline(frames: np.ndarray) -> np.ndarray:
 
     The angle is the main direction of the brightness gradient, ½·atan2(2⟨g_x g_y⟩, ⟨g_x²⟩ − ⟨g_y²⟩), with means over
     the frame (the structure tensor: J. Bigün and G. Granlund, ICCV 1987). It is known up to 180°, so each change is
-    taken between −90° and 90°.
-
-    Args:
-        frames: [count, time, size, size], any real type.
-
-    Returns:
-        int64 [count], 0 clockwise, 1 counter-clockwise.
+    taken between −90° and 90°. Frames are [count, time, size, size], guesses int64 [count] as the labels.
     """
     down, right = np.gradient(np.asarray(frames, dtype=float), axis=(-2, -1))
     angle_deg = np.rad2deg(np.arctan2(2 * (right * down).mean((-2, -1)), (right**2 - down**2).mean((-2, -1)))) / 2

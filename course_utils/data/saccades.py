@@ -91,15 +91,14 @@ def light(images: Tensor, camera: Camera = CAMERA) -> Tensor:
     Raises:
         ValueError: the shape, the type or the values of the images are others.
     """
-    if images.dim() != 3 or images.shape[1] != images.shape[2] or not 1 <= images.shape[1] <= IMAGE:
-        raise ValueError(
-            f"images have shape {tuple(images.shape)}; they must be [count, size, size] of at most {IMAGE} pixels"
-        )
-    if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise ValueError(f"images are {images.dtype}; they must be uint8 from 0 to 255 or float from 0 to 1")
-    seen = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-    if len(seen) and not (seen.min() >= 0 and seen.max() <= 1):
-        raise ValueError(f"images hold values from {seen.min():g} to {seen.max():g}; they must lie between 0 and 1")
+    shape, kind = tuple(images.shape), images.dtype
+    square = len(shape) == 3 and shape[1] == shape[2] and 1 <= shape[1] <= IMAGE
+    require(square, "shape of images", shape, f"[count, size, size] of at most {IMAGE} pixels")
+    whole = kind == torch.uint8
+    require(whole or images.is_floating_point(), "dtype of images", kind, "uint8 from 0 to 255 or float from 0 to 1")
+    seen = images.float() / 255 if whole else images.float()
+    low, high = (seen.min().item(), seen.max().item()) if len(seen) else (0, 1)
+    require(low >= 0 and high <= 1, "range of images", f"{low:g} to {high:g}", "within 0 and 1")
     before = MARGIN + (IMAGE - images.shape[1]) // 2
     after = SIZE + 2 * MARGIN - images.shape[1] - before
     seen = _blurred(functional.pad(seen, (before, after, before, after)), camera.blur)
@@ -131,7 +130,7 @@ def simulate_saccades(
     Args:
         images: uint8 from 0 to 255 or float from 0 to 1, [count, size, size], at most 28 pixels a side.
         seed: of the camera's uneven thresholds and of its noise.
-        camera: see `Camera`.
+        camera: which one, and in which light.
         samples: int64 [count], the numbers of the images in their set: an image's noise belongs to its number, so it
             is the same alone and among others. 0, 1, 2 … if None.
         batch_size: images at a time; it changes nothing but the memory.
@@ -141,8 +140,8 @@ def simulate_saccades(
     """
     if samples is None:
         samples = torch.arange(len(images))
-    if samples.shape != images.shape[:1]:
-        raise ValueError(f"samples have shape {tuple(samples.shape)}; {len(images)} images need [{len(images)}]")
+    fits, shape = samples.shape == images.shape[:1], tuple(samples.shape)
+    require(fits, "shape of samples", shape, f"[{len(images)}], one number for each image")
     uneven = torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(seed)).clamp(-3, 3)
     thresholds = camera.threshold * (1 + camera.spread * uneven)
     batches = zip(images.split(batch_size), samples.split(batch_size), strict=True)
@@ -212,9 +211,8 @@ def load_event_digits(
     simulated saccades over the first images of MNIST, or over scikit-learn's small digits if MNIST is missing, too.
 
     Args:
-        train: how many recordings to simulate for training; fewer if there are fewer images.
+        train: how many recordings to simulate for training, with this `seed`; fewer if there are fewer images.
         test: the same for the test.
-        seed: of the simulation.
         simulated: whether to simulate even where real recordings are.
 
     Raises:

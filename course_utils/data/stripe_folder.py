@@ -28,16 +28,11 @@ class StripeFolder(Dataset):
         self.root = Path(root)
         self.transform = transform
         if not self.root.is_dir():
-            raise NotADirectoryError(
-                f"{self.root} is not a folder. Make one with course_utils.data.stripes.write_stripes."
-            )
-        self._files: list[tuple[int, int, Path]] = sorted(
-            self._parse(path) for path in self.root.iterdir() if path.suffix.lower() == ".png"
-        )
+            raise NotADirectoryError(f"{self.root} is not a folder. Make one with data.stripes.write_stripes.")
+        images = (path for path in self.root.iterdir() if path.suffix.lower() == ".png")
+        self._files: list[tuple[int, int, Path]] = sorted(map(self._parse, images))
         if not self._files:
-            raise ValueError(
-                f"{self.root} has no PNG images. Was it written by write_stripes, or is it another folder?"
-            )
+            raise ValueError(f"{self.root} has no PNG images. Was it written by write_stripes, or is it another one?")
         for (index, _, path), (next_index, _, next_path) in zip(self._files, self._files[1:], strict=False):
             if index == next_index:
                 raise ValueError(f"{path.name} and {next_path.name} in {self.root} claim the same index; remove one")
@@ -68,7 +63,5 @@ class StripeFolder(Dataset):
             with Image.open(path) as file:
                 image = file.convert("L")
         except (OSError, SyntaxError, ValueError) as error:  # PIL reports broken PNGs as any of these
-            raise ValueError(
-                f"{path} is damaged and cannot be read ({error}). Replace it or write the set anew."
-            ) from error
+            raise ValueError(f"{path} is damaged ({error}). Replace it or write the set anew.") from error
         return (self.transform(image) if self.transform else image), label

@@ -78,7 +78,7 @@ def most_peaks(size: int) -> int:
 def stripe_image(
     size: int, peaks: int, orientation: str, noise: float, rng: np.random.Generator, *, contrast: float = 1.0
 ) -> np.ndarray:
-    """Draw one stripe image.
+    """Draw one stripe image, uint8 [size, size].
 
     pixel = clip(1 + contrast · sin(2π · peaks · k/(size − 1)) + ε, 0, 10) · 255/10, rounded down, where k counts the
     rows (horizontal stripes) or columns (vertical ones) from 0, and ε is normal with mean 0.5 and deviation `noise`.
@@ -87,12 +87,8 @@ def stripe_image(
         size: pixels a side, 4 or more.
         peaks: bright stripes, 1 or more, and fewer than (size − 1)/2.
         orientation: "horizontal" or "vertical".
-        noise: standard deviation of the noise, 0 or more.
-        rng: where the noise comes from.
+        noise: standard deviation of the noise that `rng` draws, 0 or more.
         contrast: amplitude of the wave, 0 to 1.
-
-    Returns:
-        uint8 [size, size].
 
     Raises:
         ValueError: an argument is outside these ranges.
@@ -103,15 +99,9 @@ def stripe_image(
 
 
 def photograph(clean: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """Add noise to a clean picture and store it as 8-bit grey: floor(clip(clean + ε, 0, 10) · 255/10).
+    """Add noise to a clean picture and store it as 8-bit grey: uint8 floor(clip(clean + ε, 0, 10) · 255/10).
 
-    Args:
-        clean: real numbers of any shape; grey is 1, the stripes reach from 0 to 2.
-        noise: standard deviation of ε, whose mean is 0.5.
-        rng: where the noise comes from.
-
-    Returns:
-        uint8, the shape of `clean`.
+    Clean pictures have any shape; grey is 1, stripes reach from 0 to 2. ε has the mean 0.5 and the deviation `noise`.
     """
     noisy = np.clip(clean + rng.normal(NOISE_MEAN, noise, clean.shape), 0, CEILING)
     # rounded to nine digits first: where the sine should give a whole number, no machine falls just below it
@@ -140,13 +130,9 @@ def make_stripes(count: int, seed: int, *, first: int = 0, settings: StripeSetti
 
 
 def row_column_baseline(images: np.ndarray) -> np.ndarray:
-    """Guess labels without any network: stripes are horizontal (0) if the row means vary more than the column means.
+    """Guess labels of images [count, size, size] without any network, int64 [count].
 
-    Args:
-        images: [count, size, size], any real type.
-
-    Returns:
-        int64 [count]; 1 where the column means vary more.
+    Stripes are horizontal (0) if the row means vary more than the column means, vertical (1) if less.
     """
     pixels = np.asarray(images, dtype=float)
     of_rows, of_columns = (pixels.mean(axis=axis).var(axis=1) for axis in (2, 1))
@@ -206,17 +192,12 @@ def choices(settings: Any, rng: np.random.Generator) -> tuple[int, int, float]:
 
 
 def numbered(kind: Callable[..., Any], draw: Callable, count: int, seed: int, first: int) -> Any:
-    """A set of pictures number `first` to `first + count − 1` of a seed.
+    """The pictures number `first` to `first + count − 1` of a seed, as a set.
 
-    Args:
-        kind: makes the set from arrays, [count, …] each.
-        draw: draws what one picture gives to each of these arrays, with the generator that belongs to its number.
-        count: how many pictures, 1 or more.
-        seed: of the set, 0 or more.
-        first: the number of the first picture, 0 or more.
+    `draw` gets the generator of a number; of all that it returns `kind` makes the set, from arrays [count, …].
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: `count` is below 1, or another number below 0.
     """
     require_whole(count=(count, 1), first=(first, 0), seed=(seed, 0))
     drawn = [draw(np.random.default_rng([seed, number])) for number in range(first, first + count)]

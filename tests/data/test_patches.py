@@ -153,5 +153,5 @@ def test_the_transposed_image_has_the_opposite_odds(settings, seed):
 def test_the_filter_refuses_noise_it_cannot_divide_by_and_images_of_another_size():
     with pytest.raises(ValueError, match="noise is 0"):
         matched_filter(np.zeros((1, 16, 16), dtype=np.uint8), replace(EASY, noise=(0.1, 0)))
-    with pytest.raises(ValueError, match=r"images have shape \(1, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"shape of images is \(1, 8, 8\)"):
         matched_filter(np.zeros((1, 8, 8), dtype=np.uint8), EASY)

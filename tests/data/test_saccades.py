@@ -134,12 +134,12 @@ def test_smaller_time_steps_change_little():
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        (torch.zeros(2, 28), r"shape \(2, 28\)"),
+        (torch.zeros(2, 28), r"shape of images is \(2, 28\)"),
         (torch.zeros(2, 29, 29), "at most 28"),
         (torch.zeros(2, 28, 27), r"\(2, 28, 27\)"),
         (torch.zeros(2, 28, 28, dtype=torch.int64), "int64"),
-        (torch.full((2, 28, 28), 255.0), "from 255 to 255"),
-        (torch.full((2, 28, 28), torch.nan), "between 0 and 1"),
+        (torch.full((2, 28, 28), 255.0), "255 to 255"),
+        (torch.full((2, 28, 28), torch.nan), "nan to nan"),
     ],
 )
 def test_bad_images_are_named(images: Tensor, words: str):
@@ -152,7 +152,7 @@ def test_bad_arguments_are_named():
     for name, value in wrong.items():
         with pytest.raises(ValueError, match=f"{name} is {value}"):
             Camera(**{name: value})
-    with pytest.raises(ValueError, match=r"need \[12\]"):
+    with pytest.raises(ValueError, match=r"shape of samples is \(3,\); it must be \[12\]"):
         simulate_saccades(DIGITS, samples=torch.arange(3))
     with pytest.raises(ValueError, match="train is 0"):
         load_event_digits(0)
