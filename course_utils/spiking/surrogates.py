@@ -102,4 +102,4 @@ def straight_through(value: Tensor, line: Tensor) -> Tensor:
 
     Source: Y. Bengio, N. Léonard and A. Courville, "Estimating or propagating gradients …" (2013), arXiv:1308.3432.
     """
-    return value.detach() + line - line.detach()
+    return value.detach() + (line - line.detach())  # in this order the value is exact
