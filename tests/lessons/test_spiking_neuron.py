@@ -1,4 +1,4 @@
-"""Lesson 03: its exercises, its explorers, its blind neuron, and the functions that it writes out."""
+"""The lesson on the spiking neuron: its explorers, its blind neuron, and the functions that it writes out."""
 
 import math
 import time
@@ -9,132 +9,32 @@ import torch
 
 from course_utils.lessons.spiking_neuron import checks, widgets
 from course_utils.spiking.neurons import LIF, firing_rate
-from tests import notebook_cells as lessons
+from tests import notebook_cells as notebooks
 from tests.corners import check_corners
-
-LESSON = "spiking_neuron"
 
 
 @pytest.fixture(scope="module")
 def lesson() -> dict:
-    return lessons.run_cells(LESSON, "setup", "taught", "exercise", "solution")
+    return notebooks.run_cells("spiking_neuron", "setup", "taught", "exercise", "solution")
 
 
-@pytest.mark.parametrize("name", ["euler_tau", "rate", "leaky_arguments", "estimate"])
-def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
-    check = getattr(checks, f"check_{name}")
-    assert check(lesson[name]).status == "not started"
-    assert check(lesson[f"{name}_solution"]).status == "solved"
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (lambda i, tau, threshold, rest: 1 / (rest - tau * math.log(1 - threshold / i)), "spikes per millisecond"),
+        (lambda *case: 1000 / closed_form(*case) if case[0] > case[2] else 0, "You return the period"),
+        (lambda i, tau, threshold, rest: np.float64(closed_form(i, tau, 1, rest)) if i > 1 else 7, "as the ratio"),
+        (lambda i, tau, threshold, rest: closed_form(i, tau, threshold, rest) if i != threshold else 1, "return 0"),
+        (lambda *case: closed_form(*case) ** 2 if case[0] > case[2] else 0, "you return 8285.4; right is 91.024"),
+    ],
+)
+def test_a_rate_is_judged_above_the_rheobase_first(answer, says) -> None:
+    verdict = checks.check_rate(answer)
+    assert verdict.status == "not yet" and says in verdict.message, verdict
 
 
 def closed_form(current: float, tau: float, threshold: float, refractory: float) -> float:
     return 1000 / (refractory - tau * math.log(1 - threshold / current))
-
-
-def silent_only_below(current, tau, threshold, refractory):
-    return (
-        1.0
-        if current == threshold
-        else 0.0
-        if current < threshold
-        else closed_form(current, tau, threshold, refractory)
-    )
-
-
-def measure(
-    neuron,
-    *,
-    lowest_ms=1000.0,
-    halvings=16,
-    above=1.05,
-    tau_from_interval=False,
-    refractory_from_interval=False,
-    log=math.log,
-) -> tuple[float, float, float]:
-    """The solution, with faults on request."""
-    silent, fires = 0.05, 0.5
-    for _ in range(halvings):
-        middle = (silent + fires) / 2
-        silent, fires = (silent, middle) if len(neuron.spike_times(middle, lowest_ms)) else (middle, fires)
-    rheobase = (silent + fires) / 2
-    first, second = neuron.spike_times(above * rheobase, 500)[:2]
-    refractory = second - first - (0 if refractory_from_interval else first)
-    climb = second - first if tau_from_interval else first
-    return -climb / log(1 - 1 / above), rheobase, refractory
-
-
-def with_fault(**fault):
-    return lambda neuron: measure(neuron, **fault)
-
-
-def changed(factors=(1, 1, 1), order=(0, 1, 2)):
-    def estimate(neuron):
-        right = measure(neuron)
-        return [right[place] * factor for place, factor in zip(order, factors, strict=True)]
-
-    return estimate
-
-
-def peek(neuron):
-    return neuron.reveal()
-
-
-@pytest.mark.parametrize(
-    ("check", "wrong", "says"),
-    [
-        (checks.check_euler_tau, lambda tau, dt: dt / math.log(1 - dt / tau), "A negative time"),
-        (checks.check_euler_tau, lambda tau, dt: tau, "You return τ itself"),
-        (checks.check_euler_tau, lambda tau, dt: tau - dt / 2, "a very good approximation"),
-        (checks.check_euler_tau, lambda tau, dt: -dt / math.log10(1 - dt / tau), "base 10"),
-        (checks.check_euler_tau, lambda tau, dt: dt / (1 - math.exp(-dt / tau)), "the opposite question"),
-        (checks.check_euler_tau, lambda tau, dt: 3.0, "Test it yourself"),
-        (checks.check_euler_tau, lambda tau, dt: 0.0, "Test it yourself"),
-        (checks.check_euler_tau, lambda tau, dt: (tau, dt), "Return one number"),
-        (checks.check_rate, lambda *case: closed_form(*case) / 1000, "spikes per millisecond"),
-        (checks.check_rate, lambda *case: 1000 / closed_form(*case), "You return the period"),
-        (checks.check_rate, lambda i, tau, th, ref: 1000 / (ref + tau * math.log(1 - th / i)), "A negative rate"),
-        (checks.check_rate, lambda i, tau, th, ref: closed_form(i, tau, th, 0), "Right without a refractory period"),
-        (checks.check_rate, lambda i, tau, th, ref: closed_form(i, tau, 1, ref), "enters only as the ratio"),
-        (checks.check_rate, lambda i, tau, th, ref: 50.0, "The period is 10 · ln 3"),
-        (checks.check_rate, closed_form, "Right above the rheobase"),
-        (checks.check_rate, silent_only_below, "exactly at the rheobase you return 1 Hz"),
-        (checks.check_leaky_arguments, lambda tau, dt: (1 - dt / tau, dt / tau), "This is Euler's step"),
-        (checks.check_leaky_arguments, lambda tau, dt: (math.exp(-dt / tau), dt / tau), "the factor is Euler's"),
-        (checks.check_leaky_arguments, lambda tau, dt: (math.exp(-dt / tau), 1), "many times too high"),
-        (
-            checks.check_leaky_arguments,
-            lambda tau, dt: (1 - math.exp(-dt / tau), math.exp(-dt / tau)),
-            "other way round",
-        ),
-        (
-            checks.check_leaky_arguments,
-            lambda tau, dt: (math.exp(-dt / tau), math.exp(-dt / tau)),
-            "Both numbers are λ",
-        ),
-        (checks.check_leaky_arguments, lambda tau, dt: (math.exp(-tau / dt), 0.5), "upside down"),
-        (checks.check_leaky_arguments, lambda tau, dt: (math.exp(dt / tau), 0.5), "between 0 and 1"),
-        (checks.check_leaky_arguments, lambda tau, dt: (0.5, 0.3), "Compare"),
-        (checks.check_leaky_arguments, lambda tau, dt: math.exp(-dt / tau), "Return two numbers"),
-        (checks.check_estimate, peek, "You looked"),
-        (checks.check_estimate, with_fault(lowest_ms=50.0), "is too high: this neuron fires below it"),
-        (checks.check_estimate, changed((1, 0.9, 1)), "is silent there for ever"),
-        (checks.check_estimate, changed(order=(1, 0, 2)), "The time constant stands where the rheobase belongs"),
-        (checks.check_estimate, changed((1, 1, 0)), "is about 0"),
-        (checks.check_estimate, changed((1, 1, 0.001)), "is about 0"),
-        (checks.check_estimate, with_fault(refractory_from_interval=True), "also holds the time to charge"),
-        (checks.check_estimate, with_fault(tau_from_interval=True), "the refractory period is in it"),
-        (checks.check_estimate, with_fault(log=math.log10), "base 10"),
-        (checks.check_estimate, changed((-1, 1, 1)), "a sign is missing"),
-        (checks.check_estimate, changed((0.001, 1, 1)), "in seconds"),
-        (checks.check_estimate, changed((0.95, 1, 1)), "too small by 5%"),
-        (checks.check_estimate, lambda neuron: measure(neuron)[:2], "has the shape (2,)"),
-        (checks.check_estimate, lambda neuron: (math.nan, 0.1, 1), "Was a recording silent"),
-        (checks.check_estimate, with_fault(halvings=70), "the cell lives for"),
-    ],
-)
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message
 
 
 @pytest.mark.parametrize("explorer", [widgets.step_explorer, widgets.neuron_explorer])

@@ -1,4 +1,4 @@
-"""Lesson 02: an explorer of the convolution."""
+"""An explorer of the convolution."""
 
 import ipywidgets
 import matplotlib.pyplot as plt

@@ -1,6 +1,7 @@
-"""Lesson 01: explorers of the chain rule, of gradient descent, and of gradients in deep networks."""
+"""Explorers of the chain rule, of gradient descent, and of gradients in deep networks."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
@@ -9,7 +10,6 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
-from torch import Tensor
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
@@ -52,6 +52,15 @@ def descent(
     return np.array(positions)
 
 
+def _two_panels(**options: object) -> tuple[Figure, np.ndarray]:
+    """Two axes at fixed places, which saves the time to find a layout."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="none", **options)
+    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.17, top=0.9, wspace=0.28)
+    for ax in axes:
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    return figure, axes
+
+
 def draw_descent(landscape: str, start: float, learning_rate: float, momentum: float, steps: int) -> tuple[Figure, str]:
     """The way of gradient descent on a curve, and the height after each step."""
     height, slope = LANDSCAPES[landscape]
@@ -63,8 +72,7 @@ def draw_descent(landscape: str, start: float, learning_rate: float, momentum: f
     y = height(curve)
     room = (y.max() - y.min()) * np.array([-0.08, 0.12]) + (y.min(), y.max())
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), width_ratios=(1.3, 1), layout="none")
-    figure.subplots_adjust(left=0.09, right=0.98, bottom=0.17, top=0.9, wspace=0.25)
+    figure, (left, right) = _two_panels(width_ratios=(1.3, 1))
     left.plot(curve, y, color="gray", lw=1.5, ls="-")
     left.plot(shown, height(shown), "o-", color=BLUE, ms=5, lw=1, label="steps")
     left.plot(start, height(start), "s", color=ORANGE, ms=9, label="start")
@@ -74,8 +82,8 @@ def draw_descent(landscape: str, start: float, learning_rate: float, momentum: f
     left.legend(loc="upper center", ncols=3, fontsize=9, columnspacing=1, handletextpad=0.3)
     right.plot(np.arange(len(shown)), height(shown), "o-", color=BLUE, ms=4, lw=1)
     right.set(xlabel="step", xlim=(-steps * 0.04, steps * 1.04), ylim=room)
-    for axis in (left.yaxis, right.yaxis, right.xaxis):  # labels of equal width on every landscape
-        axis.get_major_locator().set_params(integer=True)
+    for ax in (left, right):
+        ax.yaxis.get_major_locator().set_params(integer=True)  # labels of equal width on every landscape
     outcome = f"ends at x = {x[-1]:.3g}" if gone is None else f"leaves the picture at step {gone}"
     right.set_title(outcome)
     return figure, (
@@ -98,37 +106,33 @@ def descent_explorer() -> Explorer:
 
 def draw_graph(w: float, x: float, y: float) -> tuple[Figure, str]:
     """The graph of L = (w·x − y)²: numbers run forward, derivatives run back."""
-    product = w * x
-    error = product - y
-    loss = error**2
-    back = {"L": 1.0, "e": 2 * error, "p": 2 * error, "w": 2 * error * x}
+    error = w * x - y
+    slope = 2 * error
+    nodes = [  # place, name, value, derivative of L by it
+        (1.0, "$w$", w, slope * x),
+        (3.6, "$p = w\\,x$", w * x, slope),
+        (6.3, "$e = p - y$", error, slope),
+        (8.9, "$L = e^2$", error**2, 1.0),
+    ]
     figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="none")
     figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
     ax.set(xlim=(0, 10), ylim=(0, 4.4))
     ax.set_axis_off()
-    nodes = [
-        (1.0, "$w$", w, back["w"]),
-        (3.6, "$p = w\\,x$", product, back["p"]),
-        (6.3, "$e = p - y$", error, back["e"]),
-        (8.9, "$L = e^2$", loss, back["L"]),
-    ]
-    factors = [f"× $x$ = {x:.4g}", "× 1", f"× $2e$ = {2 * error:.4g}"]
     for place, name, value, derivative in nodes:
         ax.text(place, 2.2, name, ha="center", va="center", bbox={"boxstyle": "round,pad=0.5", "fc": "white"})
         ax.text(place, 3.1, f"{value:.4g}", ha="center", color=BLUE)
         ax.text(place, 1.15, f"{derivative:.4g}", ha="center", color=ORANGE)
+    factors = (f"× $x$ = {x:.4g}", "× 1", f"× $2e$ = {slope:.4g}")
     for (begin, *_), (end, *_), factor in zip(nodes, nodes[1:], factors, strict=False):
-        middle = (begin + end) / 2
-        ax.annotate("", (end - 0.5, 3.2), (begin + 0.5, 3.2), arrowprops={"arrowstyle": "->", "color": BLUE})
-        ax.annotate(
-            "", (begin + 0.5, 1.25), (end - 0.5, 1.25), arrowprops={"arrowstyle": "->", "color": ORANGE, "ls": "--"}
-        )
-        ax.text(middle, 0.75, factor, ha="center", color=ORANGE, fontsize=11)
+        forward, back = {"arrowstyle": "->", "color": BLUE}, {"arrowstyle": "->", "color": ORANGE, "ls": "--"}
+        ax.annotate("", (end - 0.5, 3.2), (begin + 0.5, 3.2), arrowprops=forward)
+        ax.annotate("", (begin + 0.5, 1.25), (end - 0.5, 1.25), arrowprops=back)
+        ax.text((begin + end) / 2, 0.75, factor, ha="center", color=ORANGE, fontsize=11)
     ax.text(0.3, 4.0, f"forward: values, with $x$ = {x:.4g} and $y$ = {y:.4g}", color=BLUE)
     ax.text(0.3, 0.2, "back: derivative of $L$ by each node, the product of the factors on the way", color=ORANGE)
     return figure, (
-        f"Chain w, p = w x, e = p - y, L = e squared. Forward: {w:.4g}, {product:.4g}, {error:.4g}, {loss:.4g}. "
-        f"Derivatives of L from right to left: 1, {back['e']:.4g}, {back['p']:.4g}, {back['w']:.4g}."
+        f"Chain w, p = w x, e = p - y, L = e squared. Forward: {w:.4g}, {w * x:.4g}, {error:.4g}, {error**2:.4g}. "
+        f"Derivatives of L from right to left: 1, {slope:.4g}, {slope:.4g}, {slope * x:.4g}."
     )
 
 
@@ -154,11 +158,7 @@ def gradient_norms(
         gradients: norm of ∂L/∂h_l over a batch of 100, [depth], first layer first.
         activity: root mean square of h_l, [depth].
     """
-    generator = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
+    normal = partial(torch.randn, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     h = normal(100, width)
     outputs, weights = [], []
     for _ in range(depth):
@@ -168,8 +168,8 @@ def gradient_norms(
     gradients = [normal(100, width)]
     for h, weight in zip(outputs[:0:-1], weights[:0:-1], strict=True):
         gradients.append((gradients[-1] * DERIVATIVES[activation](h)) @ weight.T)
-    norms = torch.stack([gradient.norm() for gradient in reversed(gradients)])
-    return norms.numpy(), torch.stack([h.square().mean().sqrt() for h in outputs]).numpy()
+    norms = [gradient.norm().item() for gradient in reversed(gradients)]
+    return np.array(norms), np.array([h.square().mean().sqrt().item() for h in outputs])
 
 
 def draw_gradient_flow(depth: int, activation: str, scale: float, seed: int) -> tuple[Figure, str]:
@@ -178,8 +178,7 @@ def draw_gradient_flow(depth: int, activation: str, scale: float, seed: int) -> 
     gradients = gradients / gradients[-1]
     factor = gradients[0] ** (1 / (depth - 1))
     layers = np.arange(1, depth + 1)
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="none")
-    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.17, top=0.9, wspace=0.3)
+    figure, axes = _two_panels()
     for ax, values, color, marker in zip(axes, (gradients, activity), (ORANGE, BLUE), "os", strict=True):
         ax.axhline(1, color="gray", lw=1, ls=":")
         ax.semilogy(layers, values, marker=marker, ls="-", color=color, ms=5)
@@ -187,12 +186,10 @@ def draw_gradient_flow(depth: int, activation: str, scale: float, seed: int) -> 
         ax.yaxis.set_major_formatter("{x:.0e}")  # plain text: a formula takes five times as long to draw
         ax.yaxis.set_minor_locator(NullLocator())
         ax.set(xlabel="layer", ylim=(min(1e-3, values.min() / 3), max(1e3, values.max() * 3)), xlim=(0, depth + 1))
-        ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_title("gradient, last layer = 1")
     axes[1].set_title("activity, root mean square")
-    axes[0].text(
-        0.97, 0.92, f"× {factor:.2f} a layer, going back", transform=axes[0].transAxes, ha="right", fontsize=10
-    )
+    told = f"× {factor:.2f} a layer, going back"
+    axes[0].text(0.97, 0.92, told, transform=axes[0].transAxes, ha="right", fontsize=10)
     change = "grows" if factor > 1 else "shrinks"
     return figure, (
         f"{depth} layers of {activation} with weight scale {scale:.3g}: from the last layer to the first the gradient "

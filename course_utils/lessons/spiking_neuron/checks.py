@@ -76,7 +76,7 @@ class BlindNeuron:
 
 
 check_euler_tau = Exercise(
-    right=lambda tau, dt: -dt / math.log(1 - dt / tau),
+    right=lambda tau_mem_ms, dt_ms: -dt_ms / math.log(1 - dt_ms / tau_mem_ms),
     cases=[(10.0, 1.0), (10.0, 5.0), (3.0, 0.1), (20.0, 19.0)],
     draw=lambda rng: (float(tau := rng.uniform(2, 30)), float(tau * rng.uniform(0.05, 0.95))),
     wrong={
@@ -95,13 +95,13 @@ check_euler_tau = Exercise(
 )  # fmt: skip
 
 
-def _rate(current: float, tau: float, threshold: float, refractory: float) -> float:
-    return _rate_above(current, tau, threshold, refractory) if current > threshold else 0.0
+def _rate(current: float, tau_mem_ms: float, threshold: float, refractory_ms: float) -> float:
+    return _rate_above(current, tau_mem_ms, threshold, refractory_ms) if current > threshold else 0.0
 
 
-def _rate_above(current: float, tau: float, threshold: float, refractory: float) -> float:
+def _rate_above(current: float, tau_mem_ms: float, threshold: float, refractory_ms: float) -> float:
     """The firing rate above the rheobase. Up to it the logarithm has no value, and this stops with an error."""
-    return 1000 / (refractory - tau * math.log(1 - threshold / current))
+    return 1000 / (refractory_ms - tau_mem_ms * math.log(1 - threshold / current))
 
 
 check_rate = Exercise(
@@ -136,7 +136,7 @@ def _exact(tau: float, dt: float) -> float:
 
 
 check_leaky_arguments = Exercise(
-    right=lambda tau, dt: (_exact(tau, dt), 1 - _exact(tau, dt)),
+    right=lambda tau_mem_ms, dt_ms: (_exact(tau_mem_ms, dt_ms), 1 - _exact(tau_mem_ms, dt_ms)),
     cases=[(10.0, 1.0), (20.0, 0.5), (5.0, 2.0)],
     draw=lambda rng: tuple(rng.uniform([5, 0.1], [40, 4]).tolist()),
     wrong={
@@ -221,8 +221,8 @@ def _likely_cause(found: Measured, hidden: Measured) -> str:
         "A negative time constant. ln(1 − rheobase/current) is negative: a sign is missing.": tau < 0,
         "Your time constant is in seconds; asked are milliseconds.": abs(tau * 1000 - 1) < 0.05,
         "Your logarithm has the base 10. Use the natural one, `math.log`.": abs(tau / math.log(10) - 1) < 0.03,
-        f"Your time constant is too large by {tau - 1:.0%}. If you take it from an interval, the refractory period is in "
-        "it. If from a strong current: times come in steps of 0.1 ms, and a short time is coarse.": tau >= 1.02,
+        f"Your time constant is too large by {tau - 1:.0%}. If you take it from an interval, the refractory period is "
+        "in it. If from a strong current: times come in steps of 0.1 ms, and a short time is coarse.": tau >= 1.02,
         f"Your time constant is too small by {1 - tau:.0%}. Near the rheobase an error of the rheobase itself weighs "
         "heavily: find it more precisely, or take a current further above it.": tau <= 0.98,
     }  # fmt: skip

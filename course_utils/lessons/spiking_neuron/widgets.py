@@ -1,4 +1,4 @@
-"""Lesson 03: the membrane as a circuit, and explorers of the time step and of the LIF neuron."""
+"""The membrane as a circuit, and explorers of the time step and of the LIF neuron."""
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -17,18 +17,14 @@ TOP_HZ = 300  # of the f–I curve; a rate beyond it is marked at the upper edge
 
 def draw_circuit(ax: Axes) -> None:
     """A current source that feeds a resistor and a capacitor side by side."""
-    wire = {"color": "black", "lw": 1.5, "ls": "-"}
-    for height in (0, 4):
-        ax.plot([0, 6], [height, height], **wire)
-    ax.plot([0, 0], [0, 4], **wire)
-    ax.add_patch(Circle((0, 2), 0.7, facecolor="white", edgecolor="black", lw=1.5, zorder=3))
+    wires = [([0, 6], [0, 0]), ([0, 6], [4, 4]), ([0, 0], [0, 4]), ([3, 3], [0, 4])]
+    capacitor = [([6, 6], [0, 1.8]), ([6, 6], [2.2, 4]), ([5.4, 6.6], [1.8, 1.8]), ([5.4, 6.6], [2.2, 2.2])]
+    for x, y in wires + capacitor:
+        ax.plot(x, y, color="black", lw=1.5, ls="-")
+    filled = {"facecolor": "white", "edgecolor": "black", "lw": 1.5, "zorder": 3}
+    ax.add_patch(Circle((0, 2), 0.7, **filled))
     ax.annotate("", (0, 2.5), (0, 1.5), arrowprops={"arrowstyle": "->", "lw": 1.5}, zorder=4)
-    ax.plot([3, 3], [0, 4], **wire)
-    ax.add_patch(Rectangle((2.7, 1.2), 0.6, 1.6, facecolor="white", edgecolor="black", lw=1.5, zorder=3))
-    for low, high in ((0, 1.8), (2.2, 4)):
-        ax.plot([6, 6], [low, high], **wire)
-    for plate in (1.8, 2.2):
-        ax.plot([5.4, 6.6], [plate, plate], **wire)
+    ax.add_patch(Rectangle((2.7, 1.2), 0.6, 1.6, **filled))
     for x, name in ((0.95, "$I$"), (3.55, "$R$"), (6.8, "$C$")):
         ax.text(x, 2, name, va="center", fontsize=15)
     ax.text(3, 4.2, "inside: potential $v$", ha="center", va="bottom")
@@ -42,7 +38,8 @@ def draw_steps(dt_ms: float, tau_mem_ms: float) -> tuple[Figure, str]:
     steps = round(120 / dt_ms)
     time = dt_ms * np.arange(steps + 1)
     fine = np.linspace(0, time[-1], 400)
-    euler = 1 - (1 - dt_ms / tau_mem_ms) ** np.arange(steps + 1)
+    decay = 1 - dt_ms / tau_mem_ms  # Euler's λ
+    euler = 1 - decay ** np.arange(steps + 1)
     figure, ax = plt.subplots(figsize=(7.2, 3.4))
     ax.plot(fine, 1 - np.exp(-fine / tau_mem_ms), color="gray", lw=4, alpha=0.5, label="the equation")
     size = 5 if steps < 60 else 2
@@ -51,14 +48,13 @@ def draw_steps(dt_ms: float, tau_mem_ms: float) -> tuple[Figure, str]:
     line.set_clip_path(Rectangle((-2, -1.2), 124, 4.3, transform=ax.transData))  # what explodes spares the legend
     ax.set(xlabel="time (ms)", ylabel="$v / (RI)$", xlim=(-2, 122), ylim=(-1.2, 3.9), yticks=[-1, 0, 1, 2, 3])
     ax.legend(loc="upper center", ncols=3)
-    left = 1 - dt_ms / tau_mem_ms
-    if dt_ms >= 2 * tau_mem_ms:
-        fate = "never settles"
-    elif dt_ms > tau_mem_ms:
-        fate = "overshoots, then settles"
+    if decay > 0:
+        fate = "comes from below"
+    elif decay == 0:
+        fate = "jumps there in one step"
     else:
-        fate = "jumps there in one step" if dt_ms == tau_mem_ms else "comes from below"
-    ax.set_title(f"Euler: $\\lambda = {left:.2f}$, it {fate}")
+        fate = "overshoots, then settles" if decay > -1 else "never settles"
+    ax.set_title(f"Euler: $\\lambda = {decay:.2f}$, it {fate}")
     return figure, f"Time step {dt_ms} ms, time constant {tau_mem_ms} ms: the exact step is right, Euler's {fate}."
 
 

@@ -1,4 +1,4 @@
-"""Lesson 04: explorers of the stripe image and of its limits."""
+"""Explorers of the stripe image and of its limits."""
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -48,21 +48,14 @@ def stripe_explorer() -> Explorer:
 def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
     """A wave, the pixels that sample it, and the slowest wave through the same pixels."""
     figure, ax = plt.subplots(figsize=(7.2, 3.2))
-    fine = np.linspace(0, 1, 1000)
-    pixels = np.linspace(0, 1, size)
     turns = peaks % (size - 1)  # waves that differ by size − 1 peaks meet at every pixel
     alias, sign = (turns, 1) if turns <= (size - 1) / 2 else (size - 1 - turns, -1)
-    drawn = np.sin(2 * np.pi * peaks * fine)
-    ax.plot(fine * (size - 1), drawn, color=BLUE, lw=1, ls="-", label=f"wave of {_peaks(peaks)}")
+    along, fine = np.linspace(0, size - 1, 1000), np.linspace(0, 2 * np.pi, 1000)
+    ax.plot(along, np.sin(peaks * fine), color=BLUE, lw=1, ls="-", label=f"wave of {_peaks(peaks)}")
     if alias != peaks:
-        ax.plot(
-            fine * (size - 1),
-            sign * np.sin(2 * np.pi * alias * fine),
-            color=ORANGE,
-            ls="--",
-            label=f"{'minus ' if sign < 0 else ''}wave of {_peaks(alias)}",
-        )
-    ax.plot(pixels * (size - 1), wave(size, peaks), "ko", label=f"{size} pixels")
+        name = f"{'minus ' if sign < 0 else ''}wave of {_peaks(alias)}"
+        ax.plot(along, sign * np.sin(alias * fine), color=ORANGE, ls="--", label=name)
+    ax.plot(range(size), wave(size, peaks), "ko", label=f"{size} pixels")
     ax.set(xlabel="pixel", ylabel="wave", ylim=(-1.15, 1.75))
     ax.legend(loc="upper center", ncols=3)
     if 2 * alias in (0, size - 1):
