@@ -1,26 +1,18 @@
-"""Lesson 07: its exercises, its explorers, the network that it writes out, and what was recorded over five seeds."""
+"""The lesson on the LI readout: its explorers, the network that it writes out, what was recorded over five seeds."""
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from course_utils.data.stripes import make_stripes
-from course_utils.lessons.li_readout import checks, widgets
+from course_utils.lessons.li_readout import widgets
 from course_utils.spiking import stripe_networks as models
-from course_utils.tools.experiment import EXPERIMENTS
-from course_utils.training.ledger import Record
+from course_utils.training import ledger
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
 
 LESSON = "li_readout"
-EXERCISES = {
-    "readout_inputs": checks.check_readout_inputs,
-    "rheobase_bias": checks.check_rheobase_bias,
-    "decision_step": checks.check_decision_step,
-    "one_neuron": checks.check_one_neuron,
-}
 
 
 @pytest.fixture(scope="module")
@@ -31,74 +23,10 @@ def images() -> torch.Tensor:
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The lesson's definitions. Of the taught cells only what is defined is run: what they compute needs the data."""
-    namespace = lessons.run_cells(LESSON, "setup", "exercise", "solution")
+    namespace = lessons.run_cells(LESSON, "setup")
     for cell in lessons.cells(LESSON, "taught"):
         exec(compile(cell.source.split("\n\n\nawake = ")[0], LESSON, "exec"), namespace)
     return namespace
-
-
-@pytest.mark.parametrize("name", EXERCISES)
-def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
-    assert EXERCISES[name](lesson[name]).status == "not started"
-    assert EXERCISES[name](lesson[f"{name}_solution"]).status == "solved"
-
-
-def drive(kernels: torch.Tensor, rates: torch.Tensor) -> torch.Tensor:
-    return nn.functional.conv2d(rates, kernels).mean((0, 2, 3))
-
-
-def counted(margin: torch.Tensor) -> torch.Tensor:
-    return (margin <= 0).sum(0)
-
-
-def last_wrong(margin: torch.Tensor, *, after: int = 1, lowest: int = 0) -> torch.Tensor:
-    steps = torch.arange(len(margin))[:, None] + after
-    return torch.where(margin > 0, lowest, steps).amax(0)
-
-
-def never_is_zero(margin: torch.Tensor) -> torch.Tensor:
-    found = last_wrong(margin)
-    return torch.where(found == len(margin), 0, found)
-
-
-@pytest.mark.parametrize(
-    ("check", "wrong", "says"),
-    [
-        (checks.check_readout_inputs, lambda n, k, f, p, s: (n - k + 1 - p + 1) ** 2, "those of all filters"),
-        (checks.check_readout_inputs, lambda n, k, f, p, s: n - k + 1 - p + 1, "12 is one side"),
-        (checks.check_readout_inputs, lambda n, k, f, p, s: f * (n - k + 1) ** 2, "before the pool"),
-        (checks.check_readout_inputs, lambda n, k, f, p, s: f * (n - k - p + 1) ** 2, "N − K + 1 places"),
-        (checks.check_readout_inputs, lambda n, k, f, p, s: f * (n - p + 1) ** 2, "left out the convolution"),
-        (checks.check_readout_inputs, lambda n, k, f, p, s: f * (n - k + 1 - p + 1) ** 2, "Right for stride 1"),
-        (checks.check_readout_inputs, lambda n, k, f, p, s: f * ((n - k + 1) // p) ** 2, "moves by its own width"),
-        (checks.check_readout_inputs, lambda n, k, f, p, s: 1, "you get 1"),
-        (checks.check_rheobase_bias, lambda k, r: 1 - drive(k, r), "5 times the threshold"),
-        (checks.check_rheobase_bias, lambda k, r: torch.full((3,), 0.2), "on top of what the kernel"),
-        (checks.check_rheobase_bias, lambda k, r: drive(k, r) - 0.2, "wrong way round"),
-        (checks.check_rheobase_bias, lambda k, r: -drive(k, r), "still below the threshold"),
-        (checks.check_rheobase_bias, lambda k, r: (1 - drive(k, r)) / 5, "Only the threshold is"),
-        (checks.check_rheobase_bias, lambda k, r: (0.2 - drive(k, r).mean()).repeat(3), "needs its own bias"),
-        (checks.check_rheobase_bias, lambda k, r: 0.2 - drive(k, r).mean(), "the shape [3]"),
-        (checks.check_rheobase_bias, lambda k, r: 0.2, "Return a tensor"),
-        (checks.check_rheobase_bias, lambda k, r: 0.3 - drive(k, r), "1.50, 1.50, 1.50"),
-        (checks.check_decision_step, lambda m: (m > 0).int().argmax(0), "*stays* right"),
-        (checks.check_decision_step, counted, "You count steps"),
-        (checks.check_decision_step, lambda m: last_wrong(m, after=0, lowest=-1), "one step later"),
-        (checks.check_decision_step, never_is_zero, "never right"),
-        (checks.check_decision_step, lambda m: last_wrong(torch.where(m == 0, 1.0, m)), "exactly 0"),
-        (checks.check_decision_step, lambda m: 2, "one step for each image"),
-        (checks.check_one_neuron, lambda w, b: (w[:1] - w[1:], b[:1] - b[1:]), "says the opposite"),
-        (checks.check_one_neuron, lambda w, b: (w.sum(0, keepdim=True), b[:1]), "says nothing"),
-        (checks.check_one_neuron, lambda w, b: (w[1:], b[1:]), "v₁ − v₀ at every step"),
-        (checks.check_one_neuron, lambda w, b: (w[1:] - w[:1], b[1:]), "the bias is not"),
-        (checks.check_one_neuron, lambda w, b: (w[1] - w[0], b[1:] - b[:1]), "keeps the axis"),
-        (checks.check_one_neuron, lambda w, b: (w, b), "weights [1, 288]"),
-        (checks.check_one_neuron, lambda w, b: w[1:] - w[:1], "two tensors"),
-    ],
-)
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message, verdict
 
 
 @torch.no_grad()
@@ -174,9 +102,9 @@ def test_a_recording_of_arrays_that_do_not_fit_is_refused(images) -> None:
         widgets.Recording(film.images, film.labels, film.inputs, film.hidden[1:], film.potentials)
 
 
-def recorded(experiment: str, *models: str) -> list[list[Record]]:
+def recorded(experiment: str, *models: str) -> list[list[ledger.Record]]:
     """The records of these models over five seeds; the test is skipped where a model was not run at all."""
-    found = EXPERIMENTS[experiment].records()
+    found = ledger.runs(experiment)
     for model in models:
         if not any(name == model for name, _ in found):
             pytest.skip(f"{experiment} has no record of {model}")
@@ -192,6 +120,6 @@ def test_recorded_plain_stripes_keep_the_promise() -> None:
 
 
 def test_recorded_hard_stripes_beat_the_rule() -> None:
-    for model in recorded("stripes-hard", "5: LI readout", "5: one output"):
-        for record in model:
-            assert record.accuracy >= record.baseline["accuracy"] + 0.05
+    (found,) = recorded("stripes-hard", "5: LI readout")
+    for record in found:
+        assert record.accuracy >= record.baseline["accuracy"] + 0.05

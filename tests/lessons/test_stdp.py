@@ -1,4 +1,4 @@
-"""Lesson 09: its exercises, its explorers, and the functions that it writes out."""
+"""The lesson on STDP: its explorers, and the functions that it writes out."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from course_utils.classroom import plots
-from course_utils.data import stripes
 from course_utils.lessons.stdp import checks, widgets
-from course_utils.lessons.stdp.experiment import Recipe
+from course_utils.lessons.stdp.experiment import Learner
 from course_utils.spiking import plasticity
 from course_utils.spiking.encoders import poisson
 from tests import notebook_cells as lessons
@@ -19,84 +18,10 @@ LESSON = "stdp"
 
 @pytest.fixture(scope="module")
 def lesson() -> dict:
-    return lessons.run_cells(LESSON, "setup", "exercise", "solution", namespace=taught())
-
-
-def taught() -> dict:
     """The functions written out, with the numbers that the lesson gives in untagged cells."""
     numbers = {"A_PLUS": 1e-3, "A_MINUS": 2e-4, "TAU_PLUS_MS": 20.0, "TAU_MINUS_MS": 20.0, "DT_MS": 1.0, "TOTAL": 16.0}
     namespace = lessons.run_cells(LESSON, "setup", namespace=numbers)
     return lessons.run_cells(LESSON, "taught", namespace=namespace)
-
-
-@pytest.mark.parametrize("name", ["trace", "label_neurons", "diagnosis"])
-def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
-    check = getattr(checks, f"check_{name}")
-    assert check(lesson[name]).status == "not started"
-    assert check(lesson[f"{name}_solution"]).status == "solved"
-
-
-def trace_with(step):
-    def trace(spikes, leak):
-        x, after = torch.zeros_like(spikes[0]), []
-        for now in spikes:
-            x = step(x, now, leak)
-            after.append(x)
-        return torch.stack(after)
-
-    return trace
-
-
-def late(spikes, leak):
-    after = trace_with(lambda x, s, leak: leak * x + s)(spikes, leak)
-    return torch.cat([torch.zeros_like(after[:1]), after[:-1]])
-
-
-def by_sum(counts, labels):
-    sums = torch.stack([counts[labels == label].sum(0) for label in (0, 1)])
-    return torch.where(counts.sum(0) > 0, sums.argmax(0), -1)
-
-
-def by_mean(counts, labels):
-    return torch.stack([counts[labels == label].mean(0) for label in (0, 1)]).argmax(0)
-
-
-def swapped(counts, labels):
-    return plasticity.assign_labels(counts, 1 - labels)
-
-
-def three_only(counts, labels):
-    return torch.tensor([0, 1, -1]) if counts.shape[1] == 3 else torch.zeros(counts.shape[1])
-
-
-@pytest.mark.parametrize(
-    ("check", "wrong", "says"),
-    [
-        (checks.check_trace, trace_with(lambda x, s, leak: x + s), "never forgets"),
-        (checks.check_trace, trace_with(lambda x, s, leak: leak * (x + s)), "adds only λ"),
-        (checks.check_trace, trace_with(lambda x, s, leak: torch.where(s > 0, 1.0, leak * x)), "only the latest spike"),
-        (checks.check_trace, trace_with(lambda x, s, leak: leak * x + (1 - leak) * s), "adds only 1 − λ"),
-        (checks.check_trace, late, "one step late"),
-        (checks.check_trace, trace_with(lambda x, s, leak: 0.75 * x + s), "λ = 0.9"),
-        (checks.check_trace, lambda spikes, leak: 3 * spikes, "you return"),
-        (checks.check_trace, lambda spikes, leak: spikes.sum(), "one number for each of the 7 steps"),
-        (checks.check_trace, lambda spikes, leak: None, "returned None"),
-        (checks.check_label_neurons, by_sum, "You compare sums"),
-        (checks.check_label_neurons, by_mean, "never fired"),
-        (checks.check_label_neurons, swapped, "exchanged"),
-        (checks.check_label_neurons, lambda counts, labels: torch.ones(3), "fires for horizontal"),
-        (checks.check_label_neurons, lambda counts, labels: labels, "one label for each of the 3 neurons"),
-        (checks.check_label_neurons, three_only, "twelve neurons"),
-        (checks.check_diagnosis, {"A": "inhibition", "B": "homeostasis", "C": "normalisation"}, "limit of 1"),
-        (checks.check_diagnosis, {"A": "homeostasis", "B": "normalisation", "C": "inhibition"}, "In A all neurons"),
-        (checks.check_diagnosis, {"A": "inhibition", "B": "normalisation", "C": "normalisation"}, "lost so far"),
-        (checks.check_diagnosis, {"A": "leak", "B": "normalisation", "C": "homeostasis"}, "none of the parts"),
-        (checks.check_diagnosis, {"A": "inhibition"}, "a part for each layer"),
-    ],
-)
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message
 
 
 def snapshots() -> dict[int, np.ndarray]:
@@ -158,14 +83,14 @@ def test_the_lesson_changes_weights_as_the_package_does(lesson) -> None:
         change, x, y = lesson["stdp_step"](now_in, now_out, x, y)
         packaged, traces = plasticity.PairSTDP().step(now_in, now_out, traces)
         assert torch.equal(change, packaged) and torch.equal(x, traces.pre) and torch.equal(y, traces.post)
-    exercise = lesson["trace_solution"](pre, lesson["LEAK_PLUS"])
+    exercise = checks.check_trace.right(pre, lesson["LEAK_PLUS"])
     assert torch.equal(exercise[-1], x)
 
 
 def test_the_experiment_records_what_it_measures() -> None:
-    recipe = Recipe(neurons=6, train=8, labelling=40, test=30)
-    record = recipe.record("stripes, plain", "small", seed=1)
-    assert record == recipe.record("stripes, plain", "small", seed=1), "the same seed, the same numbers"
+    learner = Learner(neurons=6, train=8, labelling=40, test=30)
+    record = learner.record(seed=1)
+    assert record == learner.record(seed=1), "the same seed, the same numbers"
     assert record.baseline["accuracy"] == 1 and 0 <= record.beside["random weights, labelled"] <= 1
     assert record.data == {"source": "drawn", "train": 8, "validation": 40, "test": 30}
     assert record.dense == 50 * 256 * 6 > record.accumulates > 0
@@ -173,8 +98,10 @@ def test_the_experiment_records_what_it_measures() -> None:
 
 
 def test_the_experiment_starts_and_learns_as_the_lesson_does(lesson) -> None:
-    start, learned = Recipe(neurons=6, train=3).learn(seed=2)
+    learner = Learner(neurons=6, train=3)
+    images = learner.draw(seed=2).train[0]
+    start, learned = learner.learn(images, seed=2)
     generator, by_hand = torch.Generator().manual_seed(2), start
-    for image in torch.tensor(stripes.make_stripes(3, 2).images).flatten(1) / 255:
+    for image in images.flatten(1):
         by_hand = lesson["learn_image"](poisson(image, 50, generator), *by_hand)
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(by_hand, learned, strict=True))

@@ -124,7 +124,7 @@ class Film:
             )
 
 
-def draw_moment(film: Film, trial: int, step: int, backwards: bool) -> tuple[Figure, str]:
+def draw_film(film: Film, trial: int, step: int, backwards: bool) -> tuple[Figure, str]:
     """A frame, the hidden spikes up to it, the output's potential up to it, and the answer so far."""
     way = int(backwards)
     order = film.frames[trial][::-1] if backwards else film.frames[trial]
@@ -156,7 +156,7 @@ def draw_moment(film: Film, trial: int, step: int, backwards: bool) -> tuple[Fig
 def film_player(film: Film) -> Explorer:
     """Scrub through the trials of a film, forwards and backwards."""
     return Explorer(
-        partial(draw_moment, film),
+        partial(draw_film, film),
         trial=ipywidgets.IntSlider(0, 0, len(film.labels) - 1),
         step=ipywidgets.IntSlider(film.frames.shape[1] - 1, 0, film.frames.shape[1] - 1),
         backwards=ipywidgets.Checkbox(False, description="play backwards"),
