@@ -7,6 +7,7 @@ import ast
 import copy
 import importlib
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -202,6 +203,24 @@ def test_where_the_right_answer_refuses_the_learner_has_to() -> None:
     check_root = Exercise(right=lambda x: np.emath.sqrt(x) if x >= 0 else int("no"), cases=[(4,), (-1,)], solved="So.")
     assert check_root(lambda x: int("no") if x < 0 else x**0.5)
     assert "right is a ValueError" in check_root(lambda x: abs(x) ** 0.5).message
+
+
+def test_values_are_judged_before_refusals_and_slips_may_stop_with_an_error() -> None:
+    check_root = Exercise(
+        right=lambda x: math.sqrt(x),
+        cases=[(4.0,), (9.0,), (-1.0,)],
+        wrong={
+            "That is half of it.": lambda x: x / 2,
+            "Right, but the root of −1 is no number.": lambda x: abs(x) ** 0.5,
+            "You subtract.": lambda x: x - 2 if x == 4 else x.root(),
+            "A number has no root of its own.": lambda x: x.root(),
+        },
+    )
+    assert check_root(lambda x: x / 2 if x > 0 else None).message == "That is half of it."
+    assert check_root(lambda x: abs(x) ** 0.5).message == "Right, but the root of −1 is no number."
+    assert check_root(lambda x: 2 if x == 4 else 9).message == "You subtract."
+    assert check_root(lambda x: x.root()).message == "A number has no root of its own."
+    assert "'float' object has no attribute 'sqrt'" in check_root(lambda x: x.sqrt()).message
 
 
 def test_later_cells_get_what_is_right() -> None:
