@@ -11,14 +11,7 @@ from torch import nn
 
 from course_utils.chips.virtual_chip import VirtualChip
 from course_utils.lessons.ledger_and_next_steps import capstone
-from course_utils.lessons.ledger_and_next_steps.capstone import (
-    CHIPS,
-    LEVELS,
-    Judgement,
-    hidden_chips,
-    hidden_seed,
-    judge,
-)
+from course_utils.lessons.ledger_and_next_steps.capstone import LEVELS, Judgement, hidden_chips, hidden_seed, judge
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
 
@@ -71,10 +64,10 @@ def test_the_seed_is_made_of_every_weight_and_of_the_word():
 
 
 def test_hidden_chips_are_not_those_of_a_training():
-    chips = [chip.seed for chip in hidden_chips(network(), 3, CHIPS)]
-    assert len(set(chips)) == CHIPS and min(chips) >= 1_000_000
-    assert chips == [chip.seed for chip in hidden_chips(network(), 3, CHIPS)]
-    assert chips != [chip.seed for chip in hidden_chips(network(), 4, CHIPS)]
+    chips = [chip.seed for chip in hidden_chips(network(), 3, capstone.CHIPS)]
+    assert len(set(chips)) == capstone.CHIPS and min(chips) >= 1_000_000
+    assert chips == [chip.seed for chip in hidden_chips(network(), 3, capstone.CHIPS)]
+    assert chips != [chip.seed for chip in hidden_chips(network(), 4, capstone.CHIPS)]
 
 
 # --- a judgement ----------------------------------------------------------------------------------------------------
@@ -142,6 +135,13 @@ def test_weights_that_are_not_finite_are_refused():
         model.linear.weight[0, 0] = torch.nan
     with pytest.raises(ValueError, match="not finite"):
         quick(model)
+
+
+def test_the_kept_network_passes_and_training_for_any_chip_brought_something():
+    after, before = (capstone.kept_network(way) for way in ("for any chip", "without a chip"))
+    found = judge(after, images=60, chips=3)
+    assert found.level is not None and found.circuits == 511
+    assert sum(found.chips) > sum(judge(before, seed=found.seed, images=60, chips=3).chips)
 
 
 # --- levels ---------------------------------------------------------------------------------------------------------

@@ -11,36 +11,26 @@ from hypothesis import strategies as st
 from course_utils.lessons.ledger_and_next_steps import overview
 from course_utils.lessons.ledger_and_next_steps.overview import (
     COSTS,
+    NUMBERS,
     Result,
-    by_task,
-    describe,
     front,
     missing,
-    objective_table,
+    read_lesson,
     results,
 )
 from course_utils.training import ledger
 from course_utils.training.ledger import Record
 
 ANN = Record(
-    lesson="mnist_cnn",
-    task="MNIST",
-    model="MLP",
+    lesson="mnist_cnn", task="MNIST", model="MLP", seed=0, config={}, parameters=1000, dense=4000,
     data={"source": "MNIST", "train": 100, "validation": 10, "test": 200},
-    seed=0,
-    config={},
-    accuracy=0.9,
-    baseline={"name": "nearest mean", "accuracy": 0.8},
-    parameters=1000,
-    dense=4000,
-    multiply_accumulates=1000,
-)
-SNN = replace(
-    ANN, lesson="12_deep", model="SNN", accuracy=0.95, multiply_accumulates=100, accumulates=2000, spikes=30.0,
-    time_steps=8,
+    accuracy=0.9, baseline={"name": "nearest mean", "accuracy": 0.8}, multiply_accumulates=1000,
 )  # fmt: skip
-CHIP = replace(SNN, lesson="17_hardware", model="chip", bits=6)
-
+SNN = replace(
+    ANN, lesson="deep_spiking_convnets", model="SNN", accuracy=0.95, multiply_accumulates=100, accumulates=2000,
+    spikes=30.0, time_steps=8,
+)  # fmt: skip
+CHIP = replace(SNN, lesson="hardware_quantization", model="chip", bits=6)
 
 # --- results --------------------------------------------------------------------------------------------------------
 
@@ -54,6 +44,7 @@ def test_seeds_become_one_result_and_everything_else_another():
     assert together.accuracy == pytest.approx(0.9) and together.interval == (0.8, 1.0)
     assert [record.seed for record in together.records] == [0, 1, 2]
     assert Result((ANN,)).interval == ANN.accuracy_interval
+    assert together.name == f"{NUMBERS[SNN.lesson]} · SNN" and Result((replace(ANN, lesson="x"),)).name == "x · MLP"
 
 
 def test_costs_by_hand():
@@ -77,7 +68,7 @@ def test_the_kind_of_a_network(record, kind):
 def test_tasks_are_sorted_by_their_cheapest_network_and_experiments_stand_alone():
     cheap = replace(SNN, task="stripes", accumulates=1, multiply_accumulates=0)
     dear = replace(SNN, task="stripes", model="dear", accumulates=1e9)
-    tasks = by_task(results([SNN, ANN, cheap, dear, replace(cheap, experiment="chips")]))
+    tasks = overview.by_task(results([SNN, ANN, cheap, dear, replace(cheap, experiment="chips")]))
     assert list(tasks) == ["stripes", "stripes (chips)", "MNIST"]
     assert len(tasks["stripes"]) == len(tasks["MNIST"]) == 2
 
@@ -86,9 +77,9 @@ def test_the_table_has_all_columns_and_says_what_is_not_there():
     table = overview.result_table(results([ANN, SNN, replace(SNN, model="uncounted", spikes=0.0)]))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     assert rows[0] == {
-        "lesson": "02", "task": "MNIST", "data": "MNIST, 200 tested", "network": "MLP", "accuracy": "90.00%",
-        "95 % interval": "85.1% to 93.4%", "baseline": "80.0% (nearest mean)", "spikes": "–", "operations": "1,000",
-        "steps": "–", "parameters": "1,000", "bits": "32", "energy estimate": "4.6 nJ",
+        "lesson": NUMBERS["mnist_cnn"], "task": "MNIST", "data": "MNIST, 200 tested", "network": "MLP",
+        "accuracy": "90.00%", "95 % interval": "85.1% to 93.4%", "baseline": "80.0% (nearest mean)", "spikes": "–",
+        "operations": "1,000", "steps": "–", "parameters": "1,000", "bits": "32", "energy estimate": "4.6 nJ",
     }  # fmt: skip
     assert rows[1]["spikes"] == "30" and rows[1]["steps"] == "8"
     assert rows[2]["spikes"] == "not counted"
@@ -112,37 +103,36 @@ def test_costs_without_their_accuracies_are_refused():
 
 # --- lessons --------------------------------------------------------------------------------------------------------
 
-
-def notebook(first: str, code: str = "pass") -> nbformat.NotebookNode:
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(first), nbformat.v4.new_code_cell(code)])
-
-
 FIRST = "# 99 · Test\n\nAfter this lesson you can\n\n1. **read** a thing,\n2. **write**\n   another.\n\n**Time:** long"
 
 
+def lesson_of(name: str, first: str = FIRST, code: str = "pass") -> overview.Lesson:
+    cells = [nbformat.v4.new_markdown_cell(first), nbformat.v4.new_code_cell(code)]
+    return read_lesson(name, nbformat.v4.new_notebook(cells=cells))
+
+
 def test_a_lesson_is_read_from_its_first_cell():
-    lesson = describe("99_test", notebook(FIRST, "ledger.write(record)"))
+    lesson = lesson_of("99_test", code="ledger.write(record)")
     assert lesson.title == "99 · Test" and lesson.objectives == ("**read** a thing", "**write** another")
-    assert lesson.writes_records and not describe("99_test", notebook(FIRST)).writes_records
+    assert lesson.writes_records and not lesson_of("99_test").writes_records
 
 
 @pytest.mark.parametrize(("first", "lacks"), [("# 99 · Test\n\nnothing", "objectives"), ("1. **read**", "title")])
 def test_a_first_cell_without_its_parts_is_named(first, lacks):
     with pytest.raises(ValueError, match=f"99_test has no {lacks}"):
-        describe("99_test", notebook(first))
+        lesson_of("99_test", first)
 
 
-def test_a_lesson_whose_records_are_missing_is_named():
-    lessons = [describe(name, notebook(FIRST, "ledger.write(r)")) for name in ("mnist_cnn", "17_hardware")]
-    assert missing(lessons, [ANN]) == ["17_hardware"]
+def test_a_lesson_whose_records_are_missing_is_named_whatever_its_number():
+    lessons = [lesson_of(f"77_{topic}", code="ledger.write(r)") for topic in (ANN.lesson, CHIP.lesson)]
+    assert missing(lessons, [ANN]) == [f"77_{CHIP.lesson}"]
     assert missing(lessons, [ANN, CHIP]) == []
-    assert missing([describe("03_neuron", notebook(FIRST))], []) == []
+    assert missing([lesson_of("77_neuron")], []) == []
 
 
 def test_objectives_are_linked_where_the_notebook_is(tmp_path: Path):
-    lessons = [describe(name, notebook(FIRST)) for name in ("98_here", "99_away")]
     (tmp_path / "98_here.ipynb").touch()
-    table = objective_table(lessons, tmp_path)
+    table = overview.objective_table([lesson_of("98_here"), lesson_of("99_away")], tmp_path)
     assert [row[0] for row in table.rows] == ["[99 · Test](98_here.ipynb)", "99 · Test"]
     assert table.rows[0][1] == "**read** a thing; **write** another"
 
