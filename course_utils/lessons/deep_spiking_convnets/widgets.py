@@ -1,4 +1,4 @@
-"""Lesson 12: a convolution of spikes step by step, neurons with and without leak, dropout over time."""
+"""A convolution of spikes step by step, neurons with and without leak, dropout over time."""
 
 import functools
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scipy.ndimage import convolve
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE, PINK
@@ -59,24 +60,11 @@ def moments(currents: Iterable[np.ndarray], leak: float, threshold: float) -> li
     return found
 
 
-def convolved(image: np.ndarray) -> np.ndarray:
-    """The kernel at every place of an image with a frame of zeros around it."""
-    framed = np.pad(image, 1)
-    rows, columns = image.shape
-    return np.array([[(framed[r : r + 3, c : c + 3] * KERNEL).sum() for c in range(columns)] for r in range(rows)])
-
-
-def block_means(image: np.ndarray) -> np.ndarray:
-    """The mean of every block of 2×2."""
-    rows, columns = image.shape
-    return image.reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
-
-
 def worked_example(leak: float) -> tuple[list[Moment], list[Moment]]:
     """Three steps of the convolution's neurons, and of the pool that they drive."""
-    neurons = moments(map(convolved, SPIKES), leak, THRESHOLD)
-    pool = moments((block_means(now.spikes) for now in neurons), 1.0, POOL_THRESHOLD)
-    return neurons, pool
+    neurons = moments((convolve(image, KERNEL, mode="constant") for image in SPIKES), leak, THRESHOLD)
+    blocks = (now.spikes.reshape(2, 2, 2, 2) for now in neurons)  # 4×4 as 2×2 blocks of 2×2
+    return neurons, moments((block.mean((1, 3)) for block in blocks), 1.0, POOL_THRESHOLD)
 
 
 class Wall:
@@ -123,18 +111,13 @@ BELOW = 6  # row of the pool's
 
 def draw_example(step: int, leak: float) -> tuple[Figure, str]:
     """One step of a convolution and its neurons, and of the average pool behind it."""
-    neurons, pool = (run[step - 1] for run in worked_example(leak))
+    neurons, pool = (layer[step - 1] for layer in worked_example(leak))
     figure, ax = plt.subplots(figsize=(9, 3.3))
     wall = Wall(ax, BELOW + 2, PLACES[-1] + 4)
     wall.put(SPIKES[step - 1], 0, PLACES[0], "input spikes", spikes=True)
     wall.put(KERNEL, 0, PLACES[1], "kernel")
     for row, now, comes in ((0, neurons, "+ current"), (BELOW, pool, "+ mean of 2×2")):
-        for place, name, values in zip(
-            PLACES[2:],
-            ("kept", comes, "= potential", "spikes"),
-            (now.kept, now.current, now.potential, now.spikes),
-            strict=True,
-        ):
+        for place, name, values in zip(PLACES[2:], ("kept", comes, "= potential", "spikes"), now[:4], strict=True):
             wall.put(values.astype(float), row, place, name, spikes=name == "spikes")
         wall.frame(now.spikes & ~now.helped, row, PLACES[4], ORANGE)
         wall.frame(now.helped, row, PLACES[4], PINK)
@@ -182,27 +165,22 @@ STEPS = 60
 
 def totals(leak: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
     """Potentials without any reset for a constant current of 1, after 1 … steps steps: without leak, and with it."""
-    t = np.arange(1, steps + 1)
-    return t.astype(float), np.array([(leak ** np.arange(n)).sum() for n in t])
+    return np.arange(1.0, steps + 1), (leak ** np.arange(steps)).cumsum()
 
 
 def draw_leak(current: float, leak: float) -> tuple[Figure, str]:
     """The same current into an IF and a LIF neuron, with resets on the left, without them on the right."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.8))
-    counts = []
+    counts, t = [], np.arange(1, STEPS + 1)
     for kept, color, style, floor in ((1.0, BLUE, "-", 1.6), (leak, ORANGE, "--", 0.0)):
-        run = moments([np.full(1, current)] * STEPS, kept, THRESHOLD)
-        potential = np.array([now.potential[0] for now in run])
-        fired = np.array([now.spikes[0] for now in run])
-        counts.append(int(fired.sum()))
-        t = np.arange(1, STEPS + 1)
-        left.plot(t, floor + potential, style, color=color, lw=1.5)
+        found = moments([np.full(1, current)] * STEPS, kept, THRESHOLD)
+        counts.append(sum(int(now.spikes[0]) for now in found))
+        left.plot(t, [floor + now.potential[0] for now in found], style, color=color, lw=1.5)
         left.axhline(floor + THRESHOLD, color="gray", ls=":", lw=1)
     left.set(xlim=(0, STEPS), ylim=(0, 3.2), yticks=[0, 1, 1.6, 2.6], yticklabels=["0", "$V_{th}$", "0", "$V_{th}$"])
     left.set(xlabel="time step", ylabel="potential, with resets")
     left.set_title(f"spikes: IF {counts[0]} (above), LIF {counts[1]}", fontsize=12)
     without, with_leak = totals(leak)
-    t = np.arange(1, STEPS + 1)
     right.plot(t, without, color=BLUE, label="IF")
     right.plot(t, with_leak, "--", color=ORANGE, label="LIF")
     ratio = without[-1] / with_leak[-1]
@@ -239,23 +217,18 @@ def _draws(steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def dropped_counts(p: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """What the next layer counts of neurons that fire at one step in five: the mask held, and redrawn at every step."""
-    spikes, each_step, once = _draws(steps)
-    held = (spikes * (once >= p)).sum(0) / (1 - p)
-    redrawn = (spikes * (each_step >= p)).sum(0) / (1 - p)
-    return held, redrawn
+    spikes, redrawn, held = _draws(steps)
+    return tuple((spikes * (numbers >= p)).sum(0) / (1 - p) for numbers in (held, redrawn))
 
 
 def draw_dropout(p: float, steps: int) -> tuple[Figure, str]:
     """Histograms of what the next layer counts, in multiples of what it would count on average without dropout."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
-    silent = []
-    for ax, name, counts, color in zip(
-        axes, ("mask held", "mask redrawn"), dropped_counts(p, steps), (BLUE, ORANGE), strict=True
-    ):
-        shares = counts / (RATE * steps)
+    silent, bins = [], np.arange(-0.05, 3.06, 0.1)
+    panels = zip(axes, ("mask held", "mask redrawn"), dropped_counts(p, steps), (BLUE, ORANGE), strict=True)
+    for ax, name, counts, color in panels:
         silent.append((counts == 0).mean())
-        bins = np.arange(-0.05, 3.06, 0.1)
-        found, _ = np.histogram(np.minimum(shares, 3), bins)
+        found, _ = np.histogram(np.minimum(counts / (RATE * steps), 3), bins)
         ax.stairs(100 * found / NEURONS, bins, fill=True, color=color)
         ax.set(xlim=(-0.1, 3.1), ylim=(0, 65), xlabel="spikes that count / mean (3: or more)")
         ax.set_title(f"{name}: {silent[-1]:.0%} say nothing", fontsize=12)

@@ -1,4 +1,4 @@
-"""Lesson 13: a pixel that sends events, a player of recordings, and the same events in three kinds of picture."""
+"""A pixel that sends events, a player of recordings, and the same events in three kinds of picture."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from course_utils.classroom.explorer import Explorer
@@ -15,6 +16,7 @@ from course_utils.data.events import SACCADES_US, SIZE, Events, counts, time_sur
 LAST_MS = SACCADES_US // 1000
 PIXEL_MS = np.arange(301)  # when the explorer of a pixel looks at the light
 BIN_MS = 5
+PLACES = {"xlabel": "x", "ylabel": "y", "xticks": [0, 10, 20, 30], "yticks": [0, 10, 20, 30]}  # of pixels, on axes
 
 
 def pixel_events(log_light: np.ndarray, threshold: float) -> list[tuple[int, int]]:
@@ -69,11 +71,9 @@ def show_events(events: Events, ax: Axes, *, most: int = 3) -> None:
     """ON minus OFF of every pixel: blue where ON events prevail, orange for OFF, full colour from `most` events on."""
     on, off = counts(events, 1)[0].numpy()
     share = ((on - off) / most).clip(-1, 1)[:, :, None]
-    full = np.where(
-        share > 0, *(np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]) for color in (BLUE, ORANGE))
-    )
+    full = np.where(share > 0, to_rgb(BLUE), to_rgb(ORANGE))
     ax.imshow(1 - abs(share) * (1 - full), extent=(-0.5, SIZE - 0.5, SIZE - 0.5, -0.5))
-    ax.set(xlabel="x", ylabel="y", xticks=[0, 10, 20, 30], yticks=[0, 10, 20, 30])
+    ax.set(**PLACES)
 
 
 def draw_player(events: Events, start_ms: int, width_ms: int, most_an_interval: float) -> tuple[Figure, str]:
@@ -121,7 +121,7 @@ def draw_surface(events: Events, time_ms: int, tau_ms: int) -> tuple[Figure, str
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.9))
     for ax, surface, name in zip(axes, surfaces, ("ON", "OFF"), strict=True):
         ax.imshow(surface, vmin=0, vmax=1, cmap="viridis")
-        ax.set(xlabel="x", ylabel="y", xticks=[0, 10, 20, 30], yticks=[0, 10, 20, 30])
+        ax.set(**PLACES)
         ax.set_title(f"{name}, mean {surface.mean():.2f}", fontsize=12)
     on, off = surfaces.mean((1, 2))
     return figure, (

@@ -1,6 +1,7 @@
-"""Lesson 10: explorers of a neuron's stairs, and of blame that travels back through time."""
+"""Explorers of a neuron's stairs, and of errors that travel back through time: who is blamed, and when."""
 
 import functools
+from typing import NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -61,8 +62,8 @@ def stairs_explorer() -> Explorer:
 # --- blame ----------------------------------------------------------------------------------------------------------
 
 
-class Blamed:
-    """A small network, once forwards, and the errors of its hidden currents by one rule.
+class Blamed(NamedTuple):
+    """What a small network did, and the errors of its hidden currents by one rule.
 
     Attributes:
         x: input spikes, [time, inputs].
@@ -70,20 +71,9 @@ class Blamed:
         delta: errors of the hidden currents, [time, hidden].
     """
 
-    def __init__(self, rule: str):
-        generator = torch.Generator().manual_seed(4)
-        x = poisson(torch.full((INPUTS,), 0.35, dtype=torch.float64), STEPS, generator)[:, None]
-        weights = torch.tensor(
-            [[0.7, 0.5, 0.0, 0.3], [0.1, 0.4, 0.6, 0.2], [0.2, -0.3, 0.2, 0.15]], dtype=torch.float64
-        )
-        readout = torch.tensor([[0.5, -0.4, 0.6], [-0.3, 0.7, -0.5]], dtype=torch.float64)
-        currents = (x @ weights.T).requires_grad_()
-        # synapses from each neuron to itself alone: then the errors of the inputs are those of the currents
-        nothing = torch.zeros(HIDDEN, dtype=torch.float64)
-        s = RULES[rule].hidden(currents, torch.eye(HIDDEN, dtype=torch.float64), nothing, NEURON)
-        answer = RULES[rule].output(s, readout, torch.zeros(2, dtype=torch.float64), NEURON)
-        (delta,) = torch.autograd.grad((answer - TARGET).square().sum() / 2, currents)
-        self.x, self.s, self.delta = (part.detach()[:, 0].numpy() for part in (x, s, delta))
+    x: np.ndarray
+    s: np.ndarray
+    delta: np.ndarray
 
     def change(self, since: int) -> np.ndarray:
         """The gradient of the weights [hidden, inputs], from this step (1 is the first) to the last."""
@@ -92,8 +82,17 @@ class Blamed:
 
 @functools.cache
 def blamed(rule: str) -> Blamed:
-    """The network by one of the three rules, computed once."""
-    return Blamed(rule)
+    """The network, run once forwards, and once backwards by one of the three rules."""
+    double = {"dtype": torch.float64}
+    x = poisson(torch.full((INPUTS,), 0.35, **double), STEPS, torch.Generator().manual_seed(4))[:, None]
+    weights = torch.tensor([[0.7, 0.5, 0.0, 0.3], [0.1, 0.4, 0.6, 0.2], [0.2, -0.3, 0.2, 0.15]], **double)
+    readout = torch.tensor([[0.5, -0.4, 0.6], [-0.3, 0.7, -0.5]], **double)
+    currents = (x @ weights.T).requires_grad_()
+    # synapses from each neuron to itself alone: then the errors of the inputs are those of the currents
+    s = RULES[rule].hidden(currents, torch.eye(HIDDEN, **double), torch.zeros(HIDDEN, **double), NEURON)
+    answer = RULES[rule].output(s, readout, torch.zeros(2, **double), NEURON)
+    (delta,) = torch.autograd.grad((answer - TARGET).square().sum() / 2, currents)
+    return Blamed(*(part.detach()[:, 0].numpy() for part in (x, s, delta)))
 
 
 def draw_blame(rule: str, step: int) -> tuple[Figure, str]:

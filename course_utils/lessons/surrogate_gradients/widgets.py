@@ -1,4 +1,4 @@
-"""Lesson 11: an explorer of width, height and depth: how large the error is in every layer."""
+"""An explorer of width, height and depth: how large the error is in every layer."""
 
 import functools
 from typing import NamedTuple
