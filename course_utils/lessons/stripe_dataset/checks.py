@@ -73,26 +73,25 @@ def _share_right(rule: Rule, drawn: stripes.StripeSet) -> float:
         raise
 
 
+def _first_that_holds(causes: dict[str, bool]) -> str:
+    return next(message for message, holds in causes.items() if holds)
+
+
 def _grade_baseline(baseline: Rule) -> None:
     right = _share_right(baseline, stripes.make_stripes(500, seed=1))
-    if right == 1:
-        if _share_right(baseline, stripes.make_stripes(1000, seed=1, settings=stripes.HARD)) < 0.7:
-            raise NotYet(
-                "All plain images are right, but fainter stripes are missed. Do you look at single rows and columns? "
-                "Take the means first: in a mean of 16 pixels the noise is four times smaller."
-            )
+    hard = _share_right(baseline, stripes.make_stripes(1000, seed=1, settings=stripes.HARD))
+    if right == 1 and hard >= 0.7:
         return
-    if right == 0:
-        raise NotYet(
-            "Every single answer is wrong, so your rule sees the stripes but names them the wrong way round. "
-            "Horizontal stripes change from row to row: the *row* means vary. And `mean(axis=2)` averages over columns."
-        )
-    if abs(right - 0.5) < 0.1:
-        raise NotYet(
-            f"{right:.0%} is no better than a coin. If you compare the means themselves: both kinds of mean average to "
-            "the same grey. Compare how much they vary within one image (`var(axis=1)`)."
-        )
-    raise NotYet(f"{right:.0%} are right; the rule reaches 100 %. Compare variances of means over one axis each.")
+    causes = {
+        "All plain images are right, but fainter stripes are missed. Do you look at single rows and columns? Take the "
+        "means first: in a mean of 16 pixels the noise is four times smaller.": right == 1,
+        "Every single answer is wrong, so your rule sees the stripes but names them the wrong way round. Horizontal "
+        "stripes change from row to row: the *row* means vary. And `mean(axis=2)` averages over columns.": right == 0,
+        f"{right:.0%} is no better than a coin. If you compare the means themselves: both kinds of mean average to the "
+        "same grey. Compare how much they vary within one image (`var(axis=1)`).": abs(right - 0.5) < 0.1,
+        f"{right:.0%} are right; the rule reaches 100 %. Compare variances of means over one axis each.": True,
+    }
+    raise NotYet(_first_that_holds(causes))
 
 
 check_baseline = Exercise(
@@ -121,25 +120,20 @@ def _grade_wave_rule(wave_rule: Rule) -> str:
     right, baseline = _share_right(wave_rule, hard), _share_right(stripes.row_column_baseline, hard)
     if right > 0.92:
         return f"{right:.1%} of 2,000 hard images, where the row and column baseline has {baseline:.1%}."
-    if right < 0.4:
-        raise NotYet(f"{right:.0%}: far below a coin. The rule works, its two labels are exchanged.")
-    if right < 0.6:
-        raise NotYet(
-            f"{right:.0%} is about a coin. Do you project the *means* of rows and of columns onto `wave(16, peaks)`, "
-            "and compare the two results?"
-        )
-    if abs(right - baseline) < 0.005:
-        raise NotYet(
-            f"{right:.1%}, as good as the baseline ({baseline:.1%}). A variance counts every wiggle, also those of the "
-            "noise. Count only what points along the two waves that occur here, of 4 and of 5 peaks."
-        )
-    if right < baseline + 0.05:
-        raise NotYet(f"{right:.1%}. Half of the images have 4 peaks, half have 5. Does your rule look for both waves?")
-    raise NotYet(
+    causes = {
+        f"{right:.0%}: far below a coin. The rule works, its two labels are exchanged.": right < 0.4,
+        f"{right:.0%} is about a coin. Do you project the *means* of rows and of columns onto `wave(16, peaks)`, and "
+        "compare the two results?": right < 0.6,
+        f"{right:.1%}, as good as the baseline ({baseline:.1%}). A variance counts every wiggle, also those of the "
+        "noise. Count only what points along the two waves that occur here, of 4 and of 5 peaks.":
+            abs(right - baseline) < 0.005,
+        f"{right:.1%}. Half of the images have 4 peaks, half have 5. Does your rule look for both waves?":
+            right < baseline + 0.05,
         f"{right:.1%} beats the baseline ({baseline:.1%}); more than 92 % is possible. Two things may be missing. An "
         "image has one of the two waves, not both: keep the larger result instead of the sum. And the waves always "
-        "begin upwards, so a negative result speaks against them: keep the sign."
-    )
+        "begin upwards, so a negative result speaks against them: keep the sign.": True,
+    }  # fmt: skip
+    raise NotYet(_first_that_holds(causes))
 
 
 check_wave_rule = Exercise(
