@@ -163,7 +163,7 @@ class Experiment:
             for seed in seeds or self.seeds:
                 if model not in wanted or (model, seed) in done:
                     continue
-                checkpoint = folder / "unfinished" / f"{self.name}-{number}-seed{seed}.pt"
+                checkpoint = folder / "unfinished" / f"{self.name}-{number}-seed{seed}.safetensors"
                 record = replace(run(seed, checkpoint), experiment=self.name, model=model, seed=seed)
                 if writes:
                     ledger.write(record, folder)

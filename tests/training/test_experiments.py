@@ -2,29 +2,31 @@
 
 import subprocess
 import sys
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from course_utils.lessons.stripe_snn.experiment import RECIPES, Recipe, Splits
+from course_utils import lessons
+from course_utils.lessons.stripe_snn.experiment import ON_PLAIN, PLAIN, Recipe
 from course_utils.spiking.stripe_networks import FlatLIF
 from course_utils.tools import experiment as command
+from course_utils.training import experiment as room
 from course_utils.training import ledger
-from course_utils.training import loop as training
-from course_utils.training.experiment import Experiment
+from course_utils.training.counting import Operations
+from course_utils.training.experiment import Experiment, Split, measured, real
 from course_utils.training.ledger import Record
 
 RECORD = Record(
-    lesson="stripe_snn", task="stripes", model="", seed=0, accuracy=0.9, baseline={"name": "rule", "accuracy": 0.8},
-    data={"source": "drawn", "train": 8, "validation": 1, "test": 400}, config={}, parameters=3, dense=2,
-    multiply_accumulates=1,
+    lesson="stripe_snn", task="stripes", accuracy=0.9, baseline={"name": "rule", "accuracy": 0.8}, config={},
+    data={"source": "drawn", "train": 8, "validation": 1, "test": 400}, parameters=3, dense=2, multiply_accumulates=1,
 )  # fmt: skip
 
 
-def counted(calls: list) -> Experiment:
+def counted(calls: list, **options) -> Experiment:
     def run(model: str):
         def one(seed: int, checkpoint: Path) -> Record:
             calls.append((model, seed))
@@ -32,7 +34,7 @@ def counted(calls: list) -> Experiment:
 
         return one
 
-    return Experiment("two-models", "for a test", {"a": run("a"), "b": run("b")}, seeds=(0, 1))
+    return Experiment("two-models", "for a test", {"a": run("a"), "b": run("b")}, seeds=(0, 1), **options)
 
 
 def test_every_run_is_recorded_once(tmp_path: Path):
@@ -42,93 +44,184 @@ def test_every_run_is_recorded_once(tmp_path: Path):
     assert calls == [("a", 1), ("b", 1)]
     assert [(record.model, record.seed) for record in experiment.run(tmp_path)] == [("a", 0), ("b", 0)]
     assert list(experiment.run(tmp_path)) == []
-    assert set(experiment.records(tmp_path)) == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
+    assert set(ledger.runs("two-models", tmp_path)) == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
     assert ledger.read(None, tmp_path) == [], "a lesson's table shows no experiment unasked"
 
 
 def test_the_table_says_what_was_not_run(tmp_path: Path):
-    experiment = counted([])
-    next(experiment.run(tmp_path, seeds=[1]))
-    first, second = experiment.table(tmp_path).rows
+    next(counted([]).run(tmp_path, seeds=[1]))
+    first, second = ledger.runs_table("two-models", None, tmp_path).rows
     assert first == ["a", "not run", "91.00%", "91.00%", "91.00%", "80.00% (rule)"]
     assert second == ["b", "not run", "not run", "", "", ""]
-    assert len(experiment.table(tmp_path).columns) == 6
-    assert [row[0] for row in experiment.table(tmp_path, models=["b"]).rows] == ["b"]
 
 
-def test_an_unknown_seed_is_named(tmp_path: Path):
-    with pytest.raises(ValueError, match=r"seeds hold \[7\]; two-models has \[0, 1\]"):
-        next(counted([]).run(tmp_path, seeds=[0, 7]))
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"seeds": [0, 7]}, r"seeds hold \[7\]; two-models has \[0, 1\]"),
+        ({"models": ["c"]}, r"models hold \['c'\]; two-models has \['a', 'b'\]"),
+    ],
+)
+def test_what_an_experiment_does_not_have_is_named(tmp_path: Path, wrong: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        next(counted([]).run(tmp_path, **wrong))
 
 
-SMALL = Recipe("stripe_snn", lambda images, seed: FlatLIF(scale=5, steps=10), epochs=3, learning_rate=1e-2, steps=10)
+def test_what_waits_for_a_card_runs_without_one_only_if_it_is_named(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    experiment = counted([], heavy=frozenset({"b"}))
+    assert {record.model for record in experiment.run(tmp_path)} == {"a"}
+    assert {record.model for record in experiment.run(tmp_path, models=["b"])} == {"b"}
+
+
+SMALL = Recipe("stripe_snn", PLAIN, lambda images, seed: FlatLIF(scale=5, steps=10), 3, 1e-2, steps=10)
 
 
 def test_an_interrupted_experiment_goes_on_and_ends_with_the_same_record(tmp_path: Path, monkeypatch):
-    experiment = Experiment("small", "for a test", {"flat": partial(SMALL.record, "stripes", "flat")})
+    experiment = Experiment("small", "for a test", {"flat": SMALL.record})
     (expected,) = experiment.run(tmp_path / "whole", seeds=[3])
-    assert len(expected.curve["loss"]) == 3
-    measure, calls = training.predict, []
+    assert len(expected.curve["loss"]) == len(expected.curve["accuracy"]) == 3
+    fit = room.fit
 
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return measure(*arguments)
+    def interrupted(*arguments, **how):
+        def score(*parts):
+            score.calls += 1
+            if score.calls == 2:
+                raise KeyboardInterrupt
+            return room.accuracy(*parts)
 
-    monkeypatch.setattr(training, "predict", interrupted)
+        score.calls = 0
+        return fit(*arguments, **how, score=score)
+
+    monkeypatch.setattr(room, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         list(experiment.run(tmp_path / "parts", seeds=[3]))
     assert ledger.read(None, tmp_path / "parts", experiment="small") == []
-    assert list((tmp_path / "parts" / "unfinished").glob("*.pt"))
+    assert ledger.runs_table("small", None, tmp_path / "parts").rows[0][:2] == ["flat", "not run"]
+    assert len(list((tmp_path / "parts" / "unfinished").iterdir())) == 1
     monkeypatch.undo()
     (record,) = experiment.run(tmp_path / "parts", seeds=[3])
     assert record == expected
     assert not list((tmp_path / "parts" / "unfinished").iterdir())
 
 
-def test_the_splits_share_no_image():
-    splits = Splits.draw(0)
-    parts = [part[0].flatten(1) for part in (splits.train, splits.validation, splits.test)]
-    assert [len(part) for part in parts] == [2000, 500, 2000]
-    assert len(torch.cat(parts).unique(dim=0)) == 4500
-    assert all(0 <= part.min() <= part.max() <= 1 for part in parts)
+# --- what a run is made of ----------------------------------------------------------------------------------------
+
+PARTS = [(torch.eye(4)[:count], torch.arange(4)[:count]) for count in (4, 0, 3)]
+SPLIT = Split("by hand", *PARTS)
+FIELDS = {"lesson": "x", "task": "t", "config": {}, "baseline": RECORD.baseline}
 
 
-@pytest.mark.parametrize("name", RECIPES)
+def test_a_record_holds_what_follows_from_the_network_and_its_data():
+    model = nn.Linear(4, 4)
+    nn.init.eye_(model.weight)
+    record = measured(model, SPLIT, **FIELDS, seed=2, time_steps=5)
+    assert record.data == {"source": "by hand", "train": 4, "validation": 0, "test": 3}
+    assert (record.accuracy, record.parameters, record.seed, record.time_steps) == (1.0, 20, 2, 5)
+    assert (record.accumulates, record.multiply_accumulates, record.dense) == (4, 0, 16)
+    twice = measured(model, SPLIT, forward=lambda x: [model(x / 2), model(x)], samples=1, accuracy=0.5, **FIELDS)
+    assert (twice.accuracy, twice.accumulates, twice.multiply_accumulates, twice.dense) == (0.5, 4, 4, 32)
+    given = measured(None, SPLIT, cost=Operations(1.0, 2.0, 3.0, 4.0), accuracy=0.25, parameters=7, **FIELDS)
+    assert (given.accuracy, given.parameters, given.spikes, given.dense) == (0.25, 7, 1.0, 4.0)
+
+
+def test_a_stand_in_for_a_data_set_is_refused():
+    assert real("by hand", SPLIT, SPLIT) == (SPLIT, SPLIT)
+    with pytest.raises(ValueError, match="this experiment needs MNIST itself"):
+        real("MNIST", replace(SPLIT, source="MNIST"), SPLIT)
+
+
+def test_the_parts_of_a_task_share_no_image_and_lie_where_they_are_asked_for():
+    split = PLAIN.draw(0)
+    parts = [split.train, split.validation, split.test]
+    assert [len(images) for images, _ in parts] == [2000, 500, 2000]
+    assert len(torch.cat([images.flatten(1) for images, _ in parts]).unique(dim=0)) == 4500
+    assert all(0 <= images.min() <= images.max() <= 1 for images, _ in parts)
+    few = PLAIN.draw(0, 3, 2, 4, first_validation=2000)
+    assert torch.equal(few.train[0], split.train[0][:3]) and torch.equal(few.test[0], split.test[0][:4])
+    assert torch.equal(few.validation[0], split.validation[0][:2])
+    for wrong in ({"train": 2001}, {"first_validation": 1999}, {"first_validation": 2001}):
+        with pytest.raises(ValueError, match="first_test is 2500"):
+            PLAIN.draw(0, **wrong)
+
+
+@pytest.mark.parametrize("name", ON_PLAIN)
 def test_a_seed_fixes_a_model(name: str):
-    images = Splits.draw(1).train[0]
+    images = PLAIN.draw(1).train[0]
 
     def scores() -> torch.Tensor:
         torch.manual_seed(1)
-        return RECIPES[name].build(images, 1)(images[:8])
+        return ON_PLAIN[name].build(images, 1)(images[:8])
 
     assert torch.equal(scores(), scores())
     assert scores().shape == (8, 2)
 
 
+# --- the command and the shipped records --------------------------------------------------------------------------
+
+
+@cache
+def experiments() -> dict[str, Experiment]:
+    return {experiment.name: experiment for experiment in command.experiments()}
+
+
 def test_the_command_lists_and_refuses(capsys):
     command.main(["--list"])
     listed = capsys.readouterr().out
-    assert all(name in listed for name in command.EXPERIMENTS)
+    assert len(listed.splitlines()) == len(experiments())
+    assert "(40 of 40 runs recorded)" in next(line for line in listed.splitlines() if "stripes-plain" in line)
     for arguments in (["no-such"], ["stripes-plain", "--seeds", "9"]):
         with pytest.raises(SystemExit):
             command.main(arguments)
-    assert "seeds hold [9]" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "there is no experiment 'no-such'" in told and "seeds hold [9]" in told
+
+
+ONE = """
+import sys
+from course_utils.tools import experiment
+(one,) = experiment.experiments("xylo")
+print(one.name, *(name for name in sys.modules if name.startswith("course_utils.lessons.") and "experiment" in name))
+"""
+
+
+def test_an_experiment_is_found_without_the_code_of_the_others():
+    answer = subprocess.run([sys.executable, "-W", "ignore", "-c", ONE], capture_output=True, text=True, check=True)
+    name, *imported = answer.stdout.split()
+    rooms = {module.split(".")[2] for module in imported}
+    assert name == "xylo" and "hardware_quantization" in rooms
+    assert not rooms & {"deep_spiking_convnets", "event_vision", "nengodl_conversion", "stdp", "vehicles"}
+
+
+def test_the_command_runs_what_is_asked_for_and_shows_the_table(tmp_path: Path, monkeypatch, capsys):
+    @dataclass(frozen=True)
+    class Elsewhere:
+        EXPERIMENTS = (counted([]),)
+
+    monkeypatch.setattr(command.importlib, "import_module", lambda name: Elsewhere)
+    monkeypatch.setattr(command.Path, "read_text", lambda path, encoding: '"two-models"')
+    command.main(["two-models", "--seeds", "1", "--only", "b", "--to", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert out.startswith("b, seed 1: 91.00%\n") and "a  not run  not run" in out
+    assert set(ledger.runs("two-models", tmp_path)) == {("b", 1)}
 
 
 def test_the_command_is_installed():
     installed = Path(sys.executable).with_name("course-experiment")
-    answer = subprocess.run([installed, "--list"], capture_output=True, text=True)
+    answer = subprocess.run([installed, "--help"], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
-    assert "stripes-plain" in answer.stdout
+    assert "--seeds" in answer.stdout
+
+
+def test_the_shipped_headers_are_those_of_the_experiments():
+    wanted = {one.name: (one.about, list(one.runs), list(one.seeds)) for one in experiments().values()}
+    assert ledger.experiments(ledger.SHIPPED) == wanted
 
 
 def test_shipped_records_belong_to_runs_that_exist():
-    shipped = [record for name in command.EXPERIMENTS for record in ledger.read(None, ledger.SHIPPED, experiment=name)]
-    for record in shipped:
-        experiment = command.EXPERIMENTS[record.experiment]
-        assert record.model in experiment.runs
-        assert record.seed in experiment.seeds
-        if record.lesson != "vehicles":  # its first records were written without their curves
-            assert len(record.curve.get("loss", [])) == record.config.get("epochs", 0)
+    topics = {path.name for path in Path(*lessons.__path__).iterdir()}
+    for name, experiment in experiments().items():
+        for record in ledger.read(None, ledger.SHIPPED, experiment=name):
+            assert record.model in experiment.runs and record.seed in experiment.seeds and record.lesson in topics
+            if record.lesson != "vehicles":  # its first records were written without their curves
+                assert len(record.curve.get("loss", [])) == record.config.get("epochs", 0)
