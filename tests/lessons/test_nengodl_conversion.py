@@ -1,4 +1,4 @@
-"""Lesson 15: its exercises, its explorers, the functions that it writes out, and the module behind it."""
+"""The lesson on networks that are trained at rates: its explorers, the functions that it writes out, its networks."""
 
 import io
 import warnings
@@ -10,13 +10,13 @@ import pytest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from course_utils.exchange import nengodl
-    from course_utils.lessons.nengodl_conversion import checks, models
+    from course_utils.lessons.nengodl_conversion import models
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.lessons.nengodl_conversion import widgets
-from course_utils.lessons.nengodl_conversion.experiment import EXPERIMENTS
+from course_utils.training import ledger
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
 
@@ -28,7 +28,7 @@ LAYERS = ((3, 2), (4, 2))
 def lesson() -> dict:
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        return lessons.run_cells(LESSON, "setup", "taught", "exercise", "solution")
+        return lessons.run_cells(LESSON, "setup", "taught")
 
 
 @pytest.fixture(scope="module")
@@ -39,98 +39,6 @@ def model():
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
     return np.random.default_rng(0).random((7, 1, 784)).astype(np.float32)
-
-
-@pytest.mark.parametrize("name", ["three_rates", "needed_rate", "read_out"])
-def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
-    check = getattr(checks, f"check_{name}")
-    assert check(lesson[name]).status == "not started"
-    assert check(lesson[f"{name}_solution"]).status == "solved"
-
-
-def by_time(spikes, dt_s):
-    return spikes[0].mean(1) / dt_s
-
-
-def by_population(spikes, dt_s):
-    return spikes[0].mean(0) / dt_s
-
-
-def by_trials(spikes, dt_s):
-    return spikes[:, 0].mean(0) / dt_s
-
-
-def counted(outputs, rate_hz=250.0):
-    return models.spiking_relu(outputs, rate_hz).sum(0).argmax(1)
-
-
-def filtered(outputs):
-    return models.low_pass(outputs, 20.0)[-1].argmax(1)
-
-
-WRONG = [
-    (checks.check_three_rates, lambda s, dt: s.mean(), "Return 3 things"),
-    (checks.check_three_rates, lambda s, dt: (s[0].mean(1), by_population(s, dt), by_trials(s, dt)), "spikes a step"),
-    (
-        checks.check_three_rates,
-        lambda s, dt: (s[0].mean(1) * 1000, by_population(s, dt), by_trials(s, dt)),
-        "to be 1 ms long",
-    ),
-    (checks.check_three_rates, lambda s, dt: (s[0].sum(1), by_population(s, dt), by_trials(s, dt)), "counted spikes"),
-    (
-        checks.check_three_rates,
-        lambda s, dt: (by_time(s, dt), by_trials(s, dt), by_trials(s, dt)),
-        "all neurons in one trial",
-    ),
-    (
-        checks.check_three_rates,
-        lambda s, dt: (by_time(s, dt), by_population(s, dt), by_population(s, dt)),
-        "in all trials",
-    ),
-    (
-        checks.check_three_rates,
-        lambda s, dt: (s.mean((0, 2)), by_population(s, dt)[:3], by_trials(s, dt)),
-        "Which axis must disappear",
-    ),
-    (
-        checks.check_three_rates,
-        lambda s, dt: (s.mean((0, 2)) / dt, by_population(s, dt), by_trials(s, dt)),
-        "one trial, or one neuron, alone",
-    ),
-    (
-        checks.check_three_rates,
-        lambda s, dt: (by_time(s, dt), by_population(s, dt), s.mean((0, 1)) / dt),
-        "one trial, or one neuron, alone",
-    ),
-    (checks.check_needed_rate, lambda p, steps, dt: 1 / (p * steps * dt), "spikes a millisecond"),
-    (checks.check_needed_rate, lambda p, steps, dt: 1000 / (steps * dt), "left out the precision"),
-    (checks.check_needed_rate, lambda p, steps, dt: 1000 / (p * dt), "left out the number of steps"),
-    (checks.check_needed_rate, lambda p, steps, dt: p * steps * dt / 1000, "Upside down"),
-    (checks.check_needed_rate, lambda p, steps, dt: 1000 * p / (steps * dt), "multiplied by the precision"),
-    (checks.check_needed_rate, lambda p, steps, dt: 1000 * steps / (p * dt), "multiplied by the number"),
-    (checks.check_needed_rate, lambda p, steps, dt: 5.0, "333 Hz, not 5"),
-    (checks.check_needed_rate, lambda p, steps, dt: 1000 / (p * steps), "Use dt_ms"),
-    (checks.check_read_out, lambda x: x.sum(0).argmax(1), "Return 3 things"),
-    (checks.check_read_out, lambda x: (counted(x), x.sum(0), filtered(x)), "has shape (60, 10)"),
-    (checks.check_read_out, lambda x: (counted(x), x.sum(0).argmax(1), x[-1].argmax(1)), "last step alone"),
-    (
-        checks.check_read_out,
-        lambda x: (counted(x), np.maximum(x, 0).sum(0).argmax(1), filtered(x)),
-        "goes down as well as up",
-    ),
-    (
-        checks.check_read_out,
-        lambda x: (x.sum(0).argmax(1), x.sum(0).argmax(1), filtered(x)),
-        "Your count is the voltage",
-    ),
-    (checks.check_read_out, lambda x: (counted(x), x.max(0).argmax(1), filtered(x)), "Your voltage finds"),
-]
-
-
-@pytest.mark.parametrize(("check", "wrong", "says"), WRONG)
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message, verdict
 
 
 def test_the_lesson_computes_as_the_package_does(lesson) -> None:
@@ -144,7 +52,7 @@ def test_the_lesson_computes_as_the_package_does(lesson) -> None:
 
 
 @pytest.mark.parametrize("tau_syn_ms", [None, 3.0])
-def test_simulate_is_nengodl_on_the_whole_network(model, images, tau_syn_ms) -> None:
+def test_the_run_by_hand_is_nengodl_s_on_the_whole_network(model, images, tau_syn_ms) -> None:
     network = nengodl.to_spiking_relu(model, rate_hz=400.0, tau_syn_ms=tau_syn_ms)
     by_nengo = nengodl.run_nengo(network, images, 12, rate_hz=400.0, batch_size=4)
     by_hand = models.run_by_hand(models.stages(model), images, 12, rate_hz=400.0, tau_syn_ms=tau_syn_ms)
@@ -261,8 +169,8 @@ def test_the_explorer_fires_as_the_package_does(rate_hz) -> None:
 
 
 def test_the_long_preset_is_recorded_at_the_report_s_figure() -> None:
-    (experiment,) = EXPERIMENTS
-    for record in experiment.records().values():
+    runs = ledger.runs("mnist-nengodl", ledger.SHIPPED)
+    for record in runs.values():
         assert record.data["test"] == 10_000 and record.time_steps == 30
         assert abs(record.accuracy - record.beside["rate network"]) <= 0.005
-    assert experiment.records()["ReLU, run as spiking ReLU", 0].accuracy >= 0.9877
+    assert runs["ReLU, run as spiking ReLU", 0].accuracy >= 0.9877

@@ -1,4 +1,4 @@
-"""Lesson 16: its exercises, its explorer, and the function that it writes out."""
+"""The lesson on motorbikes and airplanes: its explorer, and the function that it writes out."""
 
 import io
 import warnings
@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from course_utils.lessons.vehicles import checks, front_end, widgets
-from course_utils.lessons.vehicles.models import threshold_accuracy
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
 
@@ -19,58 +18,7 @@ LESSON = "vehicles"
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        return lessons.run_cells(LESSON, "setup", "taught", "exercise", "solution")
-
-
-@pytest.mark.parametrize("name", ["by_threshold", "order_code", "current_for"])
-def test_stub_is_not_started_and_solution_is_solved(lesson, name) -> None:
-    check = getattr(checks, f"check_{name}")
-    assert check(lesson[name]).status == "not started"
-    assert check(lesson[f"{name}_solution"]).status == "solved"
-
-
-def right(numbers, labels, threshold):
-    return ((numbers >= threshold) == labels.bool()).double().mean().item()
-
-
-def ranks(values):
-    return values.argsort(descending=True).argsort()
-
-
-@pytest.mark.parametrize(
-    ("check", "wrong", "says"),
-    [
-        (checks.check_by_threshold, lambda a, b, c, d: 100 * threshold_accuracy((a, b), (c, d)), "per cent"),
-        (checks.check_by_threshold, lambda a, b, c, d: threshold_accuracy((a, b), (a, b)), "on the training part"),
-        (checks.check_by_threshold, lambda a, b, c, d: threshold_accuracy((c, d), (c, d)), "on the test part"),
-        (checks.check_by_threshold, lambda a, b, c, d: 1 - threshold_accuracy((a, b), (c, d)), "wrong ones"),
-        (checks.check_by_threshold, lambda a, b, c, d: right(c, d, a.mean() + 1), "you say"),
-        (checks.check_by_threshold, lambda a, b, c, d: c, "Return one number"),
-        (checks.check_order_code, lambda v, kept: v.sum(), "of shape"),
-        (checks.check_order_code, lambda v, kept: [1.0], "of shape"),
-        (checks.check_order_code, lambda v, kept: (1 - v.argsort(descending=True) / kept).clamp(min=0), "sort the"),
-        (
-            checks.check_order_code,
-            lambda v, kept: (1 - v.argsort().argsort() / kept).clamp(min=0) * (v > 0),
-            "last rank",
-        ),
-        (checks.check_order_code, lambda v, kept: (1 - ranks(v) / kept) * (v > 0), "falls below"),
-        (checks.check_order_code, lambda v, kept: (1 - ranks(v) / (kept + 3)).clamp(min=0), "silent"),
-        (checks.check_order_code, lambda v, kept: v * (ranks(v) < kept), "sizes"),
-        (checks.check_order_code, lambda v, kept: (ranks(v) < kept) * (v > 0), "the code is"),
-        (checks.check_current_for, lambda period, leak: 1 - leak**period, "how far the potential comes"),
-        (checks.check_current_for, lambda period, leak: 1 / (1 - leak), "forgot the period"),
-        (checks.check_current_for, lambda period, leak: 1 / (1 - leak ** (1 / period)), "1/period"),
-        (checks.check_current_for, lambda period, leak: 1 / period, "Without the leak"),
-        (checks.check_current_for, lambda period, leak: leak**period, "what is left"),
-        (checks.check_current_for, lambda period, leak: 2.0, "You say 2.000"),
-        (checks.check_current_for, lambda period, leak: 1 / (1 - leak**5), "not for P = 12.5"),
-        (checks.check_current_for, lambda period, leak: "much", "Return one number"),
-    ],
-)
-def test_a_wrong_answer_gets_its_misconception_named(check, wrong, says) -> None:
-    verdict = check(wrong)
-    assert verdict.status == "not yet" and says in verdict.message, verdict
+        return lessons.run_cells(LESSON, "setup", "taught")
 
 
 def test_the_lesson_builds_the_kernel_that_the_package_has(lesson) -> None:
@@ -79,12 +27,9 @@ def test_the_lesson_builds_the_kernel_that_the_package_has(lesson) -> None:
         assert torch.allclose(sign * lesson["dog_kernel"](cell.sigma, cell.surround, cell.side), cell.kernel())
 
 
-def test_the_solutions_do_what_the_package_does(lesson) -> None:
-    values = torch.rand(50, generator=torch.Generator().manual_seed(0)) * (torch.arange(50) % 3 > 0)
-    assert torch.allclose(lesson["order_code_solution"](values, 20), front_end.by_rank(values[None], 20)[0])
-    rate = torch.tensor(0.2, dtype=torch.float64)
-    leak = front_end.NEURON.decay_mem
-    assert abs(front_end.currents(rate).item() - lesson["current_for_solution"](5 - 0.5, leak)) < 1e-9
+def test_the_current_of_the_exercise_is_the_front_end_s() -> None:
+    wanted = front_end.currents(torch.tensor(0.2, dtype=torch.float64)).item()
+    assert checks.check_current_for.right(5 - 0.5, front_end.NEURON.decay_mem) == pytest.approx(wanted)
 
 
 def test_the_explorer_draws_at_every_corner() -> None:
@@ -94,7 +39,7 @@ def test_the_explorer_draws_at_every_corner() -> None:
 def test_the_explorer_says_what_it_shows() -> None:
     figure, alt = widgets.draw_front_end("digit", "fine", "on and off", 300)
     filters, values = widgets._coefficients("digit", "fine", "on and off")
-    image = widgets.pictures()["digit"][None]
+    image = widgets.example_pictures()["digit"][None]
     alike = front_end.likeness(front_end.reconstruct(values, filters, 300), image).item()
     assert f"{alike:.2f}" in alt and f"{alike:.2f} alike" in figure.axes[2].get_title(loc="left")
     assert all(words in alt for words in widgets.kinds(values, "fine", "on and off", 300))

@@ -1,8 +1,7 @@
-"""Lesson 14: the picture of a NIR graph, for all platforms, and a neuron that is read with the wrong time step."""
+"""The picture of a NIR graph, for all platforms, and a neuron that is read with the wrong time step."""
 
 import functools
 from collections import OrderedDict
-from typing import NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -22,109 +21,92 @@ from course_utils.spiking.neurons import LIF, Recorded
 DT_MS, STEPS = 1.0, 60
 
 
-class Row(NamedTuple):
-    """A node as the picture shows it."""
-
-    name: str
-    kind: str
-    parameters: str
-    shape: str
-
-
-def rows(graph: nir.NIRGraph) -> list[Row]:
-    """The nodes of a chain in order, with their main parameters and the shape of what leaves them."""
-    described = []
-    for name in graphs.chain(graph):
-        node = graph.nodes[name]
-        shape = "×".join(str(int(size)) for size in np.ravel(node.output_type["output"]))
-        described.append(Row(name, type(node).__name__, parameters(node), shape))
-    return described
+# What the picture says of a node: the attribute, its symbol, and the factor and unit in which it is shown.
+PARAMETERS = {
+    "tau": ("τ", 1000, " ms"),
+    "tau_mem": ("τ_mem", 1000, " ms"),
+    "tau_syn": ("τ_syn", 1000, " ms"),
+    "w_in": ("w_in", 1, ""),
+    "r": ("r", 1, ""),
+    "v_threshold": ("threshold", 1, ""),
+    "v_reset": ("reset to", 1, ""),
+}
 
 
-def parameters(node: nir.NIRNode) -> str:
+def described(node: nir.NIRNode) -> str:
     """The main parameters of a node in a few words."""
-    parts = []
-    if hasattr(node, "weight"):
-        parts.append("weights " + "×".join(map(str, node.weight.shape)))
+    parts = ["weights " + "×".join(map(str, node.weight.shape))] if hasattr(node, "weight") else []
     for name in ("kernel_size", "stride"):
         if hasattr(node, name):
             parts.append(f"{name.split('_')[0]} {np.ravel(getattr(node, name))[0]}")
-    if hasattr(node, "bias") and np.any(node.bias):
+    if np.any(getattr(node, "bias", 0)):
         parts.append("bias")
-    for name, symbol in (("tau", "τ"), ("tau_mem", "τ_mem"), ("tau_syn", "τ_syn")):
+    for name, (symbol, factor, unit) in PARAMETERS.items():
         if hasattr(node, name):
-            parts.append(f"{symbol} {_span(1000 * getattr(node, name))} ms")
-    for name, symbol in (("w_in", "w_in"), ("r", "r"), ("v_threshold", "threshold"), ("v_reset", "reset to")):
-        if hasattr(node, name):
-            parts.append(f"{symbol} {_span(getattr(node, name))}")
+            ends = {f"{factor * end(getattr(node, name)):.3g}": None for end in (np.min, np.max)}
+            parts.append(f"{symbol} {' … '.join(ends)}{unit}")
     return ", ".join(parts)
-
-
-def _span(values: np.ndarray) -> str:
-    low, high = np.min(values), np.max(values)
-    return f"{low:.3g}" if np.isclose(low, high) else f"{low:.3g} … {high:.3g}"
 
 
 def draw_graph(graph: nir.NIRGraph, platform: str | None = None) -> tuple[Figure, str]:
     """A chain of nodes from top to bottom, the shapes between them, and what a platform's reader does not know."""
-    described = rows(graph)
+    nodes = {name: graph.nodes[name] for name in graphs.chain(graph)}
+    kinds = {name: type(node).__name__ for name, node in nodes.items()}
     obstacles = {} if platform is None else {item.node: item for item in unknown_nodes(graph, platform)}
-    figure, ax = plt.subplots(figsize=(8, 0.47 * len(described) + 0.3))
-    for place, row in enumerate(described):
-        y, blocked = -float(place), row.name in obstacles
-        end = row.kind in ("Input", "Output")
+    figure, ax = plt.subplots(figsize=(8, 0.47 * len(nodes) + 0.3))
+    for y, (name, node) in zip(range(0, -len(nodes), -1), nodes.items(), strict=True):
+        blocked, end = name in obstacles, kinds[name] in ("Input", "Output")
         color = "0.85" if end else "#f6d5c0" if blocked else "#cfe3f1"
         ax.add_patch(plt.Rectangle((0, y - 0.32), 3.1, 0.64, fc=color, ec=ORANGE if blocked else "0.4", lw=1))
-        ax.text(0.1, y, row.name, va="center", fontsize=10, weight="bold", color="black")
-        ax.text(3.0, y, f"✗ {row.kind}" if blocked else row.kind, va="center", ha="right", fontsize=10, color="black")
-        if blocked:
-            note = obstacles[row.name].way_round
-            ax.text(3.3, y, f"instead: {note}" if note else "not read", va="center", fontsize=9, color=ORANGE)
-        else:
-            ax.text(3.3, y, row.parameters, va="center", fontsize=9)
-        if place + 1 < len(described):
-            ax.text(0.75, y - 0.5, row.shape, va="center", fontsize=8)
-    between = -0.5 - np.arange(len(described) - 1)
+        ax.text(0.1, y, name, va="center", fontsize=10, weight="bold", color="black")
+        kind = f"✗ {kinds[name]}" if blocked else kinds[name]
+        ax.text(3.0, y, kind, va="center", ha="right", fontsize=10, color="black")
+        way_round = f"instead: {obstacles[name].way_round}" if blocked and obstacles[name].way_round else "not read"
+        beside, ink = (way_round, ORANGE) if blocked else (described(node), plt.rcParams["text.color"])
+        ax.text(3.3, y, beside, va="center", fontsize=9, color=ink)
+    between = -0.5 - np.arange(len(nodes) - 1)
+    for y, node in zip(between, nodes.values(), strict=False):
+        shape = "×".join(str(int(size)) for size in np.ravel(node.output_type["output"]))
+        ax.text(0.75, y, shape, va="center", fontsize=8)
     ax.vlines(np.full(len(between), 0.55), between - 0.18, between + 0.18, color="0.4", lw=1)
     ax.plot(np.full(len(between), 0.55), between - 0.08, "v", color="0.4", ms=5)
-    ax.set(xlim=(-0.05, 9.6), ylim=(-len(described) + 0.5, 0.5))
+    ax.set(xlim=(-0.05, 9.6), ylim=(-len(nodes) + 0.5, 0.5))
     ax.set_axis_off()
-    chain = ", ".join(f"{row.name} ({row.kind})" for row in described)
+    alt = f"A chain of {len(nodes)} nodes: " + ", ".join(f"{name} ({kind})" for name, kind in kinds.items()) + "."
     if platform is None:
-        return figure, f"A chain of {len(described)} nodes: {chain}."
-    inner = len(described) - 2  # every reader knows Input and Output
+        return figure, alt
+    inner = len(nodes) - 2  # every reader knows Input and Output
     ax.set_title(f"{platform}: its reader knows {inner - len(obstacles)} of the {inner} nodes", fontsize=12)
     named = ", ".join(f"{name} ({item.kind})" for name, item in obstacles.items()) or "nothing that is known"
-    return figure, f"A chain of {len(described)} nodes: {chain}. In the way to {platform}: {named}."
+    return figure, f"{alt} In the way to {platform}: {named}."
 
 
 @functools.cache
 def example_graph() -> nir.NIRGraph:
     """A graph of the lesson's form, with random weights."""
-    torch.manual_seed(0)
-    network = nn.Sequential(
-        OrderedDict(
-            conv=nn.Conv2d(2, 8, 5, stride=2, bias=False),
-            lif1=norse.LIFBoxCell(),
-            pool=nn.MaxPool2d(3),
-            flat=nn.Flatten(),
-            hidden=nn.Linear(200, 64),
-            lif2=norse.LIFCell(),
-            scores=nn.Linear(64, 10),
-            readout=norse.LIBoxCell(),
+    with torch.random.fork_rng(devices=[]):  # nobody else's random numbers are touched
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            OrderedDict(
+                conv=nn.Conv2d(2, 8, 5, stride=2, bias=False),
+                lif1=norse.LIFBoxCell(),
+                pool=nn.MaxPool2d(3),
+                flat=nn.Flatten(),
+                hidden=nn.Linear(200, 64),
+                lif2=norse.LIFCell(),
+                scores=nn.Linear(64, 10),
+                readout=norse.LIBoxCell(),
+            )
         )
-    )
     return graphs.to_nir(network, input_shape=(2, 34, 34), dt_s=DT_MS / 1000)
-
-
-def draw_platform(platform: str) -> tuple[Figure, str]:
-    """The lesson's graph, and which of its nodes a platform does not read."""
-    return draw_graph(example_graph(), platform)
 
 
 def platform_explorer() -> Explorer:
     """The lesson's graph for every platform."""
-    return Explorer(draw_platform, platform=ipywidgets.Dropdown(options=list(PLATFORMS), description="platform"))
+    return Explorer(
+        lambda platform: draw_graph(example_graph(), platform),
+        platform=ipywidgets.Dropdown(options=list(PLATFORMS), description="platform"),
+    )
 
 
 @functools.cache
@@ -135,8 +117,7 @@ def drive() -> torch.Tensor:
 
 def read_with(tau_ms: float, dt_ms: float, current: float) -> Recorded:
     """What a LIF neuron with threshold 1 does if a step is taken to be dt_ms long."""
-    neuron = LIF(tau_mem_ms=tau_ms, dt_ms=dt_ms, update="euler")
-    return neuron.run(2 * current * drive())
+    return LIF(tau_mem_ms=tau_ms, dt_ms=dt_ms, update="euler").run(2 * current * drive())
 
 
 def draw_time_step(tau_ms: float, assumed_ms: float, current: float) -> tuple[Figure, str]:

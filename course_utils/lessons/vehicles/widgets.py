@@ -1,4 +1,4 @@
-"""Lesson 16: a retina's cells, what they keep of a picture, and output neurons that decide."""
+"""A retina's cells, what they keep of a picture, and output neurons that decide."""
 
 import contextlib
 import functools
@@ -25,7 +25,7 @@ RANKS = (3, 10, 30, 100, 300, 1000)
 
 
 @functools.cache
-def pictures() -> dict[str, Tensor]:
+def example_pictures() -> dict[str, Tensor]:
     """A motorbike, an airplane and a digit on a black ground, [height, width] each, 0 to 1."""
     with contextlib.redirect_stdout(io.StringIO()):
         vehicles, (_, digits) = load_vehicles(), load_images("MNIST")
@@ -42,7 +42,7 @@ def pictures() -> dict[str, Tensor]:
 @functools.cache
 def _coefficients(picture: str, scale: str, centre: str) -> tuple[tuple[front_end.DoG, ...], Tensor]:
     filters = front_end.bank(CHOICES[scale], CENTRES[centre])
-    return filters, front_end.coefficients(pictures()[picture][None], filters)
+    return filters, front_end.coefficients(example_pictures()[picture][None], filters)
 
 
 def first_cells(values: Tensor, kept: int) -> Tensor:
@@ -67,7 +67,7 @@ def kinds(values: Tensor, scale: str, centre: str, kept: int) -> tuple[str, str]
 def draw_front_end(picture: str, scale: str, centre: str, ranks: int) -> tuple[Figure, str]:
     """A picture, the cells of the first ranks, and what they tell of the picture."""
     filters, values = _coefficients(picture, scale, centre)
-    image = pictures()[picture]
+    image = example_pictures()[picture]
     rebuilt = front_end.reconstruct(values, filters, ranks)[0]
     same = front_end.likeness(rebuilt[None], image[None]).item()
     first = kinds(values, scale, centre, ranks)
@@ -90,7 +90,7 @@ def front_end_explorer() -> Explorer:
     """A picture, the scale and the centre of its cells, and how many ranks count."""
     return Explorer(
         draw_front_end,
-        picture=ipywidgets.Dropdown(options=list(pictures()), description="picture"),
+        picture=ipywidgets.Dropdown(options=list(example_pictures()), description="picture"),
         scale=ipywidgets.Dropdown(options=list(CHOICES), value="coarse", description="scale"),
         centre=ipywidgets.Dropdown(options=list(CENTRES), value="on and off", description="centre"),
         ranks=ipywidgets.SelectionSlider(options=RANKS, value=100, description="ranks"),
