@@ -1,46 +1,77 @@
-"""One training loop for every network of the course. Lesson 01 derives it; a test holds the two equal."""
+"""One training loop for every network of the course, in seconds or in days.
 
-from collections.abc import Callable, Iterator
+The lesson on the basics of PyTorch derives `fit`; a test holds the two equal. `fit_plan` is the loop itself. Whatever a
+`Plan` leaves to chance belongs to the seed, the epoch and the number of a sample (`keyed`), never to the moment or to
+the process. So a training that goes on from its checkpoint ends with the same weights, bit for bit, and one that
+`torchrun` spreads over several processes differs from a single process only by the order in which numbers are added.
+"""
+
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
+
+from course_utils.data import keyed
+from course_utils.training.checkpoint import Checkpoint
+from course_utils.training.plan import OneCycle, Plan
+from course_utils.training.team import ALONE, Team
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # (outputs, labels) to the mean over a batch, or one number a sample
+Forward = Callable[[nn.Module, Tensor, Tensor], Tensor]  # (model, inputs, their keys) to outputs [batch, classes]
 
 
 @dataclass
 class History:
-    """What happened during training: one entry an epoch.
+    """What happened during training.
 
     Attributes:
-        loss: mean training loss.
-        accuracy: fraction of the validation set that was right, 0 to 1.
+        loss: mean training loss of each epoch.
+        accuracy: fraction of the validation set that was right after each epoch, 0 to 1, where it was watched.
+        updates: the loss of every update.
     """
 
     loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
+    updates: list[float] = field(default_factory=list, repr=False, compare=False)
 
 
-def batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """The indices 0 … count − 1 in random order, cut into batches; the last one may be smaller."""
-    yield from torch.randperm(count, generator=generator).split(batch_size)
+def plain(model: nn.Module, inputs: Tensor, keys: Tensor) -> Tensor:
+    """Outputs of a model that needs no keys."""
+    return model(inputs)
 
 
 @torch.no_grad()
-def predict(model: nn.Module, inputs: Tensor, batch_size: int = 1000) -> Tensor:
-    """Outputs of the model for all inputs [count, …], computed batch by batch in evaluation mode."""
+def predict(
+    model: nn.Module,
+    inputs: Tensor,
+    batch_size: int = 1000,
+    *,
+    forward: Forward = plain,
+    keys: Tensor | None = None,
+) -> Tensor:
+    """Outputs of the model for all inputs [count, …], computed batch by batch in evaluation mode.
+
+    `forward` is that of `fit_plan`; `keys` [count] are what it gets.
+    """
+    device = next((parameter.device for parameter in model.parameters()), inputs.device)
+    keys = torch.arange(len(inputs)) if keys is None else keys
     was_training = model.training
     model.eval()
     try:
-        return torch.cat([model(batch) for batch in inputs.split(batch_size)])
+        parts = zip(inputs.split(batch_size), keys.split(batch_size), strict=True)
+        return torch.cat([forward(model, x.to(device), some.to(device)).to(inputs.device) for x, some in parts])
     finally:
         model.train(was_training)
 
 
-def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor) -> float:
-    """Fraction of inputs whose largest output is that of their label, 0 to 1."""
-    return (predict(model, inputs).argmax(dim=1) == labels).double().mean().item()
+def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor, **how) -> float:
+    """Fraction of inputs whose largest output is that of their label, 0 to 1; `how` as `predict` takes it."""
+    return (predict(model, inputs, **how).argmax(dim=1) == labels).double().mean().item()
 
 
 def fit(
@@ -52,14 +83,13 @@ def fit(
     learning_rate: float,
     seed: int,
     batch_size: int = 128,
-    loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy,
+    loss: Loss = nn.functional.cross_entropy,
     score: Callable[[nn.Module, Tensor, Tensor], float] = accuracy,
     checkpoint: Path | None = None,
 ) -> History:
-    """Train a model in place with Adam and a one-cycle learning rate.
+    """Train a model in place with Adam and a one-cycle learning rate (see `OneCycle`).
 
-    The learning rate rises to `learning_rate` and falls to nearly zero over the whole training (L. N. Smith and
-    N. Topin, "Super-convergence", 2019, arXiv:1708.07120). Interrupting the cell keeps the model as it is then.
+    Interrupting the cell keeps the model as it is then.
 
     Args:
         model: maps inputs [batch, …] to outputs [batch, classes].
@@ -75,77 +105,111 @@ def fit(
             with the same numbers as without the interruption.
 
     Raises:
-        ValueError: `epochs` or `batch_size` is below 1, inputs and labels differ in number, or the checkpoint belongs
-            to another training.
+        ValueError: `epochs` or `batch_size` is below 1, `learning_rate` is not above 0, inputs and labels differ in
+            number, or the checkpoint belongs to another training.
     """
-    inputs, labels = train
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs is {epochs} and batch_size {batch_size}; both must be 1 or more")
-    if len(inputs) != len(labels):
-        raise ValueError(f"train has {len(inputs)} inputs but {len(labels)} labels")
-    generator = torch.Generator().manual_seed(seed)
-    steps_an_epoch = -(-len(inputs) // batch_size)
-    optimizer = torch.optim.Adam(model.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * steps_an_epoch)
     history = History()
-    memory = _Memory(checkpoint, model, optimizer, schedule, generator, history)
-    memory.recall({"epochs": epochs, "learning_rate": learning_rate, "seed": seed, "batch_size": batch_size})
-    done = len(history.loss)
-    model.train()
-    # Twice a second: whoever reads a cell's messages only after its end (nbval does) has room for about 1,000.
-    with tqdm(total=epochs * steps_an_epoch, initial=done * steps_an_epoch, leave=False, mininterval=0.5) as bar:
-        try:
-            for epoch in range(done, epochs):
-                total = 0.0
-                for batch in batches(len(inputs), batch_size, generator):
-                    batch_loss = loss(model(inputs[batch]), labels[batch])
-                    optimizer.zero_grad()
-                    batch_loss.backward()
-                    optimizer.step()
-                    schedule.step()
-                    total += batch_loss.item() * len(batch)
-                    bar.update()
-                right = score(model, *validation)  # may be interrupted, so the history grows only afterwards
-                history.loss.append(total / len(inputs))
-                history.accuracy.append(right)
-                memory.keep()
-                bar.set_description(
-                    f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}, accuracy {history.accuracy[-1]:.2%}"
-                )
-        except KeyboardInterrupt:
-            print(f"Interrupted in epoch {len(history.loss) + 1}. The model keeps what it has learned so far.")
+    try:
+        fit_plan(
+            model,
+            train,
+            OneCycle(epochs, batch_size, learning_rate),
+            seed=seed,
+            loss=loss,
+            watch=lambda model: score(model, *validation),
+            checkpoint=checkpoint,
+            silent=False,
+            history=history,
+        )
+    except KeyboardInterrupt:
+        print(f"Interrupted in epoch {len(history.loss) + 1}. The model keeps what it has learned so far.")
     return history
 
 
-class _Memory:
-    """All that a training needs to go on after an interruption, in one file; without a file it does nothing."""
+def fit_plan(
+    model: nn.Module,
+    train: tuple[Tensor, Tensor],
+    plan: Plan,
+    *,
+    seed: int,
+    forward: Forward = plain,
+    loss: Loss = nn.functional.cross_entropy,
+    watch: Callable[[nn.Module], float] | None = None,
+    checkpoint: Path | None = None,
+    save_every_s: float = 600.0,
+    team: Team = ALONE,
+    silent: bool | None = None,
+    history: History | None = None,
+) -> History:
+    """Train a model in place as a plan says, from where its checkpoint is, if there is one.
 
-    def __init__(self, file: Path | None, model, optimizer, schedule, generator: torch.Generator, history: History):
-        self.file = file
-        self.parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-        self.generator = generator
-        self.history = history
-        self.settings: dict[str, float] = {}
+    Args:
+        model: on its device; every process has the same weights to begin with.
+        train: inputs and labels to learn from, on any device.
+        plan: see `Plan`.
+        seed: of the order of the samples and of all that `forward` draws.
+        forward: outputs of the model for some inputs; their keys are what random numbers may depend on.
+        loss: of outputs and labels; where several processes share a batch, one number a sample.
+        watch: what is measured after each epoch, 0 to 1.
+        checkpoint: a `.safetensors` file, written after each epoch and every `save_every_s` seconds.
+        save_every_s: how much time an interruption may cost.
+        team: the processes that share this training.
+        silent: whether no progress bar is drawn; None draws one in a terminal only.
+        history: is filled in as training goes on, for whoever catches an interruption.
 
-    def recall(self, settings: dict[str, float]) -> None:
-        self.settings = settings
-        if self.file is None or not self.file.exists():
-            return
-        kept = torch.load(self.file, weights_only=True)
-        if kept["settings"] != settings:
-            raise ValueError(f"{self.file} was left by a training with {kept['settings']}, not {settings}; remove it")
-        for name, part in self.parts.items():
-            part.load_state_dict(kept[name])
-        self.generator.set_state(kept["generator"])
-        self.history.loss[:], self.history.accuracy[:] = kept["loss"], kept["accuracy"]
-
-    def keep(self) -> None:
-        if self.file is None:
-            return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.file.with_suffix(".part")
-        content = {name: part.state_dict() for name, part in self.parts.items()}
-        content |= {"generator": self.generator.get_state(), "settings": self.settings}
-        content |= {"loss": self.history.loss, "accuracy": self.history.accuracy}
-        torch.save(content, unfinished)
-        unfinished.replace(self.file)  # all of it or nothing
+    Raises:
+        ValueError: there are fewer inputs than a batch holds, inputs and labels differ in number, or the checkpoint is
+            damaged or belongs to another training; it is then left as it is.
+    """
+    inputs, labels = train
+    an_epoch = plan.updates_an_epoch(len(inputs))
+    if len(inputs) != len(labels):
+        raise ValueError(f"train has {len(inputs)} inputs but {len(labels)} labels")
+    if an_epoch == 0:
+        raise ValueError(f"train has {len(inputs)} inputs; they do not fill a batch of {plan.batch_size}")
+    history = History() if history is None else history
+    optimizer = plan.make_optimizer(model)
+    settings = {"plan": repr(plan), "seed": seed}
+    kept = Checkpoint(checkpoint, model, optimizer, vars(history), settings, writes=team.rank == 0)
+    kept.recall()
+    team.wait()
+    done, saved = len(history.updates), time.monotonic()
+    device = next(model.parameters()).device
+    shared = DistributedDataParallel(model) if team.size > 1 else model
+    model.train()
+    # Twice a second: whoever reads a cell's messages only after its end (nbval does) has room for about 1,000.
+    total, disable = plan.epochs * an_epoch, team.rank > 0 or silent
+    with tqdm(total=total, initial=done, leave=False, mininterval=0.5, disable=disable) as bar:
+        for epoch, dealt in enumerate(plan.batches(len(inputs), seed)):
+            if epoch < len(history.loss):
+                continue
+            for update, batch in enumerate(dealt, start=epoch * an_epoch):
+                if update < done:
+                    continue
+                mine = team.share(batch)
+                keys = mine if forward is plain else keyed.keys(mine, seed, epoch)
+                outputs = forward(shared, inputs[mine].to(device), keys.to(device))
+                part = loss(outputs, labels[mine].to(device))
+                part = part * (len(mine) / len(batch)) if part.dim() == 0 else part.sum() / len(batch)
+                optimizer.zero_grad()
+                (part * team.size).backward()  # processes average their gradients
+                for group in optimizer.param_groups:
+                    group.update(plan.step_size(update, an_epoch))
+                optimizer.step()
+                history.updates.append(team.total(part.detach()).item())
+                bar.update()
+                if time.monotonic() - saved > save_every_s:
+                    kept.keep()
+                    saved = time.monotonic()
+                    bar.set_description(f"epoch {epoch + 1}, loss {history.updates[-1]:.3f}")
+            watched = [] if watch is None else [watch(model)]  # may be interrupted, so the history grows afterwards
+            summed = 0.0
+            for value, batch in zip(history.updates[epoch * an_epoch :], dealt, strict=True):
+                summed += value * len(batch)
+            history.loss.append(summed / sum(map(len, dealt)))
+            history.accuracy += watched
+            kept.keep()
+            saved = time.monotonic()
+            seen = "".join(f", accuracy {value:.2%}" for value in watched)
+            bar.set_description(f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}{seen}")
+    return history

@@ -11,10 +11,9 @@ from course_utils.data.events import Events, frames_by_count
 from course_utils.data.saccades import simulate_saccades
 from course_utils.lessons.event_vision import experiment, widgets
 from course_utils.lessons.event_vision.models import ORDERS, FramesFirst, event_net, in_order
-from course_utils.tools.experiment import experiments
 from course_utils.training import ledger
-from course_utils.training.augment import displaced
-from course_utils.training.long_training import Plan
+from course_utils.training.experiment import Split
+from course_utils.training.plan import Plan
 from tests import notebook_cells as lessons
 from tests.corners import check_corners
 
@@ -81,23 +80,6 @@ def test_orders_of_frames() -> None:
     assert ORDERS == ("kept", "shuffled", "reversed", "summed")
 
 
-def test_displaced_frames_stay_spikes_and_move_together() -> None:
-    frames = torch.zeros(50, 3, 2, 34, 34)
-    frames[:, :, :, 14:20, 12:22] = 1
-    keys = keyed.keys(torch.arange(50), 1)
-    found = displaced(frames, keys)
-    assert set(found.unique().tolist()) == {0, 1}
-    assert torch.equal(found[:, 0], found[:, 2]) and torch.equal(found[:, :, 0], found[:, :, 1])
-    assert torch.equal(displaced(frames, keys, turn=0, scale=0, shift=0), frames)
-    area = found[:, 0, 0].sum((1, 2))
-    assert 60 / 1.12**2 * 0.85 < area.min() < 55 < 66 < area.max() < 60 / 0.88**2 * 1.15
-    rows = torch.arange(34.0)
-    moved = displaced(frames, keys, turn=0, scale=0)[:, 0, 0]
-    centres = (moved.sum(2) * rows).sum(1) / moved.sum((1, 2)) - 16.5
-    assert centres.min() < -1 and centres.max() > 1 and centres.abs().max() <= 2
-    assert torch.equal(displaced(frames[7:8], keys[7:8])[0], found[7])
-
-
 def test_the_network_learns_from_a_few_recordings(recorded: list[Events]) -> None:
     spikes = torch.stack([events.frames(one, 4).to(torch.uint8) for one in recorded])
     labels = torch.arange(20) % 2
@@ -162,31 +144,29 @@ def test_too_few_recordings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         experiment._first(few, 1000)
 
 
-def halves(seed: int) -> experiment.Split:
+def halves(seed: int) -> Split:
     """Recordings whose events lie above or below, in all frames."""
     labels = torch.arange(60) % 2
     spikes = (torch.rand(60, 4, 2, 34, 34, generator=torch.Generator().manual_seed(seed)) < 0.03).to(torch.uint8)
     spikes[labels == 1, :, :, 20:30, 5:29] = 1
     spikes[labels == 0, :, :, 5:15, 5:29] = 1
-    return experiment.Split("invented", (spikes[:40], labels[:40]), (spikes[40:], labels[40:]))
+    return Split("invented", *((spikes[at], labels[at]) for at in (slice(40), slice(0), slice(40, 60))))
 
 
 @pytest.mark.parametrize("order", ["kept", "summed"])
 def test_a_run_from_end_to_end(order: str, tmp_path) -> None:
-    run = experiment.Run("halves", halves, order, Plan(6, 10, 4e-3))
-    record = run.record("small", 1)
+    recipe = experiment.recipe("halves", halves, Plan(6, 10, 4e-3), steps=4, order=order)
+    record = recipe.record(1)
     assert record.accuracy > 0.9 and record.baseline["accuracy"] > 0.9
-    assert record.beside[f"test frames {order}"] == record.accuracy
+    assert record.beside[f"test frames {order}"] == record.accuracy and len(record.beside) == 4
     assert record.accumulates > 0
     share = record.multiply_accumulates / record.accumulates  # only the output weighs its spikes by their age
     assert (share < 0.02) == (order == "kept")
     assert record.data == {"source": "invented", "train": 40, "validation": 0, "test": 20}
-    assert run.record("small", 1) == record, "a seed fixes a run"
+    again = recipe.record(1)
+    assert (again.curve, again.beside) == (record.curve, record.beside), "a seed fixes a run"
     ledger.write(record, tmp_path)
 
 
-def test_both_experiments_are_found_by_name() -> None:
-    assert [one.name for name in ("nmnist-cross-validation", "saccades") for one in experiments(name)] == [
-        "nmnist-cross-validation",
-        "saccades",
-    ]
+def test_both_experiments_are_on_the_command() -> None:
+    assert {one.name for one in experiment.EXPERIMENTS} == {"nmnist-cross-validation", "saccades"}

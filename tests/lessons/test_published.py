@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from course_utils.lessons.deep_spiking_convnets import published
-from course_utils.tools.experiment import EXPERIMENTS
+from course_utils.lessons.deep_spiking_convnets.experiment import EXPERIMENTS
+from course_utils.spiking.convnets import NETWORKS
 from course_utils.training import ledger
-from course_utils.training.experiment import Experiment
 
 RECORD = ledger.Record(
     lesson="deep_spiking_convnets",
@@ -27,16 +27,13 @@ RECORD = ledger.Record(
 )
 
 
-def experiment(name: str, *models: str) -> Experiment:
-    def run(seed, checkpoint):
-        raise AssertionError("a table trains nothing")
-
-    return Experiment(name, "", {model: run for model in models}, seeds=(0, 1))
+def described(folder, *models: str, name: str = "cifar10-vgg9") -> None:
+    ledger.describe(name, ledger.Described("", models, (0, 1)), folder)
 
 
 def test_every_number_is_a_percentage_and_every_table_ends_in_its_own_row() -> None:
     for name, rows in published.TABLES.items():
-        assert rows[-1].author in (published.OWN, "This work"), name
+        assert rows[-1].author in ("Our Work", "This work"), name
         assert rows[-1].author not in [row.author for row in rows[:-1]], name
         assert all(row.accuracy is None or 50 < row.accuracy < 100 for row in rows), name
 
@@ -73,13 +70,14 @@ def test_an_unknown_table_is_named() -> None:
 
 
 def test_every_target_is_an_experiment_of_the_course() -> None:
-    assert published.TARGETS.keys() <= EXPERIMENTS.keys()
-    models = {row[0] for row in published.side_by_side(EXPERIMENTS).rows}
-    assert models == published.TARGETS.keys()
+    names = {experiment.name for experiment in EXPERIMENTS}
+    assert published.TARGETS.keys() <= names
+    assert {row[0] for row in published.side_by_side(ledger.SHIPPED).rows} == published.TARGETS.keys()
 
 
 def test_a_run_without_a_record_names_its_command(tmp_path) -> None:
-    table = published.side_by_side({"cifar10-vgg9": experiment("cifar10-vgg9", "here", "card, T=100")}, tmp_path)
+    described(tmp_path, "here", "card, T=100")
+    table = published.side_by_side(tmp_path)
     assert [row[:4] for row in table.rows] == [
         ["cifar10-vgg9", "90.45", "–", "here"],
         ["cifar10-vgg9", "90.45", "–", "card, T=100"],
@@ -89,24 +87,39 @@ def test_a_run_without_a_record_names_its_command(tmp_path) -> None:
 
 def test_the_commands_are_those_of_the_command_line() -> None:
     """What the table prints is accepted: the models' names are those that the experiment knows."""
-    for name, found in EXPERIMENTS.items():
-        for model in found.runs:
-            words = shlex.split(published.command(name, model))
-            assert words == ["course-experiment", name, "--only", model]
+    for experiment in EXPERIMENTS:
+        for model in experiment.runs:
+            words = shlex.split(published.command(experiment.name, model))
+            assert words == ["course-experiment", experiment.name, "--only", model]
 
 
 def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:
+    described(tmp_path, "card", "here")
     for seed, accuracy in ((1, 0.7), (0, 0.5)):
         ledger.write(replace(RECORD, seed=seed, accuracy=accuracy), tmp_path)
-    table = published.side_by_side({"cifar10-vgg9": experiment("cifar10-vgg9", "here", "card")}, tmp_path)
+    table = published.side_by_side(tmp_path)
+    assert [row[3] for row in table.rows] == ["here", "card"], "what was measured comes first"
     accuracy, baseline, data = table.rows[0][4:]
     assert accuracy == "50.00% (47.81% to 52.19%)", "the first seed"
     assert baseline == "30.00% (linear classifier)"
     assert data == "CIFAR10, a part: 9,000 to learn from, 3 epochs, 2,000 for the test"
     assert table.rows[1][4].startswith("not run")
-    other = published.side_by_side({"cifar10-vgg9": experiment("cifar10-vgg9", "card", "here")}, tmp_path)
-    assert [row[3] for row in other.rows] == ["here", "card"], "what was measured comes first"
 
 
 def test_experiments_without_a_figure_of_the_sources_are_left_out(tmp_path) -> None:
-    assert published.side_by_side({"other": experiment("other", "x")}, tmp_path).rows == []
+    described(tmp_path, "x", name="other")
+    assert published.side_by_side(tmp_path).rows == []
+
+
+def test_presets_are_those_of_the_thesis() -> None:
+    for name, preset in published.PRESETS.items():
+        assert name == f"{preset.dataset}-{preset.network}".lower()
+        assert preset.network in NETWORKS
+        assert preset.epochs == 150
+        by_events = preset.dataset == "NMNIST"
+        assert (preset.optimizer, preset.drops) == (("Adam", (40, 80, 120)) if by_events else ("SGD", (70, 100, 125)))
+        colour = preset.dataset in ("SVHN", "CIFAR10")
+        assert preset.flips == preset.bipolar == colour
+        assert preset.steps == (100 if colour else 50)
+        assert preset.dropout in ((0.2, 0.25) if colour else (0.0,))
+    assert len(published.PRESETS) == len(set(published.PRESETS.values())) == 7

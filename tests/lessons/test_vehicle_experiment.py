@@ -1,4 +1,4 @@
-"""The experiments of lesson 16, on drawn silhouettes and few of them."""
+"""The experiments on vehicles, on drawn silhouettes and few of them."""
 
 from pathlib import Path
 
@@ -7,16 +7,17 @@ import torch
 from torch import nn
 
 from course_utils.data import vehicles as data
-from course_utils.lessons.vehicles import experiment
-from course_utils.lessons.vehicles.models import as_tensors, layers
+from course_utils.lessons.vehicles import experiment, running
+from course_utils.lessons.vehicles.models import layers
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import OverTime, SpikingNeurons
-from course_utils.tools.experiment import EXPERIMENTS
+from course_utils.training import ledger
+from course_utils.training.experiment import Split
 
 
-def drawn(seed: int) -> experiment.Data:
+def drawn(seed: int) -> Split:
     parts = data.split(data.draw_vehicles(120, seed=seed), seed, validation=20, test=20)
-    return experiment.Data("drawn silhouettes", *map(as_tensors, parts))
+    return experiment.in_three("drawn silhouettes", *parts)
 
 
 @pytest.mark.parametrize("name", ["pixels", "blurred", "fine, on", "all four"])
@@ -30,7 +31,7 @@ def test_a_run_behind_each_kind_of_front_end_is_recorded(name, noisy) -> None:
 
 
 def test_every_front_end_gives_rates_between_0_and_1() -> None:
-    images = drawn(0).test[0]
+    images = drawn(0).test[0][:, 0]
     for name, front in experiment.FRONT_ENDS.items():
         rates = front(images)
         assert rates.shape[0] == 20 and rates.shape[2:] == images.shape[1:] and 0 <= rates.min() < rates.max() <= 1, (
@@ -42,10 +43,10 @@ def test_every_front_end_gives_rates_between_0_and_1() -> None:
 
 
 def test_answers_are_read_after_every_step() -> None:
-    images = drawn(0).test[0][:, None]
+    images = drawn(0).test[0]
     torch.manual_seed(0)
     net = OverTime(layers(lambda: SpikingNeurons(Neuron(decay=0.9))), 3).eval()
-    answers, cost = experiment.run_over_time(net, images, 7)
+    answers, cost = running.run_over_time(net, images, 7)
     assert answers.shape == (7, 20, 2)
     for steps in (1, 7):
         net.steps = steps
@@ -57,19 +58,19 @@ def test_answers_are_read_after_every_step() -> None:
 def test_the_strongest_neuron_spikes_at_every_step() -> None:
     torch.manual_seed(0)
     net = layers(nn.ReLU).eval()
-    images = drawn(0).train[0][:, None]
+    images = drawn(0).train[0]
     strongest, x = 0.0, images
     for layer in net:
         x = layer(x)
         if isinstance(layer, nn.ReLU):
             strongest = max(strongest, x.max().item())
-    assert abs(experiment.firing_rate_scale(net, images, 100.0) * strongest - 1000) < 1e-2
+    assert abs(running.firing_rate_scale(net, images, 100.0) * strongest - 1000) < 1e-2
 
 
 def test_silhouettes_and_small_digits_are_no_data_for_a_record(monkeypatch) -> None:
     experiment._photographs.cache_clear()
     monkeypatch.setattr(experiment, "load_vehicles", lambda: data.draw_vehicles(10))
-    with pytest.raises(ValueError, match="needs the photographs"):
+    with pytest.raises(ValueError, match="needs Caltech-101 itself"):
         experiment.vehicles(0)
     monkeypatch.setattr(experiment, "aspect_ratios", lambda: None)
     with pytest.raises(ValueError, match="one aspect ratio"):
@@ -84,7 +85,7 @@ def test_silhouettes_and_small_digits_are_no_data_for_a_record(monkeypatch) -> N
 
 
 def test_the_recorded_roads_keep_what_the_issue_asks() -> None:
-    found = EXPERIMENTS["vehicles"].records()
+    found = ledger.runs("vehicles")
     for model in ("rates, weight mapping", "surrogate gradients"):
         runs = [record for (name, _), record in found.items() if name == model]
         assert len(runs) == 5 and sum(run.accuracy for run in runs) / 5 >= 0.985

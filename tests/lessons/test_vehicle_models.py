@@ -1,4 +1,4 @@
-"""The convnet of lesson 16: its layers, its walk through time, varied pictures, noise, and what it costs."""
+"""The convnet for vehicles: its layers, its walk through time, noise, and what it costs."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from torch import nn
 from course_utils.data.vehicles import draw_vehicles
 from course_utils.exchange.conversion import ConvertedNet, convert
 from course_utils.lessons.vehicles import models as vehicle_models
-from course_utils.lessons.vehicles.models import OverTime, Varied, as_tensors, layers, varied, with_noise
+from course_utils.lessons.vehicles.models import as_tensors, layers, with_noise
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import SpikingNeurons
+from course_utils.spiking.layers import OverTime, SpikingNeurons
 from course_utils.training.counting import OperationCounter
 
 
@@ -20,7 +20,7 @@ def pictures(count=4, channels=1, height=40, width=64, seed=0):
 
 def spiking(steps=5, **how):
     torch.manual_seed(0)
-    net = OverTime(layers(lambda: SpikingNeurons(Neuron(leak=0.9)), **how), steps).eval()
+    net = OverTime(layers(lambda: SpikingNeurons(Neuron(decay=0.9)), **how), steps).eval()
     with torch.no_grad():
         for layer in net.layers[:9]:
             if isinstance(layer, nn.Conv2d):
@@ -68,36 +68,6 @@ def test_steps_may_change_after_training() -> None:
         assert len(net.watch(pictures())[1][0]) == 9
     with pytest.raises(ValueError, match="steps is 0"):
         OverTime(layers(nn.ReLU), 0)
-
-
-def test_varied_pictures_are_the_same_mirrored_and_moved() -> None:
-    x = pictures(200)
-    found = varied(x, generator=torch.Generator().manual_seed(1))
-    kinds = set()
-    for before, after in zip(x[:, 0], found[:, 0], strict=True):
-        for mirrored in (False, True):
-            source = before.flip(1) if mirrored else before
-            wide = nn.functional.pad(source[None, None], [3] * 4, mode="replicate")[0, 0]
-            for down in range(7):
-                for right in range(7):
-                    if torch.equal(after, wide[down : down + 40, right : right + 64]):
-                        kinds.add((mirrored, down, right))
-                        break
-    assert {mirrored for mirrored, *_ in kinds} == {False, True}
-    assert {down for _, down, _ in kinds} == {right for *_, right in kinds} == set(range(7))
-    assert torch.equal(varied(x, shift=0, mirror=False), x)
-    with pytest.raises(ValueError, match="shift is -1"):
-        varied(x, shift=-1)
-
-
-def test_a_picture_is_varied_in_training_only() -> None:
-    seen = []
-    model = Varied(nn.Identity(), mirror=False)
-    model.model.register_forward_hook(lambda *_: seen.append(_[1][0]))
-    model(x := pictures())
-    model.eval()
-    model(x)
-    assert not torch.equal(seen[0], x) and torch.equal(seen[1], x)
 
 
 def test_noise_has_its_deviation_and_stays_a_picture() -> None:

@@ -1,4 +1,4 @@
-"""A small training that the tests run alone and under torchrun: `python torchrun_job.py FILE` writes its losses."""
+"""A small training that tests run alone and under torchrun: `torchrun_job.py FILE CHECKPOINT` writes its losses."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data import keyed
-from course_utils.training.long_training import Plan, team, train
+from course_utils.training.loop import fit_plan
+from course_utils.training.plan import Plan
+from course_utils.training.team import team
 
 PLAN = Plan(epochs=5, batch_size=16, learning_rate=1e-2)
-UPDATES = 30
 
 
 def network() -> nn.Module:
@@ -40,6 +41,7 @@ def cross_entropy(answers: Tensor, labels: Tensor) -> Tensor:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with team() as processes:
-        losses = train(network(), *data(), PLAN, seed=3, forward=noisy, loss=cross_entropy, team=processes)
+        how = {"seed": 3, "forward": noisy, "loss": cross_entropy, "checkpoint": Path(sys.argv[2]), "team": processes}
+        history = fit_plan(network(), data(), PLAN, **how)
         if processes.rank == 0:
-            Path(sys.argv[1]).write_text("\n".join(map(repr, losses)))
+            Path(sys.argv[1]).write_text("\n".join(map(repr, history.updates)))

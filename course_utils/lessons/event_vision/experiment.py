@@ -6,41 +6,25 @@ part of fold 0's training recordings was looked at once, to see that they do for
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from course_utils.data import keyed
 from course_utils.data.digits import load_images
 from course_utils.data.events import Recordings, frames, load_nmnist
 from course_utils.data.saccades import simulate_saccades
-from course_utils.lessons.event_vision.models import GAIN, ORDERS, Order, displaced, event_net, in_order
-from course_utils.spiking.layers import SpikingNeurons
-from course_utils.training import long_training
-from course_utils.training.baselines import linear_accuracy
-from course_utils.training.counting import OperationCounter
-from course_utils.training.experiment import Experiment
-from course_utils.training.ledger import Record, versions
-from course_utils.training.long_training import Plan
+from course_utils.lessons.deep_spiking_convnets.recipe import Recipe
+from course_utils.lessons.event_vision.models import GAIN, ORDERS, Order, event_net, in_order
+from course_utils.training.augment import displaced
+from course_utils.training.experiment import Experiment, Split, real
+from course_utils.training.plan import Plan
 
 STEPS = 8
 FOLDS = 5
-PLAN = Plan(30, 40, 4e-3, weight_decay=1e-2)
-FOR_TESTING = 10**6  # stands where an epoch stands in the keys of test recordings
-
-
-class Split(NamedTuple):
-    """Spikes uint8 [count, time, 2, 34, 34] and labels, to learn from and to test with. `source` is for tables."""
-
-    source: str
-    train: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
 
 
 def spikes_of(recordings: Recordings, steps: int = STEPS) -> Tensor:
@@ -68,22 +52,16 @@ def _first(recordings: Recordings, count: int) -> Recordings:
 
 
 def fold(number: int) -> Split:
-    """Every fifth recording, from `number` on, is for the test."""
+    """Every fifth recording, from `number` on, is for the test; nothing is chosen."""
     spikes, labels = _all_recordings()
     is_test = torch.arange(len(labels)) % FOLDS == number
-    source = "N-MNIST, its first 1,000 + 100 recordings"
-    return Split(source, (spikes[~is_test], labels[~is_test]), (spikes[is_test], labels[is_test]))
+    train, test = ((spikes[which], labels[which]) for which in (~is_test, is_test))
+    return Split("N-MNIST, its first 1,000 + 100 recordings", train, (spikes[:0], labels[:0]), test)
 
 
 def simulated(seed: int, *, train: int = 20_000, test: int = 1000) -> Split:
-    """Simulated saccades over MNIST: its first training and its first test images.
-
-    Raises:
-        ValueError: MNIST is not here; the small digits that lessons fall back to would be another experiment.
-    """
-    images = load_images("MNIST")
-    if images[0].source != "MNIST":
-        raise ValueError("this experiment needs MNIST itself: in $COURSE_DATA, in data/, or a network to fetch it")
+    """Simulated saccades over MNIST: its first training and its first test images; nothing is chosen."""
+    images = real("MNIST", *load_images("MNIST"))
     parts = []
     for some, count, first in ((images[0], train, 0), (images[1], test, len(images[0].labels))):
         numbers = torch.arange(min(count, len(some.labels)))
@@ -93,95 +71,65 @@ def simulated(seed: int, *, train: int = 20_000, test: int = 1000) -> Split:
             for events in simulate_saccades(some.images[few], seed=seed, samples=first + few)
         ]
         parts.append((torch.stack(spikes), some.labels[numbers]))
-    return Split("simulated saccades over MNIST", *parts)
+    (spikes, labels), tested = parts
+    return Split("simulated saccades over MNIST", (spikes, labels), (spikes[:0], labels[:0]), tested)
 
 
 @dataclass(frozen=True)
-class Run:
-    """One network under one treatment of time.
+class Ordered:
+    """How spikes uint8 [batch, time, 2, 34, 34] enter the network.
 
     Attributes:
-        task: for tables.
-        split: of a seed to the data.
-        order: in which it meets the frames, in training and in the test.
-        plan: of the training.
-        displace: whether training recordings are turned, scaled and moved at random.
+        order: of the frames, in training and in the test.
+        displaced: whether training recordings are turned, scaled and moved at random.
     """
 
-    task: str
-    split: Callable[[int], Split]
     order: Order = "kept"
-    plan: Plan = PLAN
-    displace: bool = True
+    displaced: bool = True
 
-    def forward(self, model: nn.Module, spikes: Tensor, keys: Tensor, order: Order | None = None) -> Tensor:
-        """Answers for spikes uint8 [batch, time, …]; what is random comes from the keys."""
-        x = in_order(spikes.float(), order or self.order, keyed.keys(keys, 1))
-        if model.training and self.displace:
+    def __call__(self, spikes: Tensor, keys: Tensor, learning: bool) -> Tensor:
+        x = in_order(spikes.float(), self.order, keyed.keys(keys, 1))
+        if learning and self.displaced:
             x = displaced(x, keyed.keys(keys, 2))
-        return GAIN * model(x.movedim(1, 0), keys=keys)
-
-    def record(self, model_name: str, seed: int, checkpoint: Path | None = None) -> Record:
-        """Train, read the test set once, and say what was measured."""
-        split = self.split(seed)
-        model = event_net(seed)
-        loss = partial(functional.cross_entropy, reduction="none")
-        losses = long_training.train(
-            model, *split.train, self.plan, seed=seed, forward=self.forward, loss=loss, checkpoint=checkpoint
-        )
-        model.eval()  # what follows must neither learn from the test set nor displace it
-        spikes, labels = split.test
-        keys = keyed.keys(torch.arange(len(labels)), seed, FOR_TESTING)
-
-        def accuracy(order: Order) -> float:
-            found = long_training.answers(model, spikes, keys, partial(self.forward, order=order))
-            return (found.argmax(1) == labels).double().mean().item()
-
-        with torch.no_grad(), OperationCounter(model, spiking=(SpikingNeurons,)) as counter:
-            self.forward(model, spikes[:50], keys[:50])
-        operations = counter.per_sample(50)
-        updates = len(losses) // self.plan.epochs
-        return Record(
-            lesson="event_vision",
-            task=self.task,
-            model=model_name,
-            data={"source": split.source, "train": len(split.train[1]), "validation": 0, "test": len(labels)},
-            seed=seed,
-            config=asdict(self.plan) | {"order": self.order, "displaced": self.displace, "leak": model.neuron.leak},
-            accuracy=accuracy(self.order),
-            baseline={"name": "linear on counts", "accuracy": linear_accuracy(split.train, split.test)},
-            beside={f"test frames {order}": accuracy(order) for order in ORDERS},
-            parameters=sum(values.numel() for values in model.parameters()),
-            **asdict(operations),
-            time_steps=spikes.shape[1],
-            versions=versions("torch"),
-            curve={"loss": [float(np.mean(losses[i : i + updates])) for i in range(0, len(losses), updates)]},
-        )
+        return x.movedim(1, 0)
 
 
-def _experiment(name: str, about: str, runs: dict[str, Run], seeds: tuple[int, ...]) -> Experiment:
-    return Experiment(name, about, {label: partial(run.record, label) for label, run in runs.items()}, seeds)
+@dataclass(frozen=True)
+class EventRecipe(Recipe):
+    """A recipe whose network is tested with its frames in each order, too."""
+
+    lesson: str = "event_vision"
+    baseline: str = "linear on counts"
+
+    def beside(self, model: nn.Module, split: Split, seed: int) -> dict[str, float]:
+        """Accuracies under each order of the test frames."""
+        recipes = {order: replace(self, enter=replace(self.enter, order=order)) for order in ORDERS}
+        return {f"test frames {order}": recipe.accuracy(model, split.test, seed) for order, recipe in recipes.items()}
 
 
-EXPERIMENTS = [
-    _experiment(
+def recipe(task: str, split: Callable[[int], Split], plan: Plan, *, steps: int = STEPS, **how: Any) -> EventRecipe:
+    """`event_net` under one treatment of time; `how` as `Ordered` takes it."""
+    return EventRecipe(task, split, event_net, steps, plan, Ordered(**how), GAIN)
+
+
+_FOLDS = partial(recipe, "N-MNIST, five folds", fold, Plan(30, 40, 4e-3, weight_decay=1e-2))
+_SACCADES = recipe("simulated saccades", simulated, Plan(5, 50, 6e-3, weight_decay=1e-2), displaced=False)
+
+EXPERIMENTS = (
+    Experiment(
         "nmnist-cross-validation",
         "N-MNIST in five folds (the seed is the fold), with time and without",
         {
-            "spiking convnet, T=8": Run("N-MNIST, five folds", fold),
-            "frames in random order": Run("N-MNIST, five folds", fold, "shuffled"),
-            "time summed": Run("N-MNIST, five folds", fold, "summed"),
+            "spiking convnet, T=8": _FOLDS().record,
+            "frames in random order": _FOLDS(order="shuffled").record,
+            "time summed": _FOLDS(order="summed").record,
         },
         tuple(range(FOLDS)),
     ),
-    _experiment(
+    Experiment(
         "saccades",
         "simulated saccades over 20,000 digits, tested on 1,000 unseen ones",
-        {
-            "spiking convnet, T=8": Run(
-                "simulated saccades", simulated, plan=Plan(5, 50, 6e-3, weight_decay=1e-2), displace=False
-            )
-        },
+        {"spiking convnet, T=8": _SACCADES.record},
         (0, 1, 2),
     ),
-]
+)
