@@ -15,10 +15,10 @@ from course_utils.chips.energy import CONVENTIONS, Anytime, Convention, Priced, 
 from course_utils.chips.virtual_chip import VirtualChip
 from course_utils.data.stripes import make_stripes
 from course_utils.lessons.hardware_quantization.experiment_energy import earliest_stop, priced
-from course_utils.lessons.stripe_snn.experiment import Splits
 from course_utils.spiking.encoders import constant_current
 from course_utils.spiking.stripe_networks import LIReadout, awaken
 from course_utils.training.counting import OperationCounter, Operations
+from course_utils.training.experiment import Split
 
 _DRAWN = make_stripes(12, seed=0)
 IMAGES = torch.tensor(_DRAWN.images)[:, None].float() / 255
@@ -275,7 +275,7 @@ def test_a_price_costs_spikes_and_leaves_the_model_alone():
     before = {name: value.clone() for name, value in network.state_dict().items()}
     found = {}
     for price in (0.0, 5.0):
-        cheap, history = priced(network, Splits(part, part, part), price, 0, epochs=8, learning_rate=5e-2)
+        cheap, history = priced(network, Split("drawn", part, part, part), price, 0, epochs=8, learning_rate=5e-2)
         assert len(history.loss) == 8
         found[price] = energy.anytime(cheap, IMAGES, LABELS).accumulates[-1]
     assert found[5.0] < 0.7 * found[0.0]

@@ -12,7 +12,7 @@ from course_utils.chips import virtual_chip as hardware
 from course_utils.chips import xylo
 from course_utils.lessons.hardware_quantization import checks, widgets
 from course_utils.lessons.hardware_quantization.faint import BITS, MISMATCHES, faint_network
-from course_utils.lessons.stripe_snn.experiment import FIRST_TEST
+from course_utils.lessons.stripe_snn.tasks import FIRST_TEST
 from course_utils.training import ledger
 from course_utils.training.loop import accuracy
 from tests import notebook_cells as lessons

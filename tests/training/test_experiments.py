@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from course_utils import lessons
-from course_utils.lessons.stripe_snn.experiment import ON_PLAIN, PLAIN, Recipe
+from course_utils.lessons.stripe_snn.experiment import ON_PLAIN, Recipe
+from course_utils.lessons.stripe_snn.tasks import PLAIN
 from course_utils.spiking.stripe_networks import FlatLIF
 from course_utils.tools import experiment as command
 from course_utils.training import experiment as room

@@ -7,7 +7,8 @@ from torch import nn
 
 from course_utils.data import patches, rotation, stripes
 from course_utils.lessons.harder_stripes.models import PatchNet, RotationNet
-from course_utils.lessons.stripe_snn.experiment import Drawn, Recipe, Task, awake, runs
+from course_utils.lessons.stripe_snn.experiment import Recipe, awake, runs
+from course_utils.lessons.stripe_snn.tasks import Drawn, Task
 from course_utils.spiking.stripe_networks import LIReadout
 from course_utils.training.experiment import Experiment, Split
 from course_utils.training.loop import accuracy

@@ -15,9 +15,9 @@ from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
 from course_utils.chips.virtual_chip import Limits, VirtualChip
 from course_utils.data import patches
 from course_utils.lessons.harder_stripes.experiment import patch_task
-from course_utils.lessons.hardware_quantization import faint
-from course_utils.lessons.hardware_quantization.faint import BITS, MISMATCHES, STEPS, limits
-from course_utils.lessons.stripe_snn.experiment import PLAIN, Recipe, awake, stripe_task
+from course_utils.lessons.hardware_quantization.faint import BITS, FAINT, MISMATCHES, STEPS, limits
+from course_utils.lessons.stripe_snn.experiment import Recipe, awake
+from course_utils.lessons.stripe_snn.tasks import PLAIN
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
 from course_utils.training.experiment import Experiment, Split, fit_whole
@@ -25,7 +25,6 @@ from course_utils.training.ledger import Record
 from course_utils.training.loop import accuracy
 
 LESSON = "hardware_quantization"
-FAINT = stripe_task("stripes, faint", faint.SETTINGS)
 CHIPS = range(20)
 
 # The fifth model with a pool that adds up. On faint stripes more images, and half the current, as on the hard set.

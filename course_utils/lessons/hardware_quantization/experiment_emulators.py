@@ -11,19 +11,11 @@ from torch import Tensor
 
 from course_utils.chips import loihi
 from course_utils.chips.virtual_chip import Limits, VirtualChip
-from course_utils.data import stripes
 from course_utils.lessons.hardware_quantization.experiment import RECIPES, trained
-from course_utils.lessons.stripe_snn.experiment import FIRST_TEST, stripe_task
+from course_utils.lessons.hardware_quantization.faint import CONTRAST, FAINTER, agreement, correlation, fainter
 from course_utils.spiking.stripe_networks import Activity, LIReadout
 from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
-
-# So faint that the model, trained on stripes of more than twice this contrast, is right in about 90 %: where it is
-# nearly always right, two chips that differ would still agree. The contrast was chosen with images before these.
-CONTRAST, COUNT = 0.18, 500
-FAINTER = stripe_task(
-    "stripes, fainter", stripes.StripeSettings(noise=(0.3,), contrast=CONTRAST), first_test=FIRST_TEST + 100_000
-)
 
 WAYS: dict[str, Callable[[LIReadout, Tensor], Activity]] = {
     "float": lambda model, images: model.activity(images),
@@ -32,23 +24,6 @@ WAYS: dict[str, Callable[[LIReadout, Tensor], Activity]] = {
     "Loihi by hand": lambda model, images: loihi.VirtualLoihi(model).activity(images),
     "Loihi's emulator": loihi.emulate,
 }
-
-
-def fainter(seed: int, count: int = COUNT) -> tuple[Tensor, Tensor]:
-    """Images float [count, 1, 16, 16] and labels [count] of the fainter stripes."""
-    return FAINTER.draw(seed, 1, 0, count).test
-
-
-def correlation(ours: Activity, theirs: Activity) -> float:
-    """Of hidden spike counts, over all neurons and images."""
-    counts = torch.stack([activity.hidden.sum(0).flatten() for activity in (ours, theirs)])
-    return torch.corrcoef(counts)[0, 1].item()
-
-
-def agreement(model: LIReadout, ours: Activity, theirs: Activity) -> float:
-    """The share of images to which both give the same class."""
-    ours, theirs = (model.scores(activity.readout).argmax(1) for activity in (ours, theirs))
-    return (ours == theirs).double().mean().item()
 
 
 @functools.cache

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 
 from course_utils.chips.xylo import HIDDEN_SPIKES, INPUT_SPIKES, XyloNet, columns, one_step_later, quantized, simulate
-from course_utils.lessons.hardware_quantization.experiment import FAINT, LESSON
-from course_utils.lessons.stripe_snn.experiment import FIRST_TEST, HARD, PLAIN
+from course_utils.lessons.hardware_quantization.experiment import LESSON
+from course_utils.lessons.hardware_quantization.faint import FAINT
+from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN
 from course_utils.training.counting import Operations
 from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole, measured
 from course_utils.training.ledger import Record, versions

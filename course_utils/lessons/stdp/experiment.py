@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from course_utils.lessons.stripe_snn.experiment import FIRST_TEST, HARD, PLAIN, Task
+from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN, Task
 from course_utils.spiking.encoders import poisson
 from course_utils.spiking.plasticity import Learned, WinnerTakeAll, assign_labels, vote
 from course_utils.training.counting import Operations

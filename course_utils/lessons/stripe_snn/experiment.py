@@ -1,4 +1,4 @@
-"""The five stripe models over five seeds, on the plain and the hard set; tasks and recipes for later lessons, too."""
+"""The five stripe models over five seeds, on the plain and the hard set; how networks learn from drawn images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,98 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import norse.torch as norse
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.data import stripes
+from course_utils.lessons.stripe_snn.tasks import HARD, PLAIN, TRAIN, Task
 from course_utils.spiking import stripe_networks as models
-from course_utils.training.experiment import Experiment, Part, Split, curve_of, fit_whole, measured
+from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole, measured
 from course_utils.training.ledger import Record, versions
-
-Drawn = tuple[np.ndarray, np.ndarray]  # pixels uint8 [count, …] and labels [count]
-
-TRAIN, VALIDATION, TEST = 2000, 500, 2000
-FIRST_TEST = 200_000  # where settings were chosen with the images before it, the test images begin at this number
-
-
-@dataclass(frozen=True)
-class Task:
-    """Images that a seed numbers, and a rule that knows them without learning.
-
-    Attributes:
-        name: for tables.
-        make: (count, seed, number of the first one) to pixels and labels.
-        rule: name of the rule.
-        guess: of pixels to the labels that the rule gives them.
-        first_test: number of the first test image.
-        beside: of a trained network and its data to further accuracies, by name, for the record.
-    """
-
-    name: str
-    make: Callable[[int, int, int], Drawn]
-    rule: str
-    guess: Callable[[np.ndarray], np.ndarray]
-    first_test: int = FIRST_TEST
-    beside: Callable[[nn.Module, Split], dict[str, float]] = lambda model, split: {}
-
-    def draw(
-        self,
-        seed: int,
-        train: int = TRAIN,
-        validation: int = VALIDATION,
-        test: int = TEST,
-        first_validation: int | None = None,
-    ) -> Split:
-        """Disjoint parts of what the seed numbers: images float [count, 1, …], 0 to 1, with labels [count].
-
-        Args:
-            seed: of the images.
-            train: how many to train on.
-            validation: how many to choose with.
-            test: how many to test with.
-            first_validation: number of the first of these; the one after the training images if None.
-
-        Raises:
-            ValueError: the parts would overlap.
-        """
-        chosen = train if first_validation is None else first_validation
-        if not train <= chosen <= chosen + validation <= self.first_test:
-            raise ValueError(
-                f"first_test is {self.first_test}; it must be {max(train, chosen) + validation} or more, after the "
-                f"other images, and first_validation {chosen} must be {train} or more"
-            )
-
-        def part(count: int, first: int) -> Part:
-            pixels, labels = self.make(count, seed, first)
-            return torch.tensor(pixels)[:, None] / 255, torch.tensor(labels)
-
-        return Split("drawn", part(train, 0), part(validation, chosen), part(test, self.first_test))
-
-    def baseline(self, split: Split, rule: str = "", guess: Callable | None = None) -> dict[str, Any]:
-        """Name of a rule, the task's own if none is given, and its accuracy on the test set."""
-        images, labels = split.test
-        found = (guess or self.guess)(pixels_of(images))
-        return {"name": rule or self.rule, "accuracy": float((found == labels.numpy()).mean())}
-
-
-def pixels_of(images: Tensor) -> np.ndarray:
-    """Grey levels uint8 [count, …] of images [count, 1, …] from 0 to 1."""
-    return (images[:, 0] * 255).round().to(torch.uint8).numpy()
-
-
-def stripe_task(name: str, settings: stripes.StripeSettings = stripes.PLAIN, first_test: int = FIRST_TEST) -> Task:
-    """Horizontal or vertical stripes."""
-
-    def make(count: int, seed: int, first: int) -> Drawn:
-        made = stripes.make_stripes(count, seed, first=first, settings=settings)
-        return made.images, made.labels
-
-    return Task(name, make, "row and column variance", stripes.row_column_baseline, first_test)
-
-
-PLAIN = stripe_task("stripes, plain", first_test=TRAIN + VALIDATION)
-HARD = stripe_task("stripes, hard", stripes.HARD)
 
 
 @dataclass(frozen=True)
