@@ -5,7 +5,6 @@ raises `NotReady` if something has to be done. Any other exception becomes a FAI
 Nothing is downloaded; at most the folders data/ and data/results are made.
 """
 
-import functools
 import importlib
 import importlib.metadata
 import os
@@ -17,8 +16,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from course_utils.data import locate
 from course_utils.data.download import md5_of
@@ -28,28 +28,17 @@ PYTHON = (3, 11)
 FREE_DISK_GB = 2  # more than all downloads of the course together
 MEMORY_GB = 4
 SHIPPED_STRIPES = 200
-
-# What is imported to see whether a package works. None: only its version is read here, since it
-# is loaded through a bridge where it is needed, and TensorFlow takes seconds.
-PACKAGES: dict[str, str | None] = {
-    "jupyterlab": "jupyterlab",
-    "ipywidgets": "ipywidgets",
-    "matplotlib": "matplotlib",
-    "nbval": "nbval",
-    "torch": "torch",
-    "torchvision": "torchvision",
-    "norse": "norse.torch",
-    "snntorch": "snntorch",
-    "nengo": "nengo",
-    "nir": "nir",
-    "nirtorch": "nirtorch",
-    "scikit-learn": "sklearn",
-    "nengo-dl": None,
-    "tensorflow": None,
-    "tf-keras": None,
-}
 DOWNLOAD_MB = {"MNIST": 12, "FashionMNIST": 31}
 
+# What is imported to see whether a package works. None: only its version is read here, since it is loaded through a
+# bridge where it is needed, and TensorFlow takes seconds.
+PACKAGES: dict[str, str | None] = {
+    **{name: name for name in ("jupyterlab", "ipywidgets", "matplotlib", "nbval", "torch", "torchvision")},
+    "norse": "norse.torch",
+    **{name: name for name in ("snntorch", "nengo", "nir", "nirtorch")},
+    "scikit-learn": "sklearn",
+    **dict.fromkeys(("nengo-dl", "tensorflow", "tf-keras")),
+}
 INSTALL_AGAIN = "run `python noxfile.py -s lab` again in the course's folder"
 ASK = "copy this line and ask your supervisor, or open an issue"
 
@@ -57,20 +46,14 @@ Check = Callable[[], str | None]
 
 
 class NotReady(Exception):
-    """Something has to be done first.
-
-    Args:
-        found: what is the case.
-        remedy: what to do about it.
-    """
+    """Something has to be done first: what is the case, and the remedy."""
 
     def __init__(self, found: str, remedy: str):
         super().__init__(found)
         self.found, self.remedy = found, remedy
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """The answer of one check; `remedy` is empty if it is OK."""
 
     name: str
@@ -99,31 +82,26 @@ def examine(name: str, check: Check) -> Finding | None:
 
 
 def check(groups: Mapping[str, Mapping[str, Check]] | None = None) -> list[Finding]:
-    """Examine machine, packages and data. Each line is printed as soon as it is known.
-
-    Args:
-        groups: checks by heading and name; all of the course's if None.
-    """
+    """Examine machine, packages and data, or other checks by heading and name; print each line when it is known."""
     begin = time.perf_counter()
-    results = []
+    findings = []
     for heading, checks in (all_checks() if groups is None else groups).items():
-        print(f"\n{heading}" if results else heading, flush=True)
+        print(f"\n{heading}" if findings else heading, flush=True)
         for name, one in checks.items():
-            if (result := examine(name, one)) is not None:
-                print(result, flush=True)
-                results.append(result)
-    failed = [result.name for result in results if not result.ok]
+            if (finding := examine(name, one)) is not None:
+                print(finding, flush=True)
+                findings.append(finding)
+    failed = [finding.name for finding in findings if not finding.ok]
     seconds = f"in {time.perf_counter() - begin:.0f} s"
     if failed:
-        print(f"\n{len(failed)} of {len(results)} checks FAIL ({', '.join(failed)}), {seconds}.")
+        print(f"\n{len(failed)} of {len(findings)} checks FAIL ({', '.join(failed)}), {seconds}.")
     else:
-        print(f"\nAll {len(results)} checks are OK, {seconds}.")
-    return results
+        print(f"\nAll {len(findings)} checks are OK, {seconds}.")
+    return findings
 
 
 def all_checks() -> dict[str, dict[str, Check]]:
     """The checks of the course, by heading and name."""
-    partial = functools.partial
     return {
         "Machine": {"Python": python, "cores": cores, "memory": memory, "free disk": free_disk},
         "Packages (the first imports take some seconds)": {name: partial(package, name) for name in PACKAGES},
@@ -140,12 +118,10 @@ def all_checks() -> dict[str, dict[str, Check]]:
 
 def python() -> str:
     """Python is the version that the lock was made for."""
+    wanted, found = ".".join(map(str, PYTHON)), platform.python_version()
     if sys.version_info[:2] != PYTHON:
-        wanted = ".".join(map(str, PYTHON))
-        raise NotReady(
-            f"{platform.python_version()}, where the course needs {wanted}", f"{INSTALL_AGAIN}; it brings {wanted}"
-        )
-    return platform.python_version()
+        raise NotReady(f"{found}, where the course needs {wanted}", f"{INSTALL_AGAIN}; it brings {wanted}")
+    return found
 
 
 def cores() -> str:
@@ -160,10 +136,8 @@ def memory() -> str | None:
     except (AttributeError, ValueError, OSError):
         return None
     if size_gb < MEMORY_GB:
-        raise NotReady(
-            f"{size_gb:.1f} GB, where {MEMORY_GB} GB are advised",
-            "keep one notebook open at a time (Kernel → Shut Down All Kernels…), or take a larger machine",
-        )
+        remedy = "keep one notebook open at a time (Kernel → Shut Down All Kernels…), or take a larger machine"
+        raise NotReady(f"{size_gb:.1f} GB, where {MEMORY_GB} GB are advised", remedy)
     return f"{size_gb:.0f} GB"
 
 
@@ -176,13 +150,7 @@ def free_disk(folder: Path = locate.COURSE_ROOT, least_gb: float = FREE_DISK_GB)
 
 
 def package(name: str, module: str | None = None, lock: Path = LOCK) -> str:
-    """The version is the one in the lock, and the package can be imported.
-
-    Args:
-        name: as in the lock.
-        module: what to import; what `PACKAGES` says if None.
-        lock: the file with the pinned versions.
-    """
+    """The version is the one that the lock names, and the package (or this module of it) can be imported."""
     pin = re.search(rf"^{re.escape(name)}==([^\s;]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
     if pin is None:
         raise NotReady(f"has no version in {lock.name}", "get the course's files again; the lock is not whole")
@@ -206,12 +174,9 @@ def threads() -> str:
     """PyTorch uses no more threads than there are cores."""
     import torch
 
-    count = torch.get_num_threads()
-    if count > _cores():
-        raise NotReady(
-            f"{count} on {_cores()} cores, which makes PyTorch slower",
-            f"set the environment variable OMP_NUM_THREADS to {_cores()}, then start JupyterLab again",
-        )
+    if (count := torch.get_num_threads()) > _cores():
+        remedy = f"set the environment variable OMP_NUM_THREADS to {_cores()}, then start JupyterLab again"
+        raise NotReady(f"{count} on {_cores()} cores, which makes PyTorch slower", remedy)
     return str(count)
 
 
@@ -219,9 +184,7 @@ def gpu() -> str:
     """The graphics card, if there is one. None is needed."""
     import torch
 
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0)
-    return "none found; no lesson needs one"
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none found; no lesson needs one"
 
 
 def course_data() -> str:
@@ -238,11 +201,12 @@ def images(name: str) -> str:
     """MNIST or Fashion-MNIST: where its four files are, and that they are undamaged. Missing files are no fault."""
     from torchvision import datasets
 
+    files = getattr(datasets, name).resources
     try:
-        files = {file: (locate.find(Path(name) / "raw" / file), md5) for file, md5 in getattr(datasets, name).resources}
+        found = {file: (locate.find(Path(name) / "raw" / file), md5) for file, md5 in files}
     except ValueError:
         raise NotReady("cannot be looked for", "see the line COURSE_DATA") from None
-    there = {file: (path, md5) for file, (path, md5) in files.items() if path is not None}
+    there = {file: (path, md5) for file, (path, md5) in found.items() if path is not None}
     for file, (path, md5) in there.items():
         if md5_of(path) != md5:
             remedy = "delete this file; the lesson that needs it fetches it again"
@@ -257,20 +221,17 @@ def shipped_stripes(folder: Path = locate.DOWNLOADS / "stripes") -> str:
     """The stripe images that come with the course are all there and can be read."""
     from course_utils.data.stripe_folder import StripeFolder
 
-    remedy = (
-        f"it is part of the course: `git restore data/{folder.name}`, or copy it from a fresh download of the course"
-    )
+    restored = f"`git restore data/{folder.name}`, or copy it from a fresh download of the course"
+    remedy = f"it is part of the course: {restored}"
     if not folder.is_dir():
         raise NotReady("is missing", remedy)
     try:
-        stripes = StripeFolder(folder)
-        for position in range(len(stripes)):
-            stripes[position]
+        count = len([image for image in StripeFolder(folder)])
     except (OSError, ValueError) as error:
         raise NotReady(str(error).replace(str(folder), f"data/{folder.name}"), remedy) from None
-    if len(stripes) != SHIPPED_STRIPES:
-        raise NotReady(f"{len(stripes)} images, where the course ships {SHIPPED_STRIPES}", remedy)
-    return f"{len(stripes)} images"
+    if count != SHIPPED_STRIPES:
+        raise NotReady(f"{count} images, where the course ships {SHIPPED_STRIPES}", remedy)
+    return f"{count} images"
 
 
 def writable(folder: Path) -> str:
@@ -278,20 +239,17 @@ def writable(folder: Path) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass
+            return "can be written"
     except OSError as error:
         remedy = "give yourself the right to write there, or copy the course into a folder of your own"
         if folder.is_file():
             remedy = f"move the file {folder.name} away: a folder belongs there"
         raise NotReady(f"cannot be written ({error.strerror})", remedy) from None
-    return "can be written"
 
 
 def _cores() -> int:
     """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _place(path: Path) -> str:
