@@ -42,29 +42,19 @@ def test_small_digits_have_the_form_of_mnist():
         assert part.images.max() == 255
 
 
-def test_small_digits_are_the_same_every_time():
-    for one, other in zip(small_digits(), small_digits(), strict=True):
-        assert torch.equal(one.images, other.images)
-        assert torch.equal(one.labels, other.labels)
-
-
-def test_every_small_digit_is_in_one_part_only():
+def test_every_small_digit_is_in_one_part_only_with_its_label_and_in_the_same_order_every_time():
     train, test = small_digits()
     originals, labels = load_digits(return_X_y=True)
     parts = [set(map(bytes, part.images.numpy())) for part in (train, test)]
     assert sum(map(len, parts)) == len(np.unique(originals, axis=0)) == len(originals) == 1797  # no two alike
     assert not parts[0] & parts[1]
     assert torch.equal(torch.cat([train.labels, test.labels]).bincount(), torch.from_numpy(labels).bincount())
-
-
-def test_small_digits_keep_their_labels():
-    """Shrunk back to 8×8, each image is its own original, with its own label."""
-    originals, labels = load_digits(return_X_y=True)
-    train, _ = small_digits()
     small = torch.nn.functional.interpolate(train.images[:100, None].float(), 8, mode="area").flatten(1).numpy()
     nearest = ((small[:, None] - originals * 255 / 16) ** 2).sum(axis=2).argmin(axis=1)
-    assert len(set(nearest)) == 100
+    assert len(set(nearest)) == 100, "shrunk back to 8×8, each image is its own original"
     assert labels[nearest].tolist() == train.labels[:100].tolist()
+    for one, other in zip((train, test), small_digits(), strict=True):
+        assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
 
 
 # --- the real sets ------------------------------------------------------------------------------------------------

@@ -20,36 +20,25 @@ def assert_whole(target: Path) -> None:
     assert list(target.parent.iterdir()) == [target]  # no .part beside it
 
 
-def test_a_whole_file_arrives_in_a_new_folder(tmp_path: Path, mirror):
-    server = mirror({"set.gz": CONTENT})
+@pytest.mark.parametrize(
+    ("part", "ranges", "sent"),
+    [
+        (None, True, [(200, len(CONTENT))]),
+        (HALF, True, [(206, len(CONTENT) - HALF)]),
+        (len(CONTENT), True, []),
+        (HALF, False, [(200, len(CONTENT))]),
+    ],
+    ids=["into a new folder", "only the rest", "nothing is missing", "a server that cannot continue starts over"],
+)
+def test_a_whole_file_arrives(tmp_path: Path, mirror, part: int | None, ranges: bool, sent: list):
+    server = mirror({"set.gz": CONTENT}, ranges=ranges)
     target = tmp_path / "deep" / "down" / "set.gz"
+    if part is not None:
+        target.parent.mkdir(parents=True)
+        target.with_name("set.gz.part").write_bytes(CONTENT[:part])
     assert download([server.url("set.gz")], target, MD5) == target
     assert_whole(target)
-    assert server.sent == [(200, len(CONTENT))]
-
-
-def test_a_later_call_fetches_only_the_rest(tmp_path: Path, mirror):
-    server = mirror({"set.gz": CONTENT})
-    (tmp_path / "set.gz.part").write_bytes(CONTENT[:HALF])
-    download([server.url("set.gz")], tmp_path / "set.gz", MD5)
-    assert_whole(tmp_path / "set.gz")
-    assert server.sent == [(206, len(CONTENT) - HALF)]
-
-
-def test_a_part_that_is_whole_already_needs_nothing_more(tmp_path: Path, mirror):
-    server = mirror({"set.gz": CONTENT})
-    (tmp_path / "set.gz.part").write_bytes(CONTENT)
-    download([server.url("set.gz")], tmp_path / "set.gz", MD5)
-    assert_whole(tmp_path / "set.gz")
-    assert server.sent == []
-
-
-def test_a_server_that_cannot_continue_starts_over(tmp_path: Path, mirror):
-    server = mirror({"set.gz": CONTENT}, ranges=False)
-    (tmp_path / "set.gz.part").write_bytes(CONTENT[:HALF])
-    download([server.url("set.gz")], tmp_path / "set.gz", MD5)
-    assert_whole(tmp_path / "set.gz")
-    assert server.sent == [(200, len(CONTENT))]
+    assert server.sent == sent
 
 
 @pytest.mark.parametrize("wrong", [b"<html>Please log in</html>", CONTENT[:-1] + b"\0", CONTENT + b"\0"])

@@ -1,8 +1,9 @@
 """What all drawn sets promise: stripes, patches, and stripes that turn."""
 
 import hashlib
+import math
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.data import patches, rotation, stripes
-from course_utils.data.patches import make_patches
+from course_utils.data.patches import make_patches, matched_filter
 from course_utils.data.rotation import make_rotations
 from course_utils.data.stripes import make_stripes
 
@@ -57,6 +58,23 @@ def test_the_set_is_the_same_on_every_machine(name: str):
     assert hashlib.sha256(pictures.tobytes() + labels.astype("<i8").tobytes()).hexdigest() == DIGESTS[name]
 
 
+@pytest.mark.parametrize("name", DRAW)
+@pytest.mark.parametrize("changes", [{}, {"size": 9, "peaks": (1,), "noise": (0, 7.5, 50)}])
+def test_a_set_has_the_form_that_is_promised(name: str, changes: dict):
+    make, settings = DRAW[name]
+    settings = replace(settings, **changes)
+    found = asdict(make(6, 1, settings=settings))
+    pictures = found.pop("frames" if make is make_rotations else "images")
+    frames = (settings.frames,) if make is make_rotations else ()
+    assert (pictures.shape, pictures.dtype) == ((6, *frames, settings.size, settings.size), np.uint8)
+    for part, values in found.items():
+        assert values.shape == (6,) and values.dtype == (float if part in ("noise", "start_deg", "sweep_deg") else int)
+    assert set(found["labels"]) == {0, 1} and set(found["peaks"]) <= set(settings.peaks)
+    assert set(found["noise"]) <= set(settings.noise)
+    if make is make_rotations:
+        assert ((found["sweep_deg"] >= 90) & (found["sweep_deg"] <= 170)).all()
+
+
 @pytest.mark.parametrize("make", [make_stripes, make_patches, make_rotations])
 @pytest.mark.parametrize(
     ("name", "value"),
@@ -65,3 +83,38 @@ def test_the_set_is_the_same_on_every_machine(name: str):
 def test_a_bad_count_seed_or_first_is_named_with_its_value(make: Callable[..., Any], name: str, value: object):
     with pytest.raises(ValueError, match=f"{name} is {value!r}"):
         make(**{"count": 1, "seed": 0} | {name: value})
+
+
+BAD_LISTS = [
+    ("peaks", (0,)), ("peaks", (1, 2.0)), ("peaks", ()), ("peaks", 3), ("peaks", "3"), ("peaks", (1, 8)),
+    ("noise", (-0.1,)), ("noise", (0.1, math.nan)), ("noise", ("0.1",)), ("noise", ()), ("noise", 0.1),
+]  # fmt: skip
+BAD = {
+    "plain stripes": [("size", 3), ("size", 16.0), ("size", True), ("contrast", -0.1), ("contrast", None)],
+    "easy patches": [
+        ("size", 7), ("size", 16.0), ("size", None), ("patch", 3), ("patch", True), ("contrast", 1.5),
+        ("contrast", math.nan),
+    ],
+    "turning stripes": [
+        ("size", 3), ("frames", 1), ("frames", 2.0),
+        *(("sweep_deg", bad) for bad in [(0, 90), (90, 180), (100, 90), (-10, 10), (math.nan, 90), (90, math.nan)]),
+        *(("sweep_deg", bad) for bad in [(90,), 90, ("a", "b"), None]),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "field", "value"), [(name, *bad) for name in BAD for bad in BAD_LISTS + BAD[name]])
+def test_a_bad_setting_is_named_with_its_value_before_anything_is_drawn(name: str, field: str, value: object):
+    make, settings = DRAW[name]
+    with pytest.raises(ValueError) as caught:
+        make(1, 0, settings=replace(settings, **{field: value}))
+    told = value[-1] if field in ("peaks", "noise") and isinstance(value, tuple) and value else value
+    assert f"{field} is {told!r}; " in str(caught.value)
+
+
+@pytest.mark.parametrize(("patch", "message"), [(17, "size is 16"), (5, "peaks is 2; 5 pixels can show 1 to 1 peaks")])
+def test_a_patch_has_to_fit_and_to_show_its_peaks(patch: int, message: str):
+    bad = replace(patches.EASY, patch=patch)
+    for refuses in (lambda: make_patches(1, 0, settings=bad), lambda: matched_filter(np.zeros((1, 16, 16)), bad)):
+        with pytest.raises(ValueError, match=message):
+            refuses()

@@ -31,18 +31,10 @@ def any_settings(draw, noises=SOME_NOISE) -> PatchSettings:
 
 
 @given(any_settings(), seeds)
-def test_a_set_has_the_form_that_is_promised(settings, seed):
+def test_the_patch_lies_inside(settings, seed):
     drawn = make_patches(5, seed, settings=settings)
-    assert (drawn.images.shape, drawn.images.dtype) == ((5, settings.size, settings.size), np.uint8)
-    for name in ("labels", "rows", "columns", "peaks"):
-        assert (getattr(drawn, name).shape, getattr(drawn, name).dtype) == ((5,), np.int64)
-    assert (drawn.noise.shape, drawn.noise.dtype) == ((5,), np.float64)
-    assert set(drawn.labels) <= {0, 1}
-    assert set(drawn.peaks) <= set(settings.peaks)
-    assert set(drawn.noise) <= set(settings.noise)
     for places in (drawn.rows, drawn.columns):
-        assert (places >= 0).all()
-        assert (places + settings.patch <= settings.size).all()
+        assert places.dtype == np.int64 and (places >= 0).all() and (places + settings.patch <= settings.size).all()
 
 
 @given(any_settings(noises=st.just(0.0)), seeds)
@@ -80,28 +72,6 @@ def test_a_patch_takes_only_the_peaks_that_it_can_show():
     assert tuple(HARD.peaks) == (1,)
     np.testing.assert_allclose(wave(5, 2), 0, atol=1e-9)
     np.testing.assert_allclose(wave(5, 3), -wave(5, 1), atol=1e-9)
-
-
-# --- refused ------------------------------------------------------------------------------------------------------
-
-
-BAD_SETTINGS = [
-    ("size", 7, "size is 7"), ("size", 16.0, "size is 16.0"), ("size", None, "size is None"),
-    ("patch", 3, "patch is 3"), ("patch", 17, "size is 16"), ("patch", True, "patch is True"),
-    ("patch", 5, "peaks is 2; 5 pixels can show 1 to 1 peaks"),
-    ("peaks", (4,), "peaks is 4; 8 pixels"), ("peaks", (0,), "peaks is 0"), ("peaks", (), r"peaks is \(\)"),
-    ("noise", (-0.1,), "noise is -0.1"), ("noise", (math.nan,), "noise is nan"), ("noise", 0.1, "noise is 0.1"),
-    ("contrast", 1.5, "contrast is 1.5"), ("contrast", math.nan, "contrast is nan"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "value", "message"), BAD_SETTINGS)
-def test_bad_settings_are_refused(name, value, message):
-    bad = replace(EASY, **{name: value})
-    with pytest.raises(ValueError, match=message):
-        make_patches(1, 0, settings=bad)
-    with pytest.raises(ValueError, match=message):
-        matched_filter(np.zeros((1, 16, 16), dtype=np.uint8), bad)
 
 
 # --- the matched filter -------------------------------------------------------------------------------------------

@@ -99,40 +99,6 @@ def test_the_noise_is_new_in_each_frame():
     assert np.corrcoef(noise[:, 1:][both], noise[:, :-1][both])[0, 1] == pytest.approx(0, abs=0.01)
 
 
-# --- a set --------------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(2, 6), st.integers(6, 12), seeds)
-def test_a_set_has_the_form_that_is_promised(frames, size, seed):
-    settings = RotationSettings(size=size, frames=frames, peaks=(1, 2), noise=(0.1, 0.2), sweep_deg=(10, 20))
-    drawn = make_rotations(4, seed, settings=settings)
-    assert (drawn.frames.shape, drawn.frames.dtype) == ((4, frames, size, size), np.uint8)
-    assert (drawn.labels.dtype, drawn.peaks.dtype) == (np.int64, np.int64)
-    assert {values.dtype for values in (drawn.start_deg, drawn.sweep_deg, drawn.noise)} == {np.dtype(float)}
-    assert set(drawn.labels) <= {0, 1}
-    assert set(drawn.peaks) <= {1, 2}
-    assert set(drawn.noise) <= {0.1, 0.2}
-    assert ((drawn.sweep_deg >= 10) & (drawn.sweep_deg <= 20)).all()
-
-
-# --- refused ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("size", 3, "size is 3"), ("frames", 1, "frames is 1"), ("frames", 2.0, "frames is 2.0"),
-        ("peaks", (8,), "peaks is 8"), ("peaks", (), r"peaks is \(\)"), ("noise", (-1,), "noise is -1"),
-        ("noise", 0.1, "noise is 0.1"),
-        *(("sweep_deg", bad, "sweep_deg is") for bad in
-          [(0, 90), (90, 180), (100, 90), (-10, 10), (math.nan, 90), (90, math.nan), (90,), 90, ("a", "b"), None]),
-    ],
-)  # fmt: skip
-def test_bad_settings_are_refused(name, value, message):
-    with pytest.raises(ValueError, match=message):
-        make_rotations(1, 0, settings=replace(TURNING, **{name: value}))
-
-
 @pytest.mark.parametrize("angle", [math.nan, math.inf, np.array([0, math.nan])])
 def test_an_angle_that_is_not_finite_is_refused(angle):
     with pytest.raises(ValueError, match="angle_deg is"):

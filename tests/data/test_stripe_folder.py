@@ -48,15 +48,11 @@ def test_images_come_in_the_order_of_their_index_not_of_their_name(tmp_path: Pat
     assert [(image.getpixel((0, 0)), label) for image, label in folder] == [(1, 1), (2, 0), (10, 1)]
 
 
-@pytest.mark.parametrize("root", ["missing", "file.txt"])
-def test_what_is_no_folder_is_named(tmp_path: Path, root: str):
-    (tmp_path / "file.txt").write_text("")
-    with pytest.raises(NotADirectoryError, match=root):
-        StripeFolder(tmp_path / root)
-
-
-def test_a_folder_without_images_is_named(tmp_path: Path):
+def test_what_is_no_folder_or_has_no_images_is_named(tmp_path: Path):
     (tmp_path / "labels.csv").write_text("file,label\n")
+    for root in ("missing", "labels.csv"):
+        with pytest.raises(NotADirectoryError, match=root):
+            StripeFolder(tmp_path / root)
     with pytest.raises(ValueError, match=rf"{tmp_path.name}.* has no PNG"):
         StripeFolder(tmp_path)
 

@@ -74,27 +74,26 @@ def test_the_middle_is_kept_and_not_stretched(size: tuple[int, int]):
     assert abs(rows.mean() - 19.5) <= 1 and abs(columns.mean() - 31.5) <= 1
 
 
-def archive(folder: Path, damaged: bool = False) -> None:
+def archive(folder: Path, *pictures: tuple[str, str, tuple[int, int]], damaged: str = "") -> None:
+    """Photographs (name, colour, size) as they are delivered; of the damaged one the first third."""
     with zipfile.ZipFile(folder / "caltech101_vehicles.zip", "w") as packed:
-        for name, colour, size in (("Motorbikes", "red", (90, 60)), ("airplanes", "white", (120, 50))):
-            for number in (1, 2):
-                path = folder / "picture.jpg"
-                Image.new("RGB", size, colour).save(path)
-                data = path.read_bytes()
-                packed.writestr(
-                    f"{name}/image_000{number}.jpg", data[: len(data) // 3] if damaged and number == 2 else data
-                )
+        for name, colour, size in pictures:
+            Image.new("RGB", size, colour).save(folder / "picture.jpg")
+            data = (folder / "picture.jpg").read_bytes()
+            packed.writestr(f"{name}.jpg", data[: len(data) // 3] if name == damaged else data)
 
 
 def test_photographs_from_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    archive(tmp_path)
+    pictures = [(f"Motorbikes/image_000{number}", "red", (90, 60)) for number in (1, 2)]
+    pictures += [(f"airplanes/image_000{number}", "white", (120, 50)) for number in (1, 2)]
+    archive(tmp_path, *pictures)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     found = load_vehicles(16, 20)
     assert found.source == "Caltech-101"
     assert found.labels.tolist() == [0, 0, 1, 1]
     assert found.images.shape == (4, 16, 20)
     assert found.images[0].mean() == pytest.approx(76, abs=3), "red, in grey"
-    archive(tmp_path, damaged=True)
+    archive(tmp_path, *pictures, damaged="Motorbikes/image_0002")
     with pytest.raises(ValueError, match=r"Motorbikes/image_0002\.jpg is damaged"):
         load_vehicles()
     (tmp_path / "caltech101_vehicles.zip").write_bytes(b"no archive")
@@ -122,10 +121,8 @@ def test_the_aspect_ratios_are_those_of_the_originals(tmp_path: Path, monkeypatc
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     monkeypatch.setattr("course_utils.data.locate.DOWNLOADS", tmp_path)
     assert vehicles.aspect_ratios() is None
-    with zipfile.ZipFile(tmp_path / "caltech101_vehicles.zip", "w") as packed:
-        for name, size in (("Motorbikes/a", (160, 100)), ("airplanes/a", (260, 100)), ("airplanes/b", (90, 45))):
-            Image.new("L", size).save(tmp_path / "some.jpg")
-            packed.write(tmp_path / "some.jpg", f"{name}.jpg")
+    sizes = {"Motorbikes/a": (160, 100), "airplanes/a": (260, 100), "airplanes/b": (90, 45)}
+    archive(tmp_path, *((name, "red", size) for name, size in sizes.items()))
     assert vehicles.aspect_ratios().tolist() == [1.6, 2.6, 2.0]
 
 
