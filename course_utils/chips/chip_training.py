@@ -12,8 +12,10 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from course_utils.chips.virtual_chip import LAYERS, Limits, Seen, VirtualChip
+from course_utils.chips.virtual_chip import LAYERS, Limits, Seen, VirtualChip, cell_of, euler
+from course_utils.data.require import require
 from course_utils.spiking.stripe_networks import LIReadout, over_time, spike
+from course_utils.spiking.surrogates import straight_through
 
 # --- calibration ----------------------------------------------------------------------------------------------------
 
@@ -34,8 +36,7 @@ def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
     Raises:
         ValueError: `repeats` is below 1.
     """
-    if repeats < 1:
-        raise ValueError(f"repeats is {repeats}; it must be 1 or more")
+    require(repeats >= 1, "repeats", repeats, "1 or more")
     for layer in LAYERS:
         for _ in range(2):  # the second time close to what was asked for, where a measurement is best
             tau_mem, tau_syn = _time_constants(chip, layer, repeats)
@@ -47,8 +48,8 @@ def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
 
 
 def _time_constants(chip: VirtualChip, layer: str, repeats: int) -> tuple[Tensor, Tensor]:
-    """Those of membrane and synapse, in multiples of the model's, [neurons] each."""
-    cell = {"hidden": chip.model.lif, "output": chip.model.li}[layer]
+    """Time constants of membrane and synapse, in multiples of the model's, [neurons] each."""
+    cell = cell_of(chip.model, layer)
     step_mem, step_syn = (float(cell.dt * inverse) for inverse in (cell.p.tau_mem_inv, cell.p.tau_syn_inv))
     pulse = torch.zeros(80)
     pulse[:40] = 2 * step_syn  # ends at twice the threshold, or at 3.9, the end of the range, for the slowest synapses
@@ -60,9 +61,7 @@ def _time_constants(chip: VirtualChip, layer: str, repeats: int) -> tuple[Tensor
     v = i = torch.zeros_like(mem)
     candidates = []
     for current in pulse.double():
-        i = i + current
-        v = v + mem * (i - v)
-        i = i - syn * i
+        v, i = euler(v, i, current, mem, syn)
         candidates.append(v)
     candidates = chip.held(torch.stack(candidates))
     nearest = torch.cdist(shown.T, candidates.T).argmin(1)
@@ -70,11 +69,10 @@ def _time_constants(chip: VirtualChip, layer: str, repeats: int) -> tuple[Tensor
 
 
 def _thresholds(chip: VirtualChip, repeats: int) -> Tensor:
-    """Those of the hidden neurons, in multiples of the model's, [neurons]."""
+    """Thresholds of the hidden neurons, in multiples of the model's, [neurons]."""
     cell = chip.model.lif
-    slope = torch.linspace(0, 2, 400) * float(
-        cell.dt * cell.p.tau_syn_inv
-    )  # half an LSB a step, and to twice the threshold
+    # half an LSB a step, and to twice the threshold
+    slope = torch.linspace(0, 2, 400) * float(cell.dt * cell.p.tau_syn_inv)
     found = []
     for _ in range(repeats):
         spikes, shown = chip.inject("hidden", slope)
@@ -103,12 +101,7 @@ class InTheLoop(nn.Module):
         currents = nn.functional.conv2d(seen.inputs.flatten(0, 1), kernels, model.conv.bias)
         hidden = _as_shown(currents.flatten(1).unflatten(0, seen.inputs.shape[:2]), seen, model)
         currents = hidden @ self.chip.on_chip(self.chip.folded()).T + model.linear.bias
-        return model.scores(_with_value(seen.readout, over_time(model.li, currents)))
-
-
-def _with_value(value: Tensor, gradient: Tensor) -> Tensor:
-    """A tensor with this value and that gradient."""
-    return value + (gradient - gradient.detach())
+        return model.scores(straight_through(seen.readout, over_time(model.li, currents)))
 
 
 def _as_shown(currents: Tensor, seen: Seen, model: LIReadout) -> Tensor:
@@ -117,10 +110,9 @@ def _as_shown(currents: Tensor, seen: Seen, model: LIReadout) -> Tensor:
     v = i = torch.zeros_like(currents[0])
     spikes = []
     for current, membrane, fired in zip(currents, seen.membranes, seen.hidden, strict=True):
-        i = i + current
-        v = _with_value(membrane, v + dt * neuron.tau_mem_inv * (i - v))
-        i = i - dt * neuron.tau_syn_inv * i
-        s = _with_value(fired, spike(v - neuron.v_th))
+        v, i = euler(v, i, current, dt * neuron.tau_mem_inv, dt * neuron.tau_syn_inv)
+        v = straight_through(membrane, v)
+        s = straight_through(fired, spike(v - neuron.v_th))
         spikes.append(s)
         v = (1 - s) * v
     return torch.stack(spikes)

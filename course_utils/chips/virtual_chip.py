@@ -8,7 +8,7 @@ The chip's neurons are electrical circuits. They run 1000 times as fast as those
 the virtual chip is the model, spike for spike.
 
 Figures: C. Pehle et al., "The BrainScaleS-2 accelerated neuromorphic system with hybrid plasticity", Frontiers in
-Neuroscience 16:795876 (2022), and the public code of its software (hxtorch, calix, haldls). Lesson 17 derives the rest.
+Neuroscience 16:795876 (2022), and the public code of its software (hxtorch, calix, haldls).
 """
 
 import math
@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.classroom.tables import Table
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
+from course_utils.spiking.surrogates import straight_through
 
 SPEED_UP = 1000
 CIRCUITS = 512
@@ -38,8 +40,7 @@ def largest(bits: int) -> int:
     Raises:
         ValueError: there are fewer than 2 bits.
     """
-    if isinstance(bits, bool) or not isinstance(bits, int) or bits < 2:
-        raise ValueError(f"weight_bits is {bits!r}; it must be a whole number, 2 or more")
+    require_whole(weight_bits=(bits, 2))
     return 2**bits - 1
 
 
@@ -48,25 +49,10 @@ def round_half_away(x: Tensor) -> Tensor:
     return x.sign() * (x.abs() + 0.5).floor()
 
 
-class _ToIntegers(torch.autograd.Function):
-    """Rounded and clamped; backwards as if nothing had been rounded, and nothing where it was clamped."""
-
-    @staticmethod
-    def forward(ctx, weight: Tensor, scale: float, limit: int) -> Tensor:
-        ctx.save_for_backward((weight * scale).abs() <= limit)
-        ctx.scale = scale
-        return round_half_away(weight * scale).clamp(-limit, limit)
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor, None, None]:
-        (free,) = ctx.saved_tensors
-        return error * free * ctx.scale, None, None
-
-
 def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
     """Weights as the chip holds them, −63 to 63: clamp(round(scale · weight)).
 
-    Differentiable as if it did not round (a straight-through estimator: Y. Bengio et al., 2013, arXiv:1308.3432).
+    Differentiable as if it did not round, with gradient 0 where it clamps.
 
     Args:
         weight: any shape.
@@ -77,10 +63,11 @@ def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
         ValueError: there are fewer than 2 bits, `scale` is not above 0, or a weight is not finite.
     """
     limit = largest(bits)
-    if not 0 < scale < math.inf:
-        raise ValueError(f"scale is {scale}; it must be above 0")
+    require(0 < scale < math.inf, "scale", scale, "above 0")
     _check_finite(weight)
-    return _ToIntegers.apply(weight, scale, limit)
+    scaled = weight * scale
+    free = scaled.detach().abs() <= limit  # `clamp` would also stop the gradient where the limit is just met
+    return straight_through(round_half_away(scaled).clamp(-limit, limit), free * scaled)
 
 
 def _check_finite(weight: Tensor) -> None:
@@ -151,16 +138,13 @@ class Limits:
             largest(self.weight_bits)
         for name in ("threshold_mismatch", "tau_mismatch", "weight_mismatch"):
             value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise ValueError(f"{name} is {value}; it must be at least 0 and below 1")
+            require(0 <= value < 1, name, value, "at least 0 and below 1")
         for name in ("noise", "readout_noise_lsb"):
             value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value}; it must be 0 or more")
-        if not 1 <= self.sample_us < math.inf:
-            raise ValueError(f"sample_us is {self.sample_us}; it must be one step, 1 µs, or more")
-        if self.events_per_us is not None and self.events_per_us < 1:
-            raise ValueError(f"events_per_us is {self.events_per_us}; it must be 1 or more, or None")
+            require(0 <= value < math.inf, name, value, "0 or more")
+        require(1 <= self.sample_us < math.inf, "sample_us", self.sample_us, "one step, 1 µs, or more")
+        events = self.events_per_us
+        require(events is None or events >= 1, "events_per_us", events, "1 or more, or None")
 
 
 NO_LIMITS = Limits()
@@ -210,6 +194,22 @@ class Seen(NamedTuple):
 LAYERS = ("hidden", "output")
 
 
+def neuron_counts(model: LIReadout) -> dict[str, int]:
+    """Neurons of each layer of the fifth model: one for every place of a feature map, and the outputs."""
+    return {"hidden": model.conv.out_channels * 13 * 13, "output": model.linear.out_features}
+
+
+def cell_of(model: LIReadout, layer: str) -> nn.Module:
+    """Norse's neurons of a layer."""
+    return model.lif if layer == "hidden" else model.li
+
+
+def euler(v: Tensor, i: Tensor, current: Tensor, step_mem: Tensor, step_syn: Tensor) -> tuple[Tensor, Tensor]:
+    """Norse's step of membrane and synaptic current, each by its Δt/τ: the input acts at once, then decays."""
+    i = i + current
+    return v + step_mem * (i - v), i - step_syn * i
+
+
 class VirtualChip(nn.Module):
     """The fifth model on a chip. Its weights are the model's own, so that training the chip trains the model.
 
@@ -238,13 +238,10 @@ class VirtualChip(nn.Module):
         self.model = model
         self.limits = limits
         self.seed = seed
-        generator = torch.Generator().manual_seed(seed)
-        maps, side, outputs = model.conv.out_channels, 13, model.linear.out_features
-        counts = {"hidden": maps * side**2, "output": outputs}
-        self.register_buffer("hidden_synapses", self._factor(generator, limits.weight_mismatch, maps, side**2, 16))
-        self.register_buffer(
-            "output_synapses", self._factor(generator, limits.weight_mismatch, outputs, counts["hidden"])
-        )
+        generator, mismatch = torch.Generator().manual_seed(seed), limits.weight_mismatch
+        maps, counts = model.conv.out_channels, neuron_counts(model)
+        self.register_buffer("hidden_synapses", self._factor(generator, mismatch, maps, 13 * 13, 16))
+        self.register_buffer("output_synapses", self._factor(generator, mismatch, *reversed(counts.values())))
         self._drawn = {layer: self._factors(generator, counts[layer]) for layer in LAYERS}
         self.settings = {layer: Settings(*torch.ones(3).unbind()) for layer in LAYERS}
 
@@ -262,14 +259,11 @@ class VirtualChip(nn.Module):
 
     def _circuits(self, layer: str) -> Circuits:
         """What the settings make of the circuits. Output neurons have no threshold."""
-        cell = {"hidden": self.model.lif, "output": self.model.li}[layer]
-        threshold, tau_mem, tau_syn = (
-            setting * drawn for setting, drawn in zip(self.settings[layer], self._drawn[layer], strict=True)
-        )
+        cell, deviations = cell_of(self.model, layer), zip(self.settings[layer], self._drawn[layer], strict=True)
+        threshold, tau_mem, tau_syn = (setting * drawn for setting, drawn in deviations)
         asked = float(cell.p.v_th) if layer == "hidden" else math.inf
-        return Circuits(
-            asked * threshold, cell.dt * cell.p.tau_mem_inv / tau_mem, cell.dt * cell.p.tau_syn_inv / tau_syn
-        )
+        steps = (cell.dt * cell.p.tau_mem_inv / tau_mem, cell.dt * cell.p.tau_syn_inv / tau_syn)
+        return Circuits(asked * threshold, *steps)
 
     # --- what is written into its synapses
 
@@ -283,12 +277,10 @@ class VirtualChip(nn.Module):
 
     def folded(self) -> Tensor:
         """One weight of the readout for each hidden neuron, [outputs, hidden]: the pool is in them."""
-        model = self.model
-        maps = model.conv.out_channels
-        places = model.linear.weight.unflatten(1, (maps, 12, 12)).flatten(0, 1)[:, None]
-        return functional.conv_transpose2d(places, places.new_ones(1, 1, 2, 2)).unflatten(
-            0, (model.linear.out_features, maps)
-        ).flatten(1)  # fmt: skip
+        linear, maps = self.model.linear, self.model.conv.out_channels
+        pooled = linear.weight.unflatten(1, (maps, 12, 12)).flatten(0, 1)[:, None]
+        spread = functional.conv_transpose2d(pooled, pooled.new_ones(1, 1, 2, 2))
+        return spread.unflatten(0, (linear.out_features, maps)).flatten(1)
 
     # --- a run
 
@@ -312,7 +304,7 @@ class VirtualChip(nn.Module):
 
         For a measurement on the bench; no synapse takes part. Samples as of `see`.
         """
-        count = {"hidden": self.model.conv.out_channels * 13 * 13, "output": self.model.linear.out_features}[layer]
+        count = neuron_counts(self.model)[layer]
         spikes, potentials = self._run(currents[:, None, None].expand(-1, 1, count), self._circuits(layer))
         return spikes[:, 0], self._read(potentials)[:, 0]
 
@@ -339,9 +331,7 @@ class VirtualChip(nn.Module):
         v = i = torch.zeros_like(currents[0])
         spikes, potentials = [], []
         for current in currents:
-            i = i + current
-            v = v + circuits.step_mem * (i - v)
-            i = i - circuits.step_syn * i
+            v, i = euler(v, i, current, circuits.step_mem, circuits.step_syn)
             if self.limits.noise:
                 v = v + self.limits.noise * torch.randn_like(v)
             if self.limits.clip:
@@ -399,8 +389,7 @@ def circuits_for(fan_in: int, *, join: bool = True, layer: str = "a layer") -> i
     Raises:
         ValueError: `fan_in` is below 1, or there are too many inputs for one circuit and none may be joined.
     """
-    if fan_in < 1:
-        raise ValueError(f"fan_in is {fan_in}; it must be 1 or more")
+    require(fan_in >= 1, "fan_in", fan_in, "1 or more")
     if fan_in > INPUTS and not join:
         raise ValueError(
             f"{layer} has {fan_in} inputs a neuron; a circuit has {INPUTS} signed ones, {fan_in - INPUTS} too few"
@@ -419,33 +408,33 @@ def places(model: LIReadout, *, join: bool = True, dense: bool = False) -> list[
     Raises:
         ValueError: a neuron has too many inputs, and circuits may not be joined.
     """
-    maps, outputs = model.conv.out_channels, model.linear.out_features
-    layers = [("hidden", maps * 13 * 13, 16 * 16 if dense else 16)]
+    hidden, outputs = neuron_counts(model).values()
+    layers = [("hidden", hidden, 16 * 16 if dense else 16), ("readout", outputs, hidden)]
     if isinstance(model.pool, nn.MaxPool2d):
-        layers += [("pool", maps * 12 * 12, 4), ("readout", outputs, maps * 12 * 12)]
-    else:
-        layers += [("readout", outputs, maps * 13 * 13)]
+        pooled = model.conv.out_channels * 12 * 12
+        layers[1:] = [("pool", pooled, 4), ("readout", outputs, pooled)]
     return [Place(name, count, fan_in, circuits_for(fan_in, join=join, layer=name)) for name, count, fan_in in layers]
 
 
-def check_fits(taken: list[Place], circuits: int = CIRCUITS) -> int:
+def check_fits(taken: list[Place]) -> int:
     """The circuits taken in all.
 
     Raises:
         ValueError: they are more than the chip has; the message says by how many.
     """
-    total = sum(place.neurons * place.circuits for place in taken)
-    if total > circuits:
-        parts = ", ".join(f"{place.layer} {place.neurons * place.circuits}" for place in taken)
+    parts = {place.layer: place.neurons * place.circuits for place in taken}
+    total = sum(parts.values())
+    if total > CIRCUITS:
+        named = ", ".join(f"{layer} {count}" for layer, count in parts.items())
         raise ValueError(
-            f"the network takes {total} circuits ({parts}); the chip has {circuits}, {total - circuits} too few"
+            f"the network takes {total} circuits ({named}); the chip has {CIRCUITS}, {total - CIRCUITS} too few"
         )
     return total
 
 
 def place_table(taken: list[Place]) -> Table:
     """A row a layer, and the sum."""
-    rows = [(p.layer, str(p.neurons), str(p.fan_in), str(p.circuits), str(p.neurons * p.circuits)) for p in taken]
+    rows = [(*map(str, place), str(place.neurons * place.circuits)) for place in taken]
     total = sum(place.neurons * place.circuits for place in taken)
     return Table(
         ["layer", "neurons", "inputs each", "circuits each", "circuits"],
