@@ -14,7 +14,7 @@ lists, Python and NumPy numbers are taken alike. Each try gets arguments of its 
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -205,6 +205,8 @@ def same(found: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
             and found.keys() == wanted.keys()
             and all(same(found[key], value, tolerance) for key, value in wanted.items())
         )
+    if isinstance(wanted, set):  # in any order
+        return not misfit(found, wanted) and set(found) == wanted
     if _mixed(wanted):
         parts = _parts(found)
         return len(parts) == len(wanted) and all(map(same, parts, wanted, [tolerance] * len(wanted)))
@@ -225,6 +227,9 @@ def misfit(found: Any, wanted: Any) -> str:
         return ""
     if isinstance(wanted, Mapping):
         return "" if isinstance(found, Mapping) else f"Return a dictionary with the keys {list(wanted)}."
+    if isinstance(wanted, set):
+        several = isinstance(found, Collection) and not isinstance(found, str | Mapping)
+        return "" if several else f"Return a list, not {shown(found)}."
     if _mixed(wanted):
         if len(_parts(found)) != len(wanted):
             return f"Return {len(wanted)} things, not {shown(found)}."

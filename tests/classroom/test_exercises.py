@@ -245,7 +245,10 @@ def test_an_attempt_is_turned_into_what_is_needed_once() -> None:
 
 @pytest.mark.parametrize(
     ("found", "wanted"),
-    [(1, True), (np.int64(3), 3), ([1, 2], torch.tensor([1, 2])), (torch.tensor([[1.0]]), 1), ([1, "a"], (1, "a"))],
+    [
+        *[(1, True), (np.int64(3), 3), ([1, 2], torch.tensor([1, 2])), (torch.tensor([[1.0]]), 1)],
+        *[([1, "a"], (1, "a")), (["b", "a"], {"a", "b"})],
+    ],
 )
 def test_the_value_counts_not_the_form(found, wanted) -> None:
     assert same(found, wanted) and misfit(found, wanted) == ""

@@ -49,7 +49,8 @@ def test_the_explorer_says_what_it_shows() -> None:
 def test_the_first_cells_are_counted_by_scale_and_by_centre() -> None:
     _, values = widgets._coefficients("digit", "both scales", "on and off")
     fine_on, fine_off, coarse_on, coarse_off = widgets.first_cells(values, 1000).sum((1, 2)).tolist()
-    assert fine_on + fine_off + coarse_on + coarse_off == 1000 and min(fine_on, fine_off, coarse_on, coarse_off) > 0
+    assert fine_on + fine_off + coarse_on + coarse_off == 1000
+    assert min(fine_on + fine_off, coarse_on + coarse_off, fine_on + coarse_on, fine_off + coarse_off) > 0
     by_scale, by_centre = widgets.kinds(values, "both scales", "on and off", 1000)
     assert by_scale == f"{fine_on + fine_off} fine, {coarse_on + coarse_off} coarse"
     assert by_centre == f"{fine_on + coarse_on} on, {fine_off + coarse_off} off"

@@ -51,20 +51,12 @@ check_needed_rate = Exercise(
     cases=[(0.1, 30, 1.0), (0.05, 60, 0.5)],
     draw=lambda rng: (rng.uniform(0.01, 0.5), int(rng.integers(5, 100)), rng.uniform(0.1, 2)),
     wrong={
-        "Your result is in spikes a millisecond. A rate in Hz is a thousand times that.": lambda p, n, dt: (
-            1 / (p * n * dt)
-        ),
-        "You left out the precision: with this scale one spike more is a whole activation of 1.": lambda p, n, dt: (
-            1000 / (n * dt)
-        ),
+        "This is in spikes a millisecond. A rate in Hz is a thousand times that.": lambda p, n, dt: 1 / (p * n * dt),
+        "You left out the precision: here one spike is a whole activation of 1.": lambda p, n, dt: 1000 / (n * dt),
         "You left out the number of steps: spikes are counted over all of them.": lambda p, n, dt: 1000 / (p * dt),
         "Upside down: the scale grows as the precision becomes finer.": lambda p, n, dt: p * n * dt / 1000,
-        "You multiplied by the precision. To see smaller differences, neurons must fire more.": lambda p, n, dt: (
-            1000 * p / (n * dt)
-        ),
-        "You multiplied by the number of steps. With more time a lower rate is enough.": lambda p, n, dt: (
-            1000 * n / (p * dt)
-        ),
+        "Finer differences need more spikes: divide by the precision.": lambda p, n, dt: 1000 * p / (n * dt),
+        "With more time a lower rate is enough: divide by the number of steps.": lambda p, n, dt: 1000 * n / (p * dt),
         "Right for steps of 1 ms only. Use dt_ms.": lambda p, n, dt: 1000 / (p * n),
     },
     otherwise="One spike must be worth the precision: 1000 / (s · T · Δt), with Δt in ms.",
@@ -101,17 +93,17 @@ check_read_out = Exercise(
     draw=clear_outputs,
     wrong={
         "Return a class for each image: argmax(1) at the end.": one_by_one(read_out, readouts),
-        "Your filtered class is that of the last step alone. Filter over time first, then take the last.": (
+        "Your filtered class is the last step's. Filter first, then take the last.": (
             lambda x: (*read_out(x)[:2], x[-1].argmax(1))
         ),
         "Your voltage forgets what is below 0. A membrane without threshold goes down as well as up.": (
             lambda x: (read_out(x)[0], np.maximum(x, 0).sum(0).argmax(1), read_out(x)[2])
         ),
-        "Your count is the voltage. Let spiking ReLUs fire, and add up their spikes.": (
-            lambda x: (x.sum(0).argmax(1), *read_out(x)[1:])
-        ),
         "Your voltage is the largest output of all steps. A membrane adds them up.": (
             lambda x: (read_out(x)[0], x.max(0).argmax(1), read_out(x)[2])
+        ),
+        "Your count is the voltage. Let spiking ReLUs fire, and add up their spikes.": (
+            lambda x: (x.sum(0).argmax(1), *read_out(x)[1:])
         ),
     },
     otherwise="The three classes are those of the count, of the voltage, and filtered.",

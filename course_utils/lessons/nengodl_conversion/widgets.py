@@ -1,11 +1,13 @@
-"""Lesson 15: an activation as spikes, and the accuracy of a converted network."""
+"""An activation as spikes, and the accuracy of a converted network."""
 
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.signal import lfilter
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE
@@ -17,11 +19,8 @@ def spikes_and_filter(activation: float, rate_hz: float, tau_syn_ms: float) -> t
     """A spiking ReLU under a constant current: spikes, and what the synapse makes of them, [steps] each."""
     charge = activation * rate_hz / 1000 * np.arange(STEPS + 1)
     counts = np.diff(np.floor(charge + 1e-9))
-    kept, y, filtered = np.exp(-1 / tau_syn_ms), 0.0, []
-    for now in counts * 1000 / rate_hz:
-        y = kept * y + (1 - kept) * now
-        filtered.append(y)
-    return counts, np.array(filtered)
+    decay = np.exp(-1 / tau_syn_ms)
+    return counts, lfilter([1 - decay], [1, -decay], counts * 1000 / rate_hz)
 
 
 def draw_activation(activation: float, rate_hz: float, tau_syn_ms: float) -> tuple[Figure, str]:
@@ -103,7 +102,7 @@ def accuracy_explorer(sweep: Sweep) -> Explorer:
         return ipywidgets.SelectionSlider(options=options, value=value, description=description)
 
     return Explorer(
-        lambda rate_hz, tau_syn_ms, tau_readout_ms: draw_accuracy(sweep, rate_hz, tau_syn_ms, tau_readout_ms),
+        partial(draw_accuracy, sweep),
         rate_hz=slider(sweep.rates_hz, sweep.rates_hz[-2], "scale, Hz"),
         tau_syn_ms=slider(sweep.taus_ms, sweep.taus_ms[0], "synapse, ms"),
         tau_readout_ms=slider(sweep.readouts_ms, sweep.readouts_ms[0], "readout, ms"),

@@ -30,7 +30,7 @@ check_by_threshold = Exercise(
     draw=_two_parts,
     wrong={
         "Return a share between 0 and 1, not per cent.": lambda a, b, c, d: 100 * threshold_accuracy((a, b), (c, d)),
-        "This is the accuracy on the training part. The threshold comes from there, the accuracy does not.": (
+        "This is the accuracy on the training part. Only the threshold comes from there.": (
             lambda a, b, c, d: threshold_accuracy((a, b), (a, b))
         ),
         "You chose the threshold on the test part. It is the best there by luck; choose it on the training part.": (
@@ -39,8 +39,8 @@ check_by_threshold = Exercise(
         "You count the wrong ones, or say 0 above the threshold. Airplanes, label 1, are the wider pictures.": (
             lambda a, b, c, d: 1 - threshold_accuracy((a, b), (c, d))
         ),
-        "Your threshold is the mean of the training numbers. Try every one of them.": (
-            lambda a, b, c, d: ((c >= a.mean()) == d.bool()).double().mean()
+        "Your threshold is the mean. Try every training number.": lambda a, b, c, d: (
+            ((c >= a.mean()) == d.bool()).double().mean()
         ),
     },
     otherwise="Try every training number as a threshold, and say 1 for numbers that reach it.",
@@ -97,19 +97,13 @@ check_current_for = Exercise(
     cases=[(5.0, math.exp(-1 / 20)), (12.5, 0.9)],
     draw=lambda rng: (rng.uniform(1, 30), rng.uniform(0.7, 0.98)),
     wrong={
-        "This is how far the potential comes under a current of 1. Which current brings it to 1?": (
-            lambda period, leak: 1 - leak**period
+        "So far the potential comes under a current of 1. Which current brings it to 1?": lambda p, leak: 1 - leak**p,
+        "You forgot the period: this current reaches the threshold in one step.": lambda p, leak: 1 / (1 - leak),
+        "Not λ to the power of 1/P: after P steps λᴾ is left of the distance.": lambda p, leak: (
+            1 / (1 - leak ** (1 / p))
         ),
-        "You forgot the period: this current crosses the threshold in a single step.": (
-            lambda period, leak: 1 / (1 - leak)
-        ),
-        "λ to the power of 1/period: after P steps λᴾ of the distance is left.": (
-            lambda period, leak: 1 / (1 - leak ** (1 / period))
-        ),
-        "Without the leak the neuron would need this much a step. It leaks, and climbs by (1 − λ) of the distance.": (
-            lambda period, leak: 1 / period
-        ),
-        "This is what is left of a potential after P steps, λᴾ.": lambda period, leak: leak**period,
+        "So much it would be without the leak. A step takes (1 − λ) of the distance.": lambda p, leak: 1 / p,
+        "This is what is left of a potential after P steps, λᴾ.": lambda p, leak: leak**p,
     },
     otherwise="After P steps the potential is I (1 − λᴾ).",
     solved="The f–I curve, read backwards.",
