@@ -60,7 +60,7 @@ def test_the_explorer_draws_at_every_corner() -> None:
 
 
 def test_the_explorer_sends_the_error_back_as_autograd_does() -> None:
-    of = widgets.network()
+    of = widgets.explored_network()
     spike = triangle(0.8, 0.9)
     before = of.layers[10].spikes.clone().requires_grad_()
     current, spikes = before, []
@@ -74,6 +74,7 @@ def test_the_explorer_sends_the_error_back_as_autograd_does() -> None:
     assert norms[10] == pytest.approx((by_autograd.norm() / of.error.norm()).item())
 
 
+@pytest.mark.usefixtures("lesson")  # which sets the style
 @pytest.mark.parametrize(("height", "says"), [(0.05, "vanishes"), (0.9, "explodes"), (0.55, "near the line")])
 def test_the_explorer_says_what_it_shows(height, says) -> None:
     figure, alt = widgets.draw_errors(1.9, height, 20)

@@ -40,7 +40,7 @@ class Network(NamedTuple):
 
 
 @functools.cache
-def network(seed: int = 0) -> Network:
+def explored_network(seed: int = 0) -> Network:
     """Run it once; a surrogate changes nothing of what is kept here."""
     pixels = torch.tensor(load_digits().data[:512])
     pixels = (pixels - pixels.mean()) / pixels.std()
@@ -56,7 +56,7 @@ def network(seed: int = 0) -> Network:
 
 def relative_norms(width: float, height: float, depth: int) -> list[float]:
     """The error's norm in layers 1 … depth, as a multiple of that in the last of them."""
-    of = network()
+    of = explored_network()
     slope = triangle(width, height).slope
     error, norms = of.error, [of.error.norm().item()]
     for layer in reversed(range(1, depth)):
@@ -70,7 +70,7 @@ def draw_errors(width: float, height: float, depth: int) -> tuple[Figure, str]:
     norms = relative_norms(width, height, depth)
     factor = growth(norms)
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=(1, 1.25))
-    left.stairs(network().share, BINS, fill=True, color="lightsteelblue")
+    left.stairs(explored_network().share, BINS, fill=True, color="lightsteelblue")
     left.plot([-6, -width, 0, width, 6], [0, 0, height, 0, 0], color=ORANGE, lw=2)
     left.set(xlim=(-6, 6), ylim=(0, 4.2), xlabel="$v - V_{th}$", ylabel="surrogate $\\sigma'$")
     left.set_title("potentials in blue", fontsize=12)
