@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.chips.virtual_chip import INPUTS, circuits_for, to_integers
+from course_utils.chips.placing import INPUTS, circuits_for
+from course_utils.chips.virtual_chip import to_integers
 from course_utils.classroom.exercise import Exercise
 
 Layers = Sequence[tuple[int, int]]  # how many neurons, how many inputs each
@@ -27,17 +28,11 @@ check_circuits_taken = Exercise(
     ],
     draw=lambda rng: ([(int(rng.integers(1, 400)), int(rng.integers(1, 600))) for _ in range(3)],),
     wrong={
-        "You count neurons. A neuron with more than 128 inputs takes several circuits.": _each(lambda inputs: 1),
-        "You round down. A neuron with 129 inputs does not fit into one circuit: it takes two.": _each(
-            lambda inputs: inputs // INPUTS
-        ),
-        "You add one circuit too many where the inputs just fit: 128 inputs take one.": _each(
-            lambda inputs: inputs // INPUTS + 1
-        ),
+        "You count neurons. One with more than 128 inputs takes several circuits.": _each(lambda inputs: 1),
+        "You round down. 129 inputs do not fit into one circuit: two.": _each(lambda inputs: inputs // INPUTS),
+        "One circuit too many where the inputs just fit: 128 take one.": _each(lambda inputs: inputs // INPUTS + 1),
         "There are no broken circuits: round up for each neuron.": _each(lambda inputs: inputs / INPUTS),
-        "A circuit has 256 synapses, but a signed input takes two of them: 128.": _each(
-            lambda inputs: -(-inputs // 256)
-        ),
+        "A signed input takes two of a circuit's 256 synapses: 128 fit.": _each(lambda inputs: -(-inputs // 256)),
         "You add up all inputs first. A circuit belongs to one neuron; round up for each neuron.": (
             lambda layers: -(-_each(lambda inputs: inputs)(layers) // INPUTS)
         ),
@@ -72,26 +67,20 @@ check_whole_weights = Exercise(
         ),
         "You cut off what comes after the point. 2.9 would become 2.": _held(torch.trunc),
         "You scale, but do not round.": [_held(lambda x: x), lambda w, scale, bits: w * scale],
+        "Multiply by the scale before you round.": lambda w, scale, bits: _held(_away)(w, 1.0, bits),
         "Nothing stops large weights. 6 bits end at 63.": lambda w, scale, bits: _away(w * scale),
-        "6 bits and a sign reach ±63. The sign is the kind of the synapse, not a bit.": lambda w, scale, bits: (
-            _held(_away)(w, scale, bits - 1)
-        ),
-        "With 6 bits the largest number is 2⁶ − 1 = 63, not 64.": lambda w, scale, bits: (
-            _away(w * scale).clamp(-(2**bits), 2**bits)
-        ),
+        "6 bits and a sign reach ±63. The sign is no bit.": lambda w, scale, bits: _held(_away)(w, scale, bits - 1),
+        "With 6 bits the largest is 2⁶ − 1 = 63.": lambda w, scale, bits: _away(w * scale).clamp(-(2**bits), 2**bits),
         "−64 belongs to two's complement. This chip's weights are symmetric.": lambda w, scale, bits: (
             _away(w * scale).clamp(-(2**bits), 2**bits - 1)
         ),
         "A weight keeps its sign: with 6 bits negative ones end at −63, not at 0.": lambda w, scale, bits: (
             _held(_away)(w, scale, bits).clamp(min=0)
         ),
-        "Multiply by the scale before you round.": lambda w, scale, bits: _held(_away)(w, 1.0, bits),
-        "These are weights in the model's units again. The chip holds the whole numbers.": lambda w, scale, bits: (
+        "The chip holds the whole numbers, not weights in the model's units.": lambda w, scale, bits: (
             _held(_away)(w, scale, bits) / scale
         ),
-        "Right for 6 bits only; 3 bits hold −7 to 7. The limit follows from `bits`.": lambda w, scale, bits: (
-            _held(_away)(w, scale, 6)
-        ),
+        "Right for 6 bits only: the limit follows from `bits`.": lambda w, scale, bits: _held(_away)(w, scale, 6),
     },
     otherwise="Scale, round, clamp to ±(2ᵇ − 1).",
     solved="Halves away from zero, and nothing beyond ±63 for 6 bits.",
