@@ -9,7 +9,7 @@ import json
 import math
 import os
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -175,42 +175,31 @@ def runs_table(experiment: str, models: Sequence[str] | None = None, *folders: P
     records, seeds = runs(experiment, *folders), known[experiment].seeds
     rows = []
     for model in models or known[experiment].models:
-        row = [records.get((model, seed)) for seed in seeds]
-        found = [record for record in row if record is not None]
-        ends = ["", "", ""]
-        if found:
-            accuracies = [record.accuracy for record in found]
-            baseline = statistics.mean(record.baseline["accuracy"] for record in found)
-            ends = [f"{min(accuracies):.2%}", f"{statistics.mean(accuracies):.2%}"]
-            ends.append(f"{baseline:.2%} ({found[0].baseline['name']})")
-        cells = ("not run" if record is None else f"{record.accuracy:.2%}" for record in row)
-        rows.append((model, *cells, *ends))
+        found = {seed: records[model, seed] for seed in seeds if (model, seed) in records}
+        cells = [f"{found[seed].accuracy:.2%}" if seed in found else "not run" for seed in seeds]
+        for measure in (min, statistics.mean):
+            cells.append(f"{measure(record.accuracy for record in found.values()):.2%}" if found else "")
+        baselines = [record.baseline for record in found.values()]
+        mean = statistics.mean(baseline["accuracy"] for baseline in baselines) if found else 0
+        rows.append((model, *cells, f"{mean:.2%} ({baselines[0]['name']})" if found else ""))
     return Table(["model", *(f"seed {seed}" for seed in seeds), "lowest", "mean", "baseline, mean"], rows)
 
 
 def table(records: Iterable[Record]) -> Table:
     """Records side by side, each beside its baseline and with its interval."""
-    columns = [
-        "task", "model", "data", "accuracy", "95 % interval", "baseline", "parameters", "operations", "spikes", "steps",
-    ]  # fmt: skip
-    return Table(
-        columns,
-        [
-            (
-                record.task,
-                record.model,
-                record.data["source"],
-                f"{record.accuracy:.2%}",
-                "{:.2%} to {:.2%}".format(*record.accuracy_interval),
-                f"{record.baseline['accuracy']:.2%} ({record.baseline['name']})",
-                f"{record.parameters:,}",
-                f"{record.multiply_accumulates + record.accumulates:,.0f}",
-                f"{record.spikes:,.0f}",
-                record.time_steps,
-            )
-            for record in records
-        ],
-    )
+    columns: dict[str, Callable[[Record], object]] = {
+        "task": lambda record: record.task,
+        "model": lambda record: record.model,
+        "data": lambda record: record.data["source"],
+        "accuracy": lambda record: f"{record.accuracy:.2%}",
+        "95 % interval": lambda record: "{:.2%} to {:.2%}".format(*record.accuracy_interval),
+        "baseline": lambda record: "{accuracy:.2%} ({name})".format(**record.baseline),
+        "parameters": lambda record: f"{record.parameters:,}",
+        "operations": lambda record: f"{record.multiply_accumulates + record.accumulates:,.0f}",
+        "spikes": lambda record: f"{record.spikes:,.0f}",
+        "steps": lambda record: record.time_steps,
+    }
+    return Table(list(columns), [[show(record) for show in columns.values()] for record in records])
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -295,16 +284,6 @@ def _content(entries: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
     for (name, *key), value in entries.items():
         content |= {name: content.get(name, {}) | {key[0]: value}} if key else {name: value}
     return content
-
-
-@cache  # made once: `jsonschema.validate` checks the schema anew for every record
-def _validator() -> Any:
-    import jsonschema  # not before a record is read: it takes long to import
-
-    # Python's own reader and jsonschema would let NaN and infinity pass as numbers.
-    types = jsonschema.Draft202012Validator.TYPE_CHECKER
-    finite = types.redefine("number", lambda _, value: types.is_type(value, "number") and math.isfinite(value))
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=finite)(SCHEMA)
 
 
 @cache  # made once: `jsonschema.validate` checks the schema anew for every record

@@ -3,7 +3,7 @@
 import copy
 import functools
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -82,48 +82,36 @@ def _bits_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
 # --- circuits that differ -------------------------------------------------------------------------------------------
 
 
-def _as_it_is(task: str, mismatch: float, seed: int) -> Iterator[nn.Module]:
-    for chip in CHIPS:
-        yield VirtualChip(trained(task, seed)[0], limits(mismatch), chip)
-
-
-def _calibrated(task: str, mismatch: float, seed: int) -> Iterator[nn.Module]:
-    for chip in _as_it_is(task, mismatch, seed):
-        yield calibrate(chip)
+Weights = Callable[[str, float, int, int], LIReadout]  # (task, mismatch, seed, chip) to the model that it runs
 
 
 @functools.cache
 def _own(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
-    """The model with weights that were trained with this chip in the loop."""
+    """With weights that were trained with this chip in the loop."""
     model, split, _ = trained(task, seed)
     own = copy.deepcopy(model)
     tuned(InTheLoop(VirtualChip(own, limits(mismatch), chip)), split, seed)
     return own
 
 
-def _in_the_loop(task: str, mismatch: float, seed: int, *, further: int = 0) -> Iterator[nn.Module]:
-    """Each chip with the weights of its own, or with those of the chip that is `further` numbers on."""
-    for chip in CHIPS:
-        yield VirtualChip(_own(task, mismatch, seed, (chip + further) % len(CHIPS)), limits(mismatch), chip)
-
-
-def _any_chip(task: str, mismatch: float, seed: int, *, met: float | None = None) -> Iterator[nn.Module]:
-    """Weights for chips that they never met; in training they met others, of mismatch `met` if it is given."""
+@functools.cache
+def _any_chip(task: str, mismatch: float, seed: int) -> LIReadout:
+    """With weights that met other chips in training, of this mismatch."""
     model, split, _ = trained(task, seed)
     own = copy.deepcopy(model)
-    tuned(AnyChip(own, limits(mismatch if met is None else met)), split, seed, images=len(split.train[0]), epochs=4)
-    for chip in CHIPS:
-        yield VirtualChip(own, limits(mismatch), chip)
+    tuned(AnyChip(own, limits(mismatch)), split, seed, images=len(split.train[0]), epochs=4)
+    return own
 
 
-def _mismatch(
-    task: str, way: Callable[[str, float, int], Iterator[nn.Module]], mismatch: float, seed: int, _: Path
-) -> Record:
+def _mismatch(task: str, weights: Weights, mismatch: float, seed: int, _: Path, *, calibrated: bool = False) -> Record:
     """A record of 20 chips: its accuracy is their median, its curve holds all of them."""
     model, split, curve = trained(task, seed)
     test = tuple(part[:1000] for part in split.test)
     torch.manual_seed(seed)  # the chips' noise
-    found = [accuracy(chip, *test) for chip in way(task, mismatch, seed)]
+    found = []
+    for number in CHIPS:
+        chip = VirtualChip(weights(task, mismatch, seed, number), limits(mismatch), number)
+        found.append(accuracy(calibrate(chip) if calibrated else chip, *test))
     record = RECIPES[task].measured(model, split, curve | {"accuracy of each chip": found}, bits=6)
     return replace(
         record,
@@ -135,18 +123,18 @@ def _mismatch(
 
 
 def _mismatch_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
-    ways = {
-        f"{name}, {mismatch:.0%}": (way, mismatch)
-        for name, way in (("as it is", _as_it_is), ("calibrated", _calibrated))
-        for mismatch in MISMATCHES
+    def as_it_is(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
+        return trained(task, seed)[0]
+
+    at_20: dict[str, Weights] = {
+        "in the loop": _own,
+        "in the loop of another chip": lambda *run: _own(*run[:3], (run[3] + 1) % len(CHIPS)),
+        "trained for any chip": lambda *run: _any_chip(*run[:3]),
+        "trained as long on chips that are alike": lambda task, mismatch, seed, chip: _any_chip(task, 0.0, seed),
     }
-    ways |= {
-        "in the loop, 20%": (_in_the_loop, 0.2),
-        "in the loop of another chip, 20%": (partial(_in_the_loop, further=1), 0.2),
-        "trained for any chip, 20%": (_any_chip, 0.2),
-        "trained as long on chips that are alike, 20%": (partial(_any_chip, met=0.0), 0.2),
-    }
-    return {name: partial(_mismatch, task, *how) for name, how in ways.items()}
+    plain = {f"as it is, {mismatch:.0%}": partial(_mismatch, task, as_it_is, mismatch) for mismatch in MISMATCHES}
+    helped = {name.replace("as it is", "calibrated"): partial(run, calibrated=True) for name, run in plain.items()}
+    return plain | helped | {f"{name}, 20%": partial(_mismatch, task, way, 0.2) for name, way in at_20.items()}
 
 
 PATCH_RUNS = {
