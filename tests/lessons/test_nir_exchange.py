@@ -64,7 +64,7 @@ def test_the_time_step_explorer_says_what_it_shows() -> None:
 
 @pytest.mark.parametrize("platform", platforms.PLATFORMS)
 def test_the_platform_explorer_names_what_is_in_the_way(platform) -> None:
-    figure, alt = widgets.draw_graph(widgets.example_graph(), platform)
+    figure, alt = widgets.draw_nir(widgets.example_graph(), platform)
     written = " ".join(text.get_text() for text in figure.axes[0].texts)
     obstacles = platforms.unknown_nodes(widgets.example_graph(), platform)
     assert written.count("✗") == len(obstacles)
@@ -74,7 +74,7 @@ def test_the_platform_explorer_names_what_is_in_the_way(platform) -> None:
 
 def test_the_picture_of_a_graph_holds_its_nodes_shapes_and_parameters() -> None:
     graph = widgets.example_graph()
-    figure, alt = widgets.draw_graph(graph)
+    figure, alt = widgets.draw_nir(graph)
     written = [text.get_text() for text in figure.axes[0].texts]
     assert set(graph.nodes) <= set(written) and {"2×34×34", "8×15×15", "200", "10"} <= set(written)
     assert any("τ_syn 5 ms" in text and "w_in 5" in text for text in written)

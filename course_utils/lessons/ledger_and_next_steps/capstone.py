@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from course_utils.chips import energy
-from course_utils.chips.virtual_chip import BRAINSCALES, CIRCUITS, VirtualChip, check_fits, places
+from course_utils.chips.placing import CIRCUITS, check_fits, places
+from course_utils.chips.virtual_chip import BRAINSCALES, VirtualChip
 from course_utils.classroom.tables import Table
 from course_utils.data import stripes
 from course_utils.lessons.hardware_quantization.faint import SETTINGS, limits

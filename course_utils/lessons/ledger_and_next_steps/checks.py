@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from course_utils.chips.virtual_chip import CIRCUITS, places
+from course_utils.chips.placing import CIRCUITS, places
 from course_utils.classroom.exercise import Exercise, NotYet
 from course_utils.lessons.ledger_and_next_steps.capstone import LEVELS, Judgement, judge
 from course_utils.lessons.ledger_and_next_steps.overview import front

@@ -18,9 +18,10 @@ from course_utils.data.locate import COURSE_ROOT
 from course_utils.training.counting import Operations
 from course_utils.training.ledger import Record
 
+NOTEBOOKS = COURSE_ROOT / "notebooks"
 KINDS = ("without spikes", "spiking", "on a chip")
 # The number of each lesson, by its topic: only the names of the notebooks tell it.
-NUMBERS = {path.stem[3:]: path.stem[:2] for path in sorted((COURSE_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+NUMBERS = {path.stem[3:]: path.stem[:2] for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
 
 
 def number(record: Record) -> str:
@@ -31,7 +32,7 @@ def number(record: Record) -> str:
 # --- results --------------------------------------------------------------------------------------------------------
 
 
-def operations(record: Record) -> float:
+def synaptic_operations(record: Record) -> float:
     """Synaptic operations a sample, zeros skipped."""
     return record.accumulates + record.multiply_accumulates
 
@@ -43,7 +44,7 @@ def energy_nj(record: Record) -> float:
 
 
 COSTS: dict[str, Callable[[Record], float]] = {
-    "synaptic operations a sample": operations,
+    "synaptic operations a sample": synaptic_operations,
     "operations a sample, no zero skipped": lambda record: record.dense,
     "spikes a sample": lambda record: record.spikes,
     "energy estimate a sample (nJ)": energy_nj,
@@ -122,7 +123,7 @@ def by_task(found: Iterable[Result]) -> dict[str, list[Result]]:
     for result in found:
         record = result.first
         tasks.setdefault(record.task + (f" ({record.experiment})" if record.experiment else ""), []).append(result)
-    return dict(sorted(tasks.items(), key=lambda item: min(operations(result.first) for result in item[1])))
+    return dict(sorted(tasks.items(), key=lambda item: min(synaptic_operations(result.first) for result in item[1])))
 
 
 def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool]:
@@ -151,7 +152,7 @@ COLUMNS: dict[str, Callable[[Record], str]] = {
     "spikes": lambda record: (
         f"{record.spikes:,.0f}" if record.spikes else "–" if record.time_steps == 1 else "not counted"
     ),
-    "operations": lambda record: f"{operations(record):,.0f}",
+    "operations": lambda record: f"{synaptic_operations(record):,.0f}",
     "steps": lambda record: "–" if record.time_steps == 1 else str(record.time_steps),
     "parameters": lambda record: f"{record.parameters:,}",
     "bits": lambda record: str(record.bits),

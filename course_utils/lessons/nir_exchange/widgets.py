@@ -48,7 +48,7 @@ def described(node: nir.NIRNode) -> str:
     return ", ".join(parts)
 
 
-def draw_graph(graph: nir.NIRGraph, platform: str | None = None) -> tuple[Figure, str]:
+def draw_nir(graph: nir.NIRGraph, platform: str | None = None) -> tuple[Figure, str]:
     """A chain of nodes from top to bottom, the shapes between them, and what a platform's reader does not know."""
     nodes = {name: graph.nodes[name] for name in graphs.chain(graph)}
     kinds = {name: type(node).__name__ for name, node in nodes.items()}
@@ -104,7 +104,7 @@ def example_graph() -> nir.NIRGraph:
 def platform_explorer() -> Explorer:
     """The lesson's graph for every platform."""
     return Explorer(
-        lambda platform: draw_graph(example_graph(), platform),
+        lambda platform: draw_nir(example_graph(), platform),
         platform=ipywidgets.Dropdown(options=list(PLATFORMS), description="platform"),
     )
 
