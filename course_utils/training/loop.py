@@ -149,7 +149,7 @@ def fit_plan(
         plan: see `Plan`.
         seed: of the order of the samples and of all that `forward` draws.
         forward: outputs of the model for some inputs; their keys are what random numbers may depend on.
-        loss: of outputs and labels; where several processes share a batch, one number a sample.
+        loss: of outputs and labels; a mean over the batch, or one number a sample.
         watch: what is measured after each epoch, 0 to 1.
         checkpoint: a `.safetensors` file, written after each epoch and every `save_every_s` seconds.
         save_every_s: how much time an interruption may cost.

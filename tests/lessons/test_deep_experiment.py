@@ -11,12 +11,12 @@ from torch import Tensor
 from course_utils.data import keyed
 from course_utils.data.digits import small_digits
 from course_utils.lessons.deep_spiking_convnets import experiment as deep
-from course_utils.lessons.deep_spiking_convnets.experiment import network
+from course_utils.lessons.deep_spiking_convnets.experiment import Pictures, as_stored, deep_run, network
 from course_utils.lessons.deep_spiking_convnets.published import PRESETS
-from course_utils.lessons.deep_spiking_convnets.recipe import Events, Pictures, Recipe, cross_entropy
 from course_utils.training import ledger
 from course_utils.training.augment import bipolar
 from course_utils.training.experiment import Experiment, Part, Split
+from course_utils.training.long_run import LongRun
 from course_utils.training.loop import fit_plan
 from course_utils.training.plan import Plan
 
@@ -24,7 +24,7 @@ EXPERIMENTS = {experiment.name: experiment for experiment in deep.EXPERIMENTS}
 KEYS = keyed.keys(torch.arange(200), 0)
 
 
-def recipe_of(name: str, model: str) -> Recipe:
+def run_of(name: str, model: str) -> LongRun:
     return EXPERIMENTS[name].runs[model].__self__
 
 
@@ -42,13 +42,12 @@ def split(_: int = 0) -> Split:
     return Split("drawn bars", bars(128, 0), bars(40, 1), bars(60, 2))
 
 
-RECIPE = Recipe(
-    "bars", split, network("LeNet5", norm=True, dropout=0.2), 2, Plan(3, 16, 2e-3), Pictures(shift=1, turn=5.0)
-)
+LENET5 = network("LeNet5", norm=True, dropout=0.2)
+BARS = deep_run("bars", split, LENET5, 2, Plan(3, 16, 2e-3), Pictures(shift=1, turn=5.0))
 
 
 def test_an_experiment_from_end_to_end(tmp_path: Path):
-    runs = {"LeNet5": RECIPE.record, "too long": partial(pytest.fail, "it was not asked for")}
+    runs = {"LeNet5": BARS.record, "too long": partial(pytest.fail, "it was not asked for")}
     (record,) = Experiment("bars", "drawn bars", runs, (0,), frozenset({"too long"})).run(tmp_path)
     assert record.accuracy > 0.9
     assert record.baseline["accuracy"] > 0.9
@@ -66,24 +65,24 @@ def test_an_experiment_from_end_to_end(tmp_path: Path):
 def test_an_interrupted_spiking_network_ends_with_the_same_weights_bit_for_bit(tmp_path: Path):
     """Also with channels side by side in memory, batch norm, dropout and images that move."""
 
-    def run(checkpoint: Path | None = None, stop_after: int | None = None) -> torch.nn.Module:
+    def trained(checkpoint: Path | None = None, stop_after: int | None = None) -> torch.nn.Module:
         torch.manual_seed(0)
-        model, seen = RECIPE.network(0), count()
+        model, seen = BARS.network(0), count()
 
         def forward(model: torch.nn.Module, images: Tensor, keys: Tensor) -> Tensor:
             if next(seen) == stop_after:
                 raise KeyboardInterrupt
-            return RECIPE.forward(model, images, keys)
+            return BARS.forward(model, images, keys)
 
-        how = {"seed": 0, "forward": forward, "loss": cross_entropy, "save_every_s": 0}
-        fit_plan(model, split().train, RECIPE.plan, checkpoint=checkpoint, **how)
+        how = {"seed": 0, "forward": forward, "loss": BARS.loss, "save_every_s": 0}
+        fit_plan(model, split().train, BARS.plan, checkpoint=checkpoint, **how)
         return model
 
-    whole = run()
+    whole = trained()
     assert next(whole.parameters()).is_contiguous(memory_format=torch.channels_last)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "a.safetensors", stop_after=11)
-    resumed = run(tmp_path / "a.safetensors")
+        trained(tmp_path / "a.safetensors", stop_after=11)
+    resumed = trained(tmp_path / "a.safetensors")
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -100,22 +99,22 @@ def test_images_events_and_poisson_spikes_enter_a_network():
     assert spikes.mean() == pytest.approx(0.2, abs=0.012)  # 4 standard errors
     signed = Pictures(poisson=7, colour=True)(bars(4, 0)[0].expand(-1, 3, -1, -1), KEYS[:4], True)
     assert set(signed.unique().tolist()) == {-1, 0, 1}
-    assert Events()(torch.zeros(4, 7, 2, 34, 34, dtype=torch.uint8), KEYS[:4], True).shape == (7, 4, 2, 34, 34)
+    assert as_stored(torch.zeros(4, 7, 2, 34, 34, dtype=torch.uint8), KEYS[:4], True).shape == (7, 4, 2, 34, 34)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_run_for_a_card_is_the_recipe_of_the_thesis(name: str):
     preset = PRESETS[name]
     (label,) = EXPERIMENTS[name].heavy
-    recipe = recipe_of(name, label)
+    one = run_of(name, label)
     assert label == f"{preset.network}, T={preset.steps}"
-    assert (recipe.steps, recipe.plan.epochs, recipe.plan.drops) == (preset.steps, 150, preset.drops)
-    assert recipe.plan.drop_factor == preset.drop_factor and recipe.plan.optimizer == preset.optimizer.lower()
-    if isinstance(recipe.enter, Pictures):
-        assert recipe.enter == Pictures(flip=preset.flips, colour=preset.bipolar, poisson=preset.steps)
+    assert (one.steps, one.plan.epochs, one.plan.drops) == (preset.steps, 150, preset.drops)
+    assert one.plan.drop_factor == preset.drop_factor and one.plan.optimizer == preset.optimizer.lower()
+    if isinstance(one.enter, Pictures):
+        assert one.enter == Pictures(flip=preset.flips, colour=preset.bipolar, poisson=preset.steps)
     summed = preset.batch_size if preset.optimizer == "SGD" else 1
-    assert recipe.plan.learning_rate / summed == pytest.approx(preset.learning_rate)
-    made = recipe.network(0)
+    assert one.plan.learning_rate / summed == pytest.approx(preset.learning_rate)
+    made = one.network(0)
     dropouts = {module.p for module in made.modules() if hasattr(module, "held")}
     assert made.neuron.decay == preset.decay and dropouts == {preset.dropout}
 
@@ -126,20 +125,20 @@ def test_mnist_itself_is_needed(monkeypatch: pytest.MonkeyPatch):
         deep.mnist()
 
 
-SURROGATES = {name: recipe_of("cifar10-surrogate-bn", name) for name in EXPERIMENTS["cifar10-surrogate-bn"].runs}
-SURROGATES |= {"tuned, decay 0.5": recipe_of("svhn-vgg7", "VGG7, batch norm, T=8")}
+SURROGATES = {name: run_of("cifar10-surrogate-bn", name) for name in EXPERIMENTS["cifar10-surrogate-bn"].runs}
+SURROGATES |= {"tuned, decay 0.5": run_of("svhn-vgg7", "VGG7, batch norm, T=8")}
 
 
 @pytest.mark.parametrize("label", SURROGATES)
 def test_only_tuned_surrogates_bring_the_error_to_the_first_layer(label: str):
-    recipe = SURROGATES[label]
+    one = SURROGATES[label]
     coarse = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     images = bipolar(torch.nn.functional.interpolate(coarse, 32, mode="bilinear"))
     torch.manual_seed(0)
-    made = recipe.network(0)
-    answers, spikes = made.watch(images, recipe.steps, KEYS[:12])
+    made = one.network(0)
+    answers, spikes = made.watch(images, one.steps, KEYS[:12])
     for sent in spikes:
         sent.retain_grad()
-    cross_entropy(recipe.gain * answers, torch.arange(12) % 10).sum().backward()
+    one.loss(one.gain * answers, torch.arange(12) % 10).sum().backward()
     left = (spikes[0].grad.norm() / spikes[-1].grad.norm()).item()
     assert 0.5 < left < 2 if label.startswith("tuned") else left < 1e-3

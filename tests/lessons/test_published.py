@@ -85,12 +85,14 @@ def test_a_run_without_a_record_names_its_command(tmp_path) -> None:
     assert table.rows[1][4:] == ['not run: `course-experiment cifar10-vgg9 --only "card, T=100"`', "", ""]
 
 
-def test_the_commands_are_those_of_the_command_line() -> None:
+def test_the_commands_are_those_of_the_command_line(tmp_path) -> None:
     """What the table prints is accepted: the models' names are those that the experiment knows."""
-    for experiment in EXPERIMENTS:
-        for model in experiment.runs:
-            words = shlex.split(published.command(experiment.name, model))
-            assert words == ["course-experiment", experiment.name, "--only", model]
+    for one in EXPERIMENTS:
+        described(tmp_path, *one.runs, name=one.name)
+    runs = {one.name: one.runs for one in EXPERIMENTS}
+    for name, _, _, model, command, *_ in published.side_by_side(tmp_path).rows:
+        words = shlex.split(command.removeprefix("not run: ").strip("`"))
+        assert words == ["course-experiment", name, "--only", model] and model in runs[name]
 
 
 def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:

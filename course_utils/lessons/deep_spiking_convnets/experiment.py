@@ -6,21 +6,25 @@ A run goes on from its checkpoint. Under `torchrun` several processes share it:
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from course_utils.data import keyed
 from course_utils.data.colour import load_colour
 from course_utils.data.digits import load_images
 from course_utils.data.events import frames, load_nmnist
 from course_utils.lessons.deep_spiking_convnets.published import PRESETS
-from course_utils.lessons.deep_spiking_convnets.recipe import Events, Pictures, Recipe, squared_distance
 from course_utils.spiking import convnets
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.surrogates import Surrogate, fast_sigmoid, triangle
+from course_utils.training.augment import bipolar, flipped, shifted, warped
 from course_utils.training.experiment import Experiment, Part, Split, real
+from course_utils.training.long_run import LongRun
 from course_utils.training.plan import Plan
 
 # --- data: images uint8 [count, channels, size, size], or spikes [count, time, channels, size, size] ------------------
@@ -29,13 +33,14 @@ from course_utils.training.plan import Plan
 def mnist(_: int = 0) -> Split:
     """MNIST: 55,000 images to learn from, 5,000 to choose with, 10,000 for the test."""
     train, test = real("MNIST", *load_images("MNIST"))
-    return _split("MNIST", train.images[:, None], train.labels, (test.images[:, None], test.labels), 5000)
+    return _split("MNIST", (train.images[:, None], train.labels), (test.images[:, None], test.labels), 5000)
 
 
 def colour(name: str, _: int = 0) -> Split:
     """CIFAR-10, CIFAR-100 or SVHN, whole or in part; a tenth of the training images is for choosing."""
     train, test = load_colour(name)
-    return _split(train.source, train.images, train.labels, (test.images, test.labels), len(train.labels) // 10)
+    count = len(train.labels) // 10
+    return _split(train.source, (train.images, train.labels), (test.images, test.labels), count)
 
 
 def nmnist(steps: int, _: int = 0) -> Split:
@@ -43,13 +48,65 @@ def nmnist(steps: int, _: int = 0) -> Split:
     train, test = load_nmnist()
     spikes = [torch.stack([frames(events, steps) for events in part.events]).to(torch.uint8) for part in (train, test)]
     order = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(0))  # the files lie by digit
-    return _split(train.source, spikes[0][order], train.labels[order], (spikes[1], test.labels), len(order) // 10)
+    return _split(train.source, (spikes[0][order], train.labels[order]), (spikes[1], test.labels), len(order) // 10)
 
 
-def _split(source: str, images: Tensor, labels: Tensor, test: Part, validation: int) -> Split:
-    """The last images of the training set become the validation set."""
-    kept = slice(-validation, None)
-    return Split(source, (images[:-validation], labels[:-validation]), (images[kept], labels[kept]), test)
+def _split(source: str, train: Part, test: Part, count: int) -> Split:
+    """The last ones of the training set become the validation set."""
+    learnt, kept = (tuple(values[at] for values in train) for at in (slice(-count), slice(-count, None)))
+    return Split(source, learnt, kept, test)
+
+
+# --- how samples enter a network, and what is learned ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How images uint8 [batch, channels, size, size] enter a network.
+
+    Attributes:
+        shift: how many pixels training images are moved at random.
+        turn: how many degrees they are turned at random.
+        zoom: by which fraction they are made larger or smaller at random.
+        bend: by how many pixels they are bent at random.
+        flip: whether they are mirrored at random.
+        colour: whether pixels are made bipolar.
+        poisson: with how many steps pixels become random spikes. With none they are a current that stays on.
+    """
+
+    shift: int = 0
+    turn: float = 0.0
+    zoom: float = 0.0
+    bend: float = 0.0
+    flip: bool = False
+    colour: bool = False
+    poisson: int = 0
+
+    def __call__(self, images: Tensor, keys: Tensor, learning: bool) -> Tensor:
+        """Images from 0 to 1, bipolar ones from −1 to 1, or spikes [time, batch, …]; what is random has its keys."""
+        x = images.float() / 255
+        if learning and self.flip:
+            x = flipped(x, keyed.keys(keys, 1))
+        if learning and self.shift:
+            x = shifted(x, keyed.keys(keys, 2), self.shift)
+        if learning and (self.turn or self.zoom or self.bend):
+            x = warped(x, keyed.keys(keys, 4), self.turn, self.zoom, self.bend)
+        if self.colour:
+            x = bipolar(x)
+        if not self.poisson:
+            return x
+        chance = keyed.uniform(keyed.keys(keys, 3), self.poisson, *x.shape[1:]).movedim(1, 0)
+        return torch.where(chance < x.abs(), x.sign(), 0)
+
+
+def as_stored(spikes: Tensor, keys: Tensor, learning: bool) -> Tensor:
+    """Spikes uint8 [batch, time, …] as [time, batch, …]."""
+    return spikes.movedim(1, 0).float()
+
+
+def squared_distance(outputs: Tensor, labels: Tensor) -> Tensor:
+    """The squared distance of outputs [batch, classes] to one-hot labels, [batch]: what the thesis's code sums up."""
+    return (outputs - functional.one_hot(labels, outputs.shape[1])).square().sum(1)
 
 
 # --- networks -------------------------------------------------------------------------------------------------------
@@ -67,7 +124,10 @@ def network(name: str, **options: Any) -> Callable[[int], nn.Module]:
     return made
 
 
-def _thesis(name: str, task: str, split: Callable[[int], Split], **options: Any) -> Recipe:
+deep_run = partial(LongRun, "deep_spiking_convnets")
+
+
+def _thesis(name: str, task: str, split: Callable[[int], Split], **options: Any) -> LongRun:
     """The preset of that name. Its learning rate is meant for a loss that is summed over a batch; ours is a mean."""
     preset = PRESETS[name]
     summed = preset.batch_size if preset.optimizer == "SGD" else 1  # Adam does not see the difference
@@ -83,18 +143,18 @@ def _thesis(name: str, task: str, split: Callable[[int], Split], **options: Any)
     )
     made = network(preset.network, dropout=preset.dropout, neuron=Neuron(decay=preset.decay), **options)
     pictures = Pictures(flip=preset.flips, colour=preset.bipolar, poisson=preset.steps)
-    enter = Events() if preset.dataset == "NMNIST" else pictures
-    return Recipe(task, split, made, preset.steps, plan, enter, gain=1.0, loss=squared_distance)
+    enter = as_stored if preset.dataset == "NMNIST" else pictures
+    return deep_run(task, split, made, preset.steps, plan, enter, gain=1.0, loss=squared_distance)
 
 
 # --- the experiments ------------------------------------------------------------------------------------------------
 
 
 def _experiment(
-    name: str, about: str, recipes: dict[str, Recipe], heavy: dict[str, Recipe] | None = None, seeds: tuple = (0,)
+    name: str, about: str, models: dict[str, LongRun], heavy: dict[str, LongRun] | None = None, seeds: tuple = (0,)
 ) -> Experiment:
-    """Recipes by the names of models; a processor is not asked for the `heavy` ones."""
-    runs = {label: recipe.record for label, recipe in (recipes | (heavy or {})).items()}
+    """Models by their names; a processor is not asked for the `heavy` ones."""
+    runs = {label: one.record for label, one in (models | (heavy or {})).items()}
     return Experiment(name, about, runs, seeds, frozenset(heavy or {}))
 
 
@@ -107,7 +167,7 @@ def _deep(name: str, task: str, epochs: int, **augmentation: Any) -> Experiment:
     # tuned for this decay, see below: of VGG7's first and last layer the error's norms agree
     made = network(preset.network, norm=True, neuron=Neuron(decay=0.5, spike=triangle(2.0, 0.65)))
     enter = Pictures(colour=True, **augmentation)
-    here = Recipe(task, split, made, 8, Plan(epochs, 25, 4e-3), enter, gain=2.0)
+    here = deep_run(task, split, made, 8, Plan(epochs, 25, 4e-3), enter, gain=2.0)
     return _experiment(
         name,
         f"{preset.network} on {task}",
@@ -116,19 +176,19 @@ def _deep(name: str, task: str, epochs: int, **augmentation: Any) -> Experiment:
     )
 
 
-def _strided(steps: int, epochs: int, gain: float = 1.0, shift: int = 0) -> Recipe:
+def _strided(steps: int, epochs: int, gain: float = 1.0, shift: int = 0) -> LongRun:
     """The network that the lesson trains while the student waits, with the surrogate of the lesson on backpropagation.
 
     Its outputs are u_T/T, so the gain grows with T, to keep them of one size.
     """
     made = network("StridedNet", norm=True, neuron=Neuron(decay=0.5))
-    return Recipe("MNIST", mnist, made, steps, Plan(epochs, 64, 1e-2), Pictures(shift=shift), gain=gain)
+    return deep_run("MNIST", mnist, made, steps, Plan(epochs, 64, 1e-2), Pictures(shift=shift), gain=gain)
 
 
-def _vgg7(surrogate: Surrogate, norm: bool) -> Recipe:
+def _vgg7(surrogate: Surrogate, norm: bool) -> LongRun:
     made = network("VGG7", norm=norm, neuron=Neuron(decay=0.99, spike=surrogate))
     split, enter = partial(colour, "CIFAR10"), Pictures(colour=True, flip=True)
-    return Recipe("CIFAR-10", split, made, 8, Plan(2, 25, 4e-3), enter, gain=2.0)
+    return deep_run("CIFAR-10", split, made, 8, Plan(2, 25, 4e-3), enter, gain=2.0)
 
 
 EXPERIMENTS = (
@@ -136,7 +196,7 @@ EXPERIMENTS = (
         "mnist-lenet5",
         "LeNet5 on all of MNIST",
         {
-            "LeNet5, batch norm, T=4": Recipe(
+            "LeNet5, batch norm, T=4": deep_run(
                 "MNIST",
                 mnist,
                 network("LeNet5", norm=True, neuron=Neuron(decay=0.5, spike=triangle(1.0, 1.0))),
@@ -152,13 +212,13 @@ EXPERIMENTS = (
         "nmnist-lenet5",
         "LeNet5 on the events of N-MNIST",
         {
-            "LeNet5, batch norm, T=10": Recipe(
+            "LeNet5, batch norm, T=10": deep_run(
                 "N-MNIST",
                 partial(nmnist, 10),
                 network("LeNet5", norm=True, dropout=0.2, in_channels=2, size=34),
                 10,
                 Plan(40, 50, 2e-3, weight_decay=1e-2),
-                Events(),
+                as_stored,
             )
         },
         {"LeNet5, T=50": _thesis("nmnist-lenet5", "N-MNIST", partial(nmnist, 50), in_channels=2, size=34)},
@@ -198,7 +258,7 @@ EXPERIMENTS = (
         "ResNet50 with batch norm on CIFAR-100",
         {},
         {
-            "ResNet50, batch norm, T=10": Recipe(
+            "ResNet50, batch norm, T=10": deep_run(
                 "CIFAR-100",
                 partial(colour, "CIFAR100"),
                 network("ResNet50"),

@@ -99,31 +99,25 @@ def printed(name: str) -> Table:
 def side_by_side(*folders: Path) -> Table:
     """For every experiment of `TARGETS`, and each of its models: what the sources report, and what we measured.
 
-    What was measured comes first. A run without a record says by which command it is run. An experiment that no file
-    tells of is left out. `folders` as in `ledger.read`.
+    What was measured comes first, from the first seed that was run. A run without a record says by which command it is
+    run. An experiment that no file tells of is left out. `folders` as in `ledger.read`.
     """
-    known = ledger.experiments(*folders)
-    measured, not_run = [], []
+    known, measured, not_run = ledger.experiments(*folders), [], []
     for name in (name for name in TARGETS if name in known):
-        runs = ledger.runs(name, *folders)
+        runs, (thesis, talk) = ledger.runs(name, *folders), map(_percent, TARGETS[name])
         for model in known[name].models:
-            found = [record for (of, _), record in runs.items() if of == model]
-            row = (name, _percent(TARGETS[name].thesis), _percent(TARGETS[name].talk), model)
-            (measured if found else not_run).append((*row, *_measured(name, model, found)))
+            seeds = [seed for of, seed in runs if of == model]
+            if seeds:
+                measured.append((name, thesis, talk, model, *_cells(runs[model, min(seeds)])))
+            else:
+                command = f'course-experiment {name} --only "{model}"'
+                not_run.append((name, thesis, talk, model, f"not run: `{command}`", "", ""))
     columns = ("experiment", "thesis (%)", "talk (%)", "ours", "accuracy, 95 % interval", "baseline", "data and epochs")
     return Table(columns, measured + not_run)
 
 
-def command(experiment: str, model: str) -> str:
-    """The command line that runs a model of an experiment."""
-    return f'course-experiment {experiment} --only "{model}"'
-
-
-def _measured(experiment: str, model: str, found: list[Record]) -> tuple[str, str, str]:
-    """Accuracy, baseline, data and epochs, of the first seed that was run."""
-    if not found:
-        return f"not run: `{command(experiment, model)}`", "", ""
-    record = min(found, key=lambda record: record.seed)
+def _cells(record: Record) -> tuple[str, str, str]:
+    """Accuracy, baseline, data and epochs."""
     low, high = record.accuracy_interval
     data, epochs = record.data, record.config["epochs"]
     return (

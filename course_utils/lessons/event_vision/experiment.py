@@ -17,10 +17,10 @@ from course_utils.data import keyed
 from course_utils.data.digits import load_images
 from course_utils.data.events import Recordings, frames, load_nmnist
 from course_utils.data.saccades import simulate_saccades
-from course_utils.lessons.deep_spiking_convnets.recipe import Recipe
 from course_utils.lessons.event_vision.models import GAIN, ORDERS, Order, event_net, in_order
 from course_utils.training.augment import displaced
 from course_utils.training.experiment import Experiment, Split, real
+from course_utils.training.long_run import LongRun
 from course_utils.training.plan import Plan
 
 STEPS = 8
@@ -95,25 +95,23 @@ class Ordered:
 
 
 @dataclass(frozen=True)
-class EventRecipe(Recipe):
-    """A recipe whose network is tested with its frames in each order, too."""
-
-    lesson: str = "event_vision"
-    baseline: str = "linear on counts"
+class EventRun(LongRun):
+    """A run whose network is tested with its frames in each order."""
 
     def beside(self, model: nn.Module, split: Split, seed: int) -> dict[str, float]:
         """Accuracies under each order of the test frames."""
-        recipes = {order: replace(self, enter=replace(self.enter, order=order)) for order in ORDERS}
-        return {f"test frames {order}": recipe.accuracy(model, split.test, seed) for order, recipe in recipes.items()}
+        runs = {order: replace(self, enter=replace(self.enter, order=order)) for order in ORDERS}
+        return {f"test frames {order}": run.accuracy(model, split.test, seed) for order, run in runs.items()}
 
 
-def recipe(task: str, split: Callable[[int], Split], plan: Plan, *, steps: int = STEPS, **how: Any) -> EventRecipe:
+def event_run(task: str, split: Callable[[int], Split], plan: Plan, *, steps: int = STEPS, **how: Any) -> EventRun:
     """`event_net` under one treatment of time; `how` as `Ordered` takes it."""
-    return EventRecipe(task, split, event_net, steps, plan, Ordered(**how), GAIN)
+    enter = Ordered(**how)
+    return EventRun("event_vision", task, split, event_net, steps, plan, enter, GAIN, baseline="linear on counts")
 
 
-_FOLDS = partial(recipe, "N-MNIST, five folds", fold, Plan(30, 40, 4e-3, weight_decay=1e-2))
-_SACCADES = recipe("simulated saccades", simulated, Plan(5, 50, 6e-3, weight_decay=1e-2), displaced=False)
+_FOLDS = partial(event_run, "N-MNIST, five folds", fold, Plan(30, 40, 4e-3, weight_decay=1e-2))
+_SACCADES = event_run("simulated saccades", simulated, Plan(5, 50, 6e-3, weight_decay=1e-2), displaced=False)
 
 EXPERIMENTS = (
     Experiment(

@@ -63,29 +63,27 @@ def digits(seed: int, *, train: int = 3000, validation: int = 300, test: int = 5
 
 
 def _trained(
-    network: nn.Module, train: Part, validation: Part, seed: int, *, epochs: int = EPOCHS, mirror: bool = True
+    make: Callable[[], nn.Module], data: Split, seed: int, *, epochs: int = EPOCHS, mirror: bool = True
 ) -> nn.Module:
-    """The network after training, in evaluation mode."""
-    how = {"learning_rate": LEARNING_RATE, "batch_size": BATCH, "seed": seed}
-    fit_whole(Varied(network, mirror=mirror), train, validation, epochs=epochs, **how)
+    """A network after training, in evaluation mode."""
+    torch.manual_seed(seed)
+    network = make()
+    how = {"epochs": epochs, "learning_rate": LEARNING_RATE, "batch_size": BATCH, "seed": seed}
+    fit_whole(Varied(network, mirror=mirror), data.train, data.validation, **how)
     return network.eval()
 
 
 @cache
 def at_rates(seed: int) -> nn.Sequential:
     """The network with ReLUs, trained."""
-    data = vehicles(seed)
-    torch.manual_seed(seed)
-    return _trained(layers(nn.ReLU), data.train, data.validation, seed)
+    return _trained(lambda: layers(nn.ReLU), vehicles(seed), seed)
 
 
 @cache
 def spiking(seed: int) -> OverTime:
     """The network with LIF neurons, trained through its spikes, with few steps."""
-    data = vehicles(seed)
-    torch.manual_seed(seed)
-    network = OverTime(layers(lambda: SpikingNeurons(Neuron(decay=LEAK))), FEW_STEPS)
-    return _trained(network, data.train, data.validation, seed)
+    neuron = Neuron(decay=LEAK)
+    return _trained(lambda: OverTime(layers(lambda: SpikingNeurons(neuron)), FEW_STEPS), vehicles(seed), seed)
 
 
 @cache
@@ -119,13 +117,7 @@ def aspect_accuracy(seed: int) -> float:
 
 
 def _record(
-    seed: int,
-    data: Split,
-    network: nn.Module,
-    potentials: Tensor,
-    cost: Operations,
-    config: dict,
-    *packages: str,
+    seed: int, data: Split, network: nn.Module, potentials: Tensor, cost: Operations, config: dict, *packages: str
 ) -> Record:
     """What a road led to; the answer is read from potentials [time, batch, classes] after the last step."""
     by_step = accuracy_by_step(potentials, data.test[1])
@@ -185,35 +177,22 @@ def retina(filters: Sequence[front_end.DoG]) -> Callable[[Tensor], Tensor]:
     return rates
 
 
+_CENTRES = {"on": ["on"], "off": ["off"], "on and off": ["on", "off"]}
 FRONT_ENDS: dict[str, Callable[[Tensor], Tensor]] = {
     "pixels": lambda images: images[:, None],
     "blurred": lambda images: front_end.blurred(images, front_end.COARSE["on"].sigma)[:, None],
     "less blurred": lambda images: front_end.blurred(images, front_end.FINE["on"].sigma)[:, None],
     **{
-        name: retina(front_end.bank(scales, centres))
-        for name, scales, centres in (
-            ("fine, on", ["fine"], ["on"]),
-            ("fine, off", ["fine"], ["off"]),
-            ("fine, on and off", ["fine"], ["on", "off"]),
-            ("coarse, on", ["coarse"], ["on"]),
-            ("coarse, off", ["coarse"], ["off"]),
-            ("coarse, on and off", ["coarse"], ["on", "off"]),
-            ("all four", ["fine", "coarse"], ["on", "off"]),
-        )
+        f"{scale}, {name}": retina(front_end.bank([scale], centres))
+        for scale in ("fine", "coarse")
+        for name, centres in _CENTRES.items()
     },
+    "all four": retina(front_end.bank(["fine", "coarse"], ["on", "off"])),
 }
 
 
 def in_front(
-    task: str,
-    load: Callable[[int], Split],
-    name: str,
-    seed: int,
-    _: Path,
-    *,
-    noisy: bool = False,
-    epochs: int,
-    steps: int,
+    task: str, load: Callable[[int], Split], name: str, seed: int, _: Path, *, noisy: bool, epochs: int, steps: int
 ) -> Record:
     """One front end: the network learns at rates, is converted, and meets the test images at each level of noise.
 
@@ -230,7 +209,6 @@ def in_front(
     """
     data, front = load(seed), FRONT_ENDS[name]
     is_retina = "blurred" not in name and name != "pixels"
-    classes, mirror = int(data.test[1].max()) + 1, task != DIGITS
 
     def rates(part: Part, levels: float | Tensor, draw: int) -> Tensor:
         return front(with_noise(part[0], levels, draw)[:, 0])
@@ -241,10 +219,10 @@ def in_front(
 
     level = torch.randint(len(NOISE), (len(data.train[1]),), generator=torch.Generator().manual_seed(seed))
     train = seen(data.train, torch.tensor(NOISE)[level] if noisy else 0, 10 * seed + 1)
-    torch.manual_seed(seed)
-    _, channels, height, width = train[0].shape
-    net = layers(nn.ReLU, channels, height=height, width=width, classes=classes)
-    ann = _trained(net, train, seen(data.validation, 0, 0), seed, epochs=epochs, mirror=mirror)
+    channels, *size = train[0].shape[1:]
+    make = partial(layers, nn.ReLU, channels, height=size[0], width=size[1], classes=int(data.test[1].max()) + 1)
+    entered = replace(data, train=train, validation=seen(data.validation, 0, 0))
+    ann = _trained(make, entered, seed, epochs=epochs, mirror=task != DIGITS)
     spiking = convert(ann, train[0][:300], percentile=PERCENTILE)
 
     def entering(found: Tensor) -> Tensor:
@@ -276,10 +254,9 @@ NOISY = ("pixels", "coarse, on and off")
 
 
 def _fronts(task: str, load: Callable[[int], Split], **how) -> dict[str, Callable[[int, Path], Record]]:
-    runs = {name: partial(in_front, task, load, name, **how) for name in FRONT_ENDS}
-    return runs | {
-        f"{name}; noise in training": partial(in_front, task, load, name, noisy=True, **how) for name in NOISY
-    }
+    clean = {name: partial(in_front, task, load, name, noisy=False, **how) for name in FRONT_ENDS}
+    noisy = {f"{name}; noise in training": partial(in_front, task, load, name, noisy=True, **how) for name in NOISY}
+    return clean | noisy
 
 
 EXPERIMENTS = (
