@@ -111,22 +111,18 @@ def _check_size(height: int, width: int) -> None:
 
 def _photographs() -> Iterator[tuple[str, bytes, int]]:
     """Names, contents and labels."""
-    if (archive := find(_ARCHIVE)) is not None:
-        try:
-            with zipfile.ZipFile(archive) as packed:
+    archive = find(_ARCHIVE)
+    try:
+        wholes = (folder / "caltech101" / "101_ObjectCategories" for folder in data_folders())
+        for place in [zipfile.Path(archive)] if archive else wholes:
+            if all((place / folder).is_dir() for folder in _FOLDERS):
                 for label, folder in enumerate(_FOLDERS):
-                    inside = (name for name in packed.namelist() if name.startswith(f"{folder}/"))
-                    yield from ((name, packed.read(name), label) for name in sorted(inside) if name.endswith(".jpg"))
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{archive.name} is damaged: {error}") from error
-        return
-    for place in data_folders():
-        whole = place / "caltech101" / "101_ObjectCategories"
-        if all((whole / folder).is_dir() for folder in _FOLDERS):
-            for label, folder in enumerate(_FOLDERS):
-                for path in sorted((whole / folder).glob("*.jpg")):
-                    yield f"{folder}/{path.name}", path.read_bytes(), label
-            return
+                    inside = sorted((place / folder).iterdir(), key=lambda path: path.name)
+                    pictures = (path for path in inside if path.name.endswith(".jpg"))
+                    yield from ((f"{folder}/{path.name}", path.read_bytes(), label) for path in pictures)
+                return
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{_ARCHIVE} is damaged: {error}") from error
 
 
 def _opened(name: str, data: bytes) -> Image.Image:
