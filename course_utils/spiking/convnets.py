@@ -11,12 +11,11 @@ bias, dropout follows every layer of neurons but not the pools.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from course_utils.classroom.tables import Table
 from course_utils.data.require import require, require_whole
@@ -34,8 +33,31 @@ from course_utils.spiking.layers import (
 )
 
 
+class LayerRow(NamedTuple):
+    """A row of a network's table, as those of the thesis.
+
+    Attributes:
+        kind: "convolution", "skip convolution", "skip" (without weights), "average pooling", "mean", "fully connected"
+            or "output".
+        kernel: inputs × height × width, or height × width of a pool; empty if there is none.
+        channels: feature maps, or neurons of a layer that is connected to all below.
+        stride: None if there is none.
+        output: shape for one sample and one step.
+        parameters: trained numbers, those of its batch norm among them.
+        neurons: that spike; the output's do not and are not counted.
+    """
+
+    kind: str
+    kernel: str
+    channels: int
+    stride: int | None
+    output: tuple[int, ...]
+    parameters: int
+    neurons: int
+
+
 class Builder:
-    """Sets layer on layer, and follows a sample's shape through them.
+    """Sets layer on layer, follows a sample's shape through them, and notes a row of the table for each.
 
     Args:
         in_channels: of the image.
@@ -65,11 +87,11 @@ class Builder:
         gain: float = 2.0,
     ):
         require_whole(in_channels=(in_channels, 1), size=(size, 1), classes=(classes, 1))
-        self.channels, self.side = in_channels, size
-        self.sample = in_channels, size, size
+        self.sample = self.shape = (in_channels, size, size)
         self.classes, self.neuron, self.norm, self.steps, self.gain = classes, neuron, norm, steps, gain
         self.masks = (HeldDropout(dropout, seed=(seed, layer), held=held) for layer in count())
         self.layers: list[nn.Module] = []
+        self.rows: list[LayerRow] = []
 
     def conv(self, channels: int, kernel: int = 3, stride: int = 1) -> "Builder":
         """A convolution and its neurons."""
@@ -78,9 +100,10 @@ class Builder:
 
     def pool(self) -> "Builder":
         """A spiking average pool, 2×2."""
-        require(self.side >= 2, "size", self.sample[1], "larger: 1×1 pixel is left for a pool of 2×2")
-        self.side //= 2
+        channels, side, _ = self.shape
+        require(side >= 2, "size", self.sample[1], "larger: 1×1 pixel is left for a pool of 2×2")
         self.layers.append(SpikingAvgPool(self.neuron))
+        self._note((channels, side // 2, side // 2), "average pooling", "2×2", 2)
         return self
 
     def block(self, channels: int, stride: int = 1) -> "Builder":
@@ -94,39 +117,47 @@ class Builder:
     def residual(self, *path: tuple[int, int, int]) -> "Builder":
         """Convolutions one after another (channels, kernel, stride) and a skip around them; the last neurons get the
         sum. The skip is a 1×1 convolution where the number of channels changes, else it has no weights."""
-        channels, side, stride, layers = self.channels, self.side, math.prod(stride for *_, stride in path), []
-        for place, row in enumerate(path):
-            layers += [*([self._neurons()] if place else []), *self._convolution(*row)]
+        before, stride = self.shape, math.prod(stride for *_, stride in path)
+        layers = self._convolution(*path[0])
+        for row in path[1:]:
+            layers += [self._neurons(), *self._convolution(*row)]
         skip: nn.Module = Subsample(stride)
-        if channels != self.channels:
-            outputs, self.channels, self.side = self.channels, channels, side
-            skip = nn.Sequential(*self._convolution(outputs, 1, stride))
+        if before[0] == self.shape[0]:
+            self._note(self.shape, "skip", "1×1", stride, spikes=False)
+        else:
+            outputs, self.shape = self.shape[0], before
+            skip = nn.Sequential(*self._convolution(outputs, 1, stride, "skip convolution"))
         self.layers.append(ResidualBlock(nn.Sequential(*layers), skip, self._neurons()))
         return self
 
     def mean(self) -> "Builder":
         """A global average pool: the fraction of all places of a feature map that spike; no neurons."""
-        self.side = 1
         self.layers.append(nn.AdaptiveAvgPool2d(1))
+        self._note(self.shape[:1], "mean", spikes=False)
         return self
 
     def dense(self, neurons: int) -> "Builder":
         """Neurons connected to all below."""
-        synapses = nn.Linear(self.channels * self.side**2, neurons, bias=False)
-        self.layers += [nn.Flatten(), *self._drawn(synapses, nn.BatchNorm1d), self._neurons()]
-        self.channels, self.side = neurons, 1
+        synapses = self._drawn(nn.Linear(math.prod(self.shape), neurons, bias=False), nn.BatchNorm1d)
+        self._note((neurons,), "fully connected", made=synapses)
+        self.layers += [nn.Flatten(), *synapses, self._neurons()]
         return self
 
     def readout(self) -> OverTime:
-        """The network, with output neurons that never fire at its end."""
-        inputs = self.channels * self.side**2
-        self.layers.append(LeakyReadout(inputs, self.classes, decay=self.neuron.decay, gain=self.gain))
-        return OverTime(nn.Sequential(*self.layers), self.steps, self.sample)
+        """The network, with output neurons that never fire at its end; its `rows` are its table."""
+        made = LeakyReadout(math.prod(self.shape), self.classes, decay=self.neuron.decay, gain=self.gain)
+        self._note((self.classes,), "output", made=[made], spikes=False)
+        network = OverTime(nn.Sequential(*self.layers, made), self.steps, self.sample)
+        network.rows = tuple(self.rows)
+        return network
 
-    def _convolution(self, channels: int, kernel: int, stride: int) -> list[nn.Module]:
-        synapses = nn.Conv2d(self.channels, channels, kernel, stride, padding=kernel // 2, bias=False)
-        self.channels, self.side = channels, -(-self.side // stride)
-        return self._drawn(synapses, nn.BatchNorm2d)
+    def _convolution(self, channels: int, kernel: int, stride: int, kind: str = "convolution") -> list[nn.Module]:
+        inputs, side, _ = self.shape
+        made = nn.Conv2d(inputs, channels, kernel, stride, padding=kernel // 2, bias=False)
+        synapses, side = self._drawn(made, nn.BatchNorm2d), -(-side // stride)
+        described = f"{inputs}×{kernel}×{kernel}", stride, synapses
+        self._note((channels, side, side), kind, *described, spikes=kind == "convolution")
+        return synapses
 
     def _drawn(self, synapses: nn.Module, batch_norm: type[nn.Module]) -> list[nn.Module]:
         draw_weights(synapses.weight, self.gain)
@@ -134,6 +165,33 @@ class Builder:
 
     def _neurons(self) -> SpikingNeurons:
         return SpikingNeurons(self.neuron, next(self.masks))
+
+    def _note(
+        self,
+        shape: tuple[int, ...],
+        kind: str,
+        kernel: str = "",
+        stride: int | None = None,
+        made: Sequence[nn.Module] = (),
+        *,
+        spikes: bool = True,
+    ) -> None:
+        """A row for what has been made; what leaves it has this shape."""
+        self.shape = shape
+        parameters = sum(values.numel() for module in made for values in module.parameters())
+        neurons = math.prod(shape) if spikes else 0
+        self.rows.append(LayerRow(kind, kernel, shape[0], stride, shape, parameters, neurons))
+
+
+def layer_table(network: OverTime) -> Table:
+    """The rows of a network that a `Builder` made, to show, with the sums in the last row."""
+    rows = network.rows
+    shown = [
+        (*row[:3], row.stride or "", "×".join(map(str, row.output)), f"{row.parameters:,}", f"{row.neurons:,}")
+        for row in rows
+    ]
+    total = ("all", "", "", "", "", f"{sum(r.parameters for r in rows):,}", f"{sum(r.neurons for r in rows):,}")
+    return Table(("layer", "kernel", "channels", "stride", "output", "parameters", "neurons"), [*shown, total])
 
 
 # --- networks; options as of `Builder` ------------------------------------------------------------------------------
@@ -221,89 +279,3 @@ def build(name: str, **options) -> OverTime:
     """A network by its name in `NETWORKS`; options as of `Builder`."""
     require(name in NETWORKS, "name", name, f"one of {', '.join(NETWORKS)}")
     return NETWORKS[name](**options)
-
-
-# --- what a network is made of --------------------------------------------------------------------------------------
-
-
-class LayerRow(NamedTuple):
-    """A row of a network's table, as those of the thesis.
-
-    Attributes:
-        kind: "convolution", "skip convolution", "skip" (without weights), "average pooling", "mean", "fully connected"
-            or "output".
-        kernel: inputs × height × width, or height × width of a pool; empty if there is none.
-        channels: feature maps, or neurons of a layer that is connected to all below.
-        stride: None if there is none.
-        output: shape for one sample and one step.
-        parameters: trained numbers, those of its batch norm among them.
-        neurons: that spike; the output's do not and are not counted.
-    """
-
-    kind: str
-    kernel: str
-    channels: int
-    stride: int | None
-    output: tuple[int, ...]
-    parameters: int
-    neurons: int
-
-
-NOTED = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.AdaptiveAvgPool2d, SpikingAvgPool, Subsample)
-
-
-@torch.no_grad()
-def layer_rows(network: OverTime) -> list[LayerRow]:
-    """The rows of a network in the order in which they work, noted while a black image passes through it."""
-    rows: list[LayerRow] = []
-    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
-    skips = {module for block in blocks for module in block.skip.modules()}
-    outputs = {module.weights for module in network.modules() if isinstance(module, LeakyReadout)}
-
-    def note(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            rows[-1] = rows[-1]._replace(parameters=rows[-1].parameters + parameters)
-            return
-        shape = tuple(output[0, 0].shape if isinstance(module, SpikingAvgPool) else output[0].shape)
-        kind, kernel, stride = ("output", "", None) if module in outputs else _describe(module, module in skips)
-        spikes = kind in ("convolution", "average pooling", "fully connected")
-        rows.append(LayerRow(kind, kernel, shape[0], stride, shape, parameters, math.prod(shape) if spikes else 0))
-
-    hooks = [module.register_forward_hook(note) for module in network.modules() if isinstance(module, NOTED)]
-    was_training = network.training
-    network.eval()
-    try:
-        network(next(network.parameters()).new_zeros(1, *network.sample), steps=1)
-    finally:
-        network.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return rows
-
-
-def _describe(module: nn.Module, is_skip: bool) -> tuple[str, str, int | None]:
-    """Kind, kernel and stride of a row."""
-    match module:
-        case SpikingAvgPool():
-            return "average pooling", "2×2", 2
-        case Subsample():
-            return "skip", "1×1", module.stride
-        case nn.AdaptiveAvgPool2d():
-            return "mean", "", None
-        case nn.Conv2d():
-            kind = "skip convolution" if is_skip else "convolution"
-            return kind, "×".join(map(str, module.weight.shape[1:])), module.stride[0]
-        case _:
-            return "fully connected", "", None
-
-
-def layer_table(network: OverTime) -> Table:
-    """`layer_rows` as a table to show, with the sums in the last row."""
-    rows = layer_rows(network)
-    shown = [
-        (*row[:3], row.stride or "", "×".join(map(str, row.output)), f"{row.parameters:,}", f"{row.neurons:,}")
-        for row in rows
-    ]
-    total = ("all", "", "", "", "", f"{sum(r.parameters for r in rows):,}", f"{sum(r.neurons for r in rows):,}")
-    return Table(("layer", "kernel", "channels", "stride", "output", "parameters", "neurons"), [*shown, total])

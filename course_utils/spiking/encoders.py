@@ -122,7 +122,8 @@ def ranks(values: Tensor) -> Tensor:
     Equal ones are ranked in reading order.
     """
     if values.dim() < 2 or values.isnan().any():
-        raise ValueError(f"values have shape {tuple(values.shape)}; they must be numbers [batch, …], and no NaN")
+        needed = "[batch, …], to know what is one sample, without NaN"
+        raise ValueError(f"values have shape {tuple(values.shape)}; they must be {needed}")
     order = values.flatten(1).argsort(dim=1, descending=True, stable=True)
     places = torch.empty_like(order)
     places.scatter_(1, order, torch.arange(order.shape[1], device=order.device).expand_as(order))

@@ -54,33 +54,26 @@ def spikes_and_potentials(currents: Tensor, neuron: Neuron) -> Fired:
     return Fired(_spikes(currents, neuron, u), u)
 
 
-def _spikes(currents: Tensor, neuron: Neuron, u: Tensor) -> Tensor:
+def _spikes(currents: Tensor, neuron: Neuron, u: Tensor, s: Tensor | None = None) -> Tensor:
     """Spikes for currents [time, batch, …]; the potentials before the reset are left in u, whatever its memory is.
 
-    Large tensors cost as much to allocate as to compute, so every step works in place. Spikes lie in memory as the
-    currents of a step do, step after step, even where the currents are one step that is expanded over time.
+    Spikes s that are known already are taken as they are. Large tensors cost as much to allocate as to compute, so
+    every step works in place. Spikes lie in memory as the currents of a step do, step after step, even where the
+    currents are one step that is expanded over time.
     """
-    step = torch.empty_like(currents[0])
-    s = step.new_empty_strided(currents.shape, (step.numel(), *step.stride()))
+    known = s is not None
+    if not known:
+        step = torch.empty_like(currents[0])
+        s = step.new_empty_strided(currents.shape, (step.numel(), *step.stride()))
     v = torch.zeros_like(s[0])
     for current, potential, fired in zip(currents, u, s, strict=True):
         torch.add(current, v, alpha=neuron.decay, out=potential)
-        if neuron.spike.value is heaviside:
+        if not known and neuron.spike.value is heaviside:
             torch.gt(potential, neuron.threshold, out=fired)  # the same in one go
-        else:
+        elif not known:
             fired.copy_(neuron.spike.value(potential - neuron.threshold))
         torch.addcmul(potential, potential, fired, value=-1, out=v)  # u (1 − s)
     return s
-
-
-def _potentials(currents: Tensor, s: Tensor, neuron: Neuron) -> Tensor:
-    """The potentials before the reset again, from the currents and the spikes [time, batch, …]."""
-    u = torch.empty_like(s)
-    v = torch.zeros_like(s[0])
-    for current, potential, fired in zip(currents, u, s, strict=True):
-        torch.add(current, v, alpha=neuron.decay, out=potential)
-        torch.addcmul(potential, potential, fired, value=-1, out=v)
-    return u
 
 
 def through_time(error: Tensor, s: Tensor, u: Tensor, neuron: Neuron, *, over_u: bool = False) -> Tensor:
@@ -116,7 +109,9 @@ class _Neurons(torch.autograd.Function):
     @staticmethod
     def backward(ctx, error: Tensor) -> tuple[Tensor, None]:
         currents, s = ctx.saved_tensors
-        return through_time(error, s, _potentials(currents, s, ctx.neuron), ctx.neuron, over_u=True), None
+        u = torch.empty_like(s)
+        _spikes(currents, ctx.neuron, u, s)
+        return through_time(error, s, u, ctx.neuron, over_u=True), None
 
 
 def lif(currents: Tensor, neuron: Neuron) -> Tensor:

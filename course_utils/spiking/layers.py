@@ -202,6 +202,8 @@ class OverTime(nn.Module):
         sample: shape of a sample, [channels, height, width], if others shall be refused.
     """
 
+    rows: tuple = ()  # its table, if a `Builder` made it
+
     def __init__(self, layers: nn.Sequential, steps: int | None = None, sample: tuple[int, ...] | None = None):
         super().__init__()
         if steps is not None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from course_utils.lessons.spike_backprop.eventprop import Membrane, Record, gradient, run
+from course_utils.lessons.spike_backprop.eventprop import Membrane, Response, gradient, respond
 
 MEMBRANE = Membrane(10.0, 5.0, 1.0)
 
@@ -25,10 +25,10 @@ def random_neuron(seed: int, inputs: int = 8, mean: float = 0.6) -> tuple[np.nda
 def test_gradient_is_the_finite_difference(seed, membrane) -> None:
     """All output spikes count, with random slopes, so those that move later ones are in it too."""
     weights, times = random_neuron(seed)
-    record, h = run(weights, times, 60.0, membrane), 1e-6
+    record, h = respond(weights, times, 60.0, membrane), 1e-6
     slopes = np.random.default_rng(seed).normal(size=len(record.times_ms))
     assume((record.currents - membrane.threshold > 0.05).all())  # else a spike moves too fast for differences
-    moved = [[run(weights + sign * h * e, times, 60.0, membrane).times_ms for sign in (1, -1)] for e in np.eye(8)]
+    moved = [[respond(weights + sign * h * e, times, 60.0, membrane).times_ms for sign in (1, -1)] for e in np.eye(8)]
     assume(all(len(after) == len(slopes) for pair in moved for after in pair))  # no spike came or went
     wanted = np.array([slopes @ (up - down) / (2 * h) for up, down in moved])
     found = gradient(record, slopes, membrane, 8)
@@ -37,20 +37,21 @@ def test_gradient_is_the_finite_difference(seed, membrane) -> None:
 
 def test_several_spikes_agree_to_many_digits() -> None:
     weights, times = random_neuron(0, mean=1.2)
-    record, h = run(weights, times, 60.0, MEMBRANE), 1e-6
+    record, h = respond(weights, times, 60.0, MEMBRANE), 1e-6
     assert len(record.times_ms) >= 3
     slopes = np.arange(1.0, len(record.times_ms) + 1)
-    loss = [
-        [slopes @ run(weights + sign * h * e, times, 60.0, MEMBRANE).times_ms for sign in (1, -1)] for e in np.eye(8)
-    ]
-    wanted = np.array([(up - down) / (2 * h) for up, down in loss])
+    up, down = (
+        np.array([slopes @ respond(weights + change, times, 60.0, MEMBRANE).times_ms for change in sign * h * np.eye(8)])
+        for sign in (1, -1)
+    )
+    wanted = (up - down) / (2 * h)
     assert np.allclose(gradient(record, slopes, MEMBRANE, 8), wanted, rtol=1e-5, atol=1e-6)
 
 
 @given(weight=st.floats(4.1, 12))
 def test_first_spike_of_one_input_in_closed_form(weight) -> None:
     """τ_mem = 2 τ_syn: with x = e^(−t/τ_mem) the potential is w (x − x²), so x² − x + V_th/w = 0."""
-    record = run(np.array([weight]), [np.array([3.0])], 30.0, MEMBRANE)
+    record = respond(np.array([weight]), [np.array([3.0])], 30.0, MEMBRANE)
     root = math.sqrt(1 - 4 / weight)
     assert record.times_ms[0] == pytest.approx(3 - 10 * math.log((1 + root) / 2), rel=1e-9)
     slopes = np.eye(len(record.times_ms))[0]
@@ -59,7 +60,7 @@ def test_first_spike_of_one_input_in_closed_form(weight) -> None:
 
 def test_first_spike_of_several_inputs_by_the_implicit_function() -> None:
     weights, times = np.array([1.2, 1.6, 1.5, 1.4]), [np.array([t]) for t in (0.0, 2.0, 3.0, 40.0)]
-    record = run(weights, times, 50.0, MEMBRANE)
+    record = respond(weights, times, 50.0, MEMBRANE)
     ago = np.maximum(record.times_ms[0] - np.concatenate(times), 0)
     lifted = np.exp(-ago / 10) - np.exp(-ago / 5)
     speed = weights @ np.where(ago > 0, np.exp(-ago / 5) / 5 - np.exp(-ago / 10) / 10, 0)
@@ -78,7 +79,7 @@ def test_curves_follow_their_equations() -> None:
 
 def test_spikes_are_at_the_threshold_and_times_ascend() -> None:
     weights, times = random_neuron(0, mean=1.2)
-    record = run(weights, times, 60.0, MEMBRANE)
+    record = respond(weights, times, 60.0, MEMBRANE)
     assert (np.diff(record.times_ms) > 0).all() and (record.currents > 1).all(), "the potential rises where it spikes"
     assert record.inputs == sorted(record.inputs)
     now, v, i, events = 0.0, 0.0, 0.0, iter(record.inputs)
@@ -94,20 +95,20 @@ def test_spikes_are_at_the_threshold_and_times_ascend() -> None:
 
 
 def test_a_silent_neuron_has_no_gradient() -> None:
-    record = run(np.array([3.9]), [np.array([0.0])], 50.0, MEMBRANE)
+    record = respond(np.array([3.9]), [np.array([0.0])], 50.0, MEMBRANE)
     assert len(record.times_ms) == 0
     assert gradient(record, np.zeros(0), MEMBRANE, 1).tolist() == [0]
 
 
 def test_an_inhibited_neuron_is_silent() -> None:
-    assert len(run(np.array([-3.0, 4.5]), [np.array([0.0]), np.array([0.0])], 50.0, MEMBRANE).times_ms) == 0
+    assert len(respond(np.array([-3.0, 4.5]), [np.array([0.0]), np.array([0.0])], 50.0, MEMBRANE).times_ms) == 0
 
 
 def test_later_inputs_are_left_out() -> None:
     early, late = np.array([0.0]), np.array([0.0, 30.0])
-    record = run(np.array([5.0]), [late], 20.0, MEMBRANE)
+    record = respond(np.array([5.0]), [late], 20.0, MEMBRANE)
     assert record.inputs == [(0.0, 0)]
-    assert np.array_equal(record.times_ms, run(np.array([5.0]), [early], 20.0, MEMBRANE).times_ms)
+    assert np.array_equal(record.times_ms, respond(np.array([5.0]), [early], 20.0, MEMBRANE).times_ms)
 
 
 @pytest.mark.parametrize("name", ["tau_mem_ms", "tau_syn_ms", "threshold"])
@@ -124,8 +125,8 @@ def test_time_constants_must_differ() -> None:
 
 def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="2 weights for 1 inputs"):
-        run(np.ones(2), [np.zeros(1)], 10.0, MEMBRANE)
+        respond(np.ones(2), [np.zeros(1)], 10.0, MEMBRANE)
     with pytest.raises(ValueError, match=r"spikes at -1\.0 ms; times begin at 0"):
-        run(np.ones(1), [np.array([-1.0])], 10.0, MEMBRANE)
+        respond(np.ones(1), [np.array([-1.0])], 10.0, MEMBRANE)
     with pytest.raises(ValueError, match="1 slopes for 2 spikes"):
-        gradient(Record(np.array([1.0, 2.0]), np.array([2.0, 2.0]), [], 10.0), np.ones(1), MEMBRANE, 1)
+        gradient(Response(np.array([1.0, 2.0]), np.array([2.0, 2.0]), [], 10.0), np.ones(1), MEMBRANE, 1)

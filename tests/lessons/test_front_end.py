@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from course_utils.lessons.vehicles import front_end
 from course_utils.lessons.vehicles.front_end import COARSE, FINE, DoG
+from course_utils.spiking.encoders import ranks
 from course_utils.spiking.neurons import LIF
 
 CELLS = [*FINE.values(), *COARSE.values()]
@@ -61,17 +62,17 @@ def test_only_the_order_counts(numbers, kept, factor) -> None:
     values = torch.tensor([numbers], dtype=torch.float64)
     kept = min(kept, len(numbers))
     code = front_end.by_rank(values, kept)
-    ranks = front_end.ranks(values)
-    assert sorted(ranks[0].tolist()) == list(range(len(numbers)))
-    assert ((code >= 0) & (code <= 1)).all() and not code[(ranks >= kept) | (values == 0)].any()
-    assert (values[0][ranks[0].argsort()].diff() <= 0).all()
+    places = ranks(values)
+    assert sorted(places[0].tolist()) == list(range(len(numbers)))
+    assert ((code >= 0) & (code <= 1)).all() and not code[(places >= kept) | (values == 0)].any()
+    assert (values[0][places[0].argsort()].diff() <= 0).all()
     stretched = values * factor
     if ((stretched > 0) == (values > 0)).all() and len(stretched.unique()) == len(values.unique()):
         assert torch.equal(front_end.by_rank(stretched, kept), code)
 
 
 def test_equal_ones_are_ranked_in_reading_order() -> None:
-    assert front_end.ranks(torch.tensor([[[0.5, 0.7], [0.7, 0.5]]])).tolist() == [[[2, 0], [1, 3]]]
+    assert ranks(torch.tensor([[[0.5, 0.7], [0.7, 0.5]]])).tolist() == [[[2, 0], [1, 3]]]
 
 
 def test_more_ranks_rebuild_more_and_the_table_stands_for_the_sizes() -> None:
@@ -147,8 +148,8 @@ def test_a_blur_is_what_a_cell_is_without_its_surround() -> None:
         (lambda: front_end.coefficients((255 * images()).to(torch.uint8), CELLS), "floats"),
         (lambda: front_end.coefficients(images() * math.nan, CELLS), "nan"),
         (lambda: front_end.blurred(images(), 0), "sigma is 0"),
-        (lambda: front_end.ranks(torch.tensor([1.0])), "batch"),
-        (lambda: front_end.ranks(torch.tensor([[math.nan]])), "NaN"),
+        (lambda: ranks(torch.tensor([1.0])), "batch"),
+        (lambda: ranks(torch.tensor([[math.nan]])), "NaN"),
         (lambda: front_end.by_rank(images(), 0), "kept is 0"),
         (lambda: front_end.by_rank(images(), 481), "1 to 480"),
         (lambda: front_end.by_rank(images(), 2.0), "kept is 2.0"),

@@ -6,17 +6,20 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.spiking.gradients import Neuron, OutputWithLeak, Spike, smooth_spike
+from course_utils.lessons.spike_backprop.rules import TWINS
+from course_utils.spiking.convnets import Builder
+from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import (
-    Answer,
     HeldDropout,
-    Residual,
+    LeakyReadout,
+    ResidualBlock,
     SpikingAvgPool,
     SpikingNeurons,
     Subsample,
-    Synapses,
     draw_weights,
+    each_step,
 )
+from course_utils.spiking.surrogates import Surrogate, smooth_spike
 
 
 def window(*counts: int) -> torch.Tensor:
@@ -50,7 +53,7 @@ def test_a_pool_sees_each_window_of_its_own_map_and_leaves_an_odd_rim_out() -> N
 def test_a_pool_has_the_gradient_of_a_neuron() -> None:
     slope = lambda x: torch.full_like(x, 0.5)  # noqa: E731
     x = window(1, 1).requires_grad_()
-    SpikingAvgPool(Neuron(leak=0.3, spike=Spike(slope=slope)))(x)[-1].sum().backward()
+    SpikingAvgPool(Neuron(decay=0.3, spike=Surrogate(slope)))(x)[-1].sum().backward()
     # σ′ = ½ and a mean of 4; the first step acts through v₁ = u₁ (1 − s₁), whose slope is 1 − u₁ σ′ = 1 − ¼·½
     expected = torch.tensor([0.5 * (1 - 0.25 * 0.5), 0.5]) / 4
     assert torch.allclose(x.grad.flatten(1), expected[:, None].expand(2, 4))
@@ -58,14 +61,14 @@ def test_a_pool_has_the_gradient_of_a_neuron() -> None:
 
 def test_neurons_without_leak_add_up_and_with_leak_forget() -> None:
     currents = torch.full((5, 1), 0.4)
-    assert SpikingNeurons(Neuron(leak=1.0))(currents).flatten().tolist() == [0, 0, 1, 0, 0]
-    assert SpikingNeurons(Neuron(leak=0.5))(currents).flatten().tolist() == [0, 0, 0, 0, 0]
+    assert SpikingNeurons(Neuron(decay=1.0))(currents).flatten().tolist() == [0, 0, 1, 0, 0]
+    assert SpikingNeurons(Neuron(decay=0.5))(currents).flatten().tolist() == [0, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("leak", [0.6, 1.0])
+@pytest.mark.parametrize("decay", [0.6, 1.0])
 @pytest.mark.parametrize("constant", [False, True])
-def test_the_gradient_of_neurons_is_that_of_finite_differences(leak, constant) -> None:
-    neurons = SpikingNeurons(Neuron(leak=leak, spike=smooth_spike()))
+def test_the_gradient_of_neurons_is_that_of_finite_differences(decay, constant) -> None:
+    neurons = SpikingNeurons(Neuron(decay=decay, spike=smooth_spike()))
     generator = torch.Generator().manual_seed(0)
     currents = torch.randn(1 if constant else 6, 3, 4, dtype=torch.float64, generator=generator).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: neurons(x.expand(6, 3, 4)), currents)
@@ -152,37 +155,32 @@ def test_weights_have_the_deviation_of_their_inputs(shape, inputs, gain) -> None
     assert abs(weight.mean().item()) < 0.02 * math.sqrt(gain / inputs)
 
 
-def test_synapses_treat_every_step_alike() -> None:
-    synapses = Synapses(2, 3, 3, stride=2, gain=1.0)
-    x = torch.rand(4, 5, 2, 7, 7)
-    expected = torch.stack([nn.functional.conv2d(now, synapses.weights.weight, stride=2, padding=1) for now in x])
-    assert torch.allclose(synapses(x), expected, atol=1e-6)
-    assert sum(p.numel() for p in synapses.parameters()) == 3 * 2 * 9, "no biases"
-
-
-@pytest.mark.parametrize(("kernel", "shape"), [(3, (2, 6, 6)), (None, (2,))])
-def test_batch_norm_is_over_time_batch_and_places(kernel, shape) -> None:
-    synapses = Synapses(2, 4, kernel, gain=1.0, norm=True)
-    x = torch.rand(5, 8, *shape) * torch.arange(1, 6).reshape(5, 1, *[1] * len(shape))
-    out = synapses(x).movedim(2, 0).flatten(1)
+@pytest.mark.parametrize("dense", [False, True])
+def test_batch_norm_is_over_time_batch_and_places(dense) -> None:
+    built = Builder(in_channels=2, size=6, norm=True, gain=1.0)
+    layers = (built.dense(4) if dense else built.conv(4)).layers[:-1]
+    assert [module.bias for module in layers if isinstance(module, nn.Conv2d | nn.Linear)] == [None], "no biases"
+    x = torch.rand(5, 8, 2, 6, 6) * torch.arange(1, 6).reshape(5, 1, 1, 1, 1)
+    out = each_step(nn.Sequential(*layers), x).movedim(2, 0).flatten(1)
     assert torch.allclose(out.mean(1), torch.zeros(4), atol=1e-5)
     assert torch.allclose(out.std(1, correction=0), torch.ones(4), atol=1e-2)
 
 
 def test_a_skip_and_its_path_end_in_the_same_neurons() -> None:
-    class Pass(nn.Module):
-        def forward(self, x, *_):
+    class Passing(SpikingNeurons):
+        def forward(self, x, keys=None):
             return x
 
     double = nn.Linear(1, 1, bias=False)
     nn.init.constant_(double.weight, 2.0)
-    x = torch.ones(1, 1, 1)
-    assert Residual([double, double], Pass(), [Pass(), Pass()])(x, None).item() == 2 * 2 + 1
-    assert Subsample(2)(torch.arange(9.0).reshape(1, 1, 1, 3, 3)).flatten().tolist() == [0, 2, 6, 8]
+    neurons = Passing(Neuron())
+    block = ResidualBlock(nn.Sequential(double, neurons, double), nn.Identity(), neurons)
+    assert block(torch.ones(1, 1, 1)).item() == 2 * 2 + 1
+    assert Subsample(2)(torch.arange(9.0).reshape(1, 1, 3, 3)).flatten().tolist() == [0, 2, 6, 8]
 
 
 def test_the_answer_is_that_of_neurons_that_never_fire() -> None:
-    answer = Answer(6, 3, leak=0.8, gain=2.0).double()
+    answer = LeakyReadout(6, 3, decay=0.8, gain=2.0).double()
     x = torch.rand(7, 4, 6, dtype=torch.float64)
-    expected = OutputWithLeak.apply(x, answer.weights.weight, torch.zeros(3, dtype=x.dtype), Neuron(leak=0.8))
+    expected = TWINS["surrogate"].output(x, answer.weights.weight, torch.zeros(3, dtype=x.dtype), Neuron(decay=0.8))
     assert torch.allclose(answer(x), expected, rtol=0, atol=1e-15)

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from course_utils.data.patches import HARD, make_patches
 from course_utils.data.rotation import make_rotations
+from course_utils.lessons.harder_stripes.models import PatchNet, RotationNet
 from course_utils.spiking.neurons import LIF
-from course_utils.spiking.stripe_networks import PatchNet, RecurrentLIF, RotationNet, spike
+from course_utils.spiking.stripe_networks import RecurrentLIF, spike
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from course_utils.spiking.neurons import LI, LIF, firing_rate, heaviside, leak
+from course_utils.spiking.neurons import LI, LIF, decay, firing_rate, heaviside
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -68,30 +68,30 @@ def in_nengo(inputs: Tensor, dt_ms: float, **options: object) -> Tensor:
 
 @given(tau=TIMES, dt=TIMES)
 def test_the_exact_leak_is_stable_and_composes(tau, dt) -> None:
-    assert 0 <= leak(tau, dt) < 1
-    assert leak(tau, 2 * dt) == pytest.approx(leak(tau, dt) ** 2), "two steps are one step of twice the length"
+    assert 0 <= decay(tau, dt) < 1
+    assert decay(tau, 2 * dt) == pytest.approx(decay(tau, dt) ** 2), "two steps are one step of twice the length"
 
 
 @given(tau=TIMES, share=st.floats(0.001, 0.999))
 def test_eulers_leak_is_the_exact_leak_of_a_faster_neuron(tau, share) -> None:
     dt = share * tau
     other = -dt / math.log1p(-dt / tau)
-    assert leak(tau, dt, "euler") == pytest.approx(leak(other, dt))
+    assert decay(tau, dt, "euler") == pytest.approx(decay(other, dt))
     assert other < tau - dt / 2
 
 
 @pytest.mark.parametrize("dt", [1.999, 2.0, 2.001, 5.0])
 def test_eulers_step_is_refused_where_it_is_unstable(dt) -> None:
     if dt < 2:
-        assert abs(leak(1.0, dt, "euler")) < 1
+        assert abs(decay(1.0, dt, "euler")) < 1
         return
     with pytest.raises(ValueError, match=r"dt_ms is .*unstable unless it is below 2·tau_ms = 2\.0"):
-        leak(1.0, dt, "euler")
+        decay(1.0, dt, "euler")
     with pytest.raises(ValueError, match="dt_ms"):
         LI(tau_mem_ms=1.0, dt_ms=dt, update="euler")
     with pytest.raises(ValueError, match="dt_ms"):
         LIF(tau_mem_ms=100.0, tau_syn_ms=1.0, dt_ms=dt, update="euler")
-    assert LI(tau_mem_ms=1.0, dt_ms=dt).leak_mem > 0, "the exact step takes any length"
+    assert LI(tau_mem_ms=1.0, dt_ms=dt).decay_mem > 0, "the exact step takes any length"
 
 
 @pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf])
@@ -216,7 +216,7 @@ def test_a_refractory_neuron_still_gathers_synaptic_current() -> None:
     for now in [20.0, 1.0, 1.0]:
         _, state = neuron.step(number(now), state)
     assert state.rest_steps > 0 and state.i == pytest.approx(
-        sum(now * leak(5.0, 1.0) ** power for now, power in ((20, 3), (1, 2), (1, 1)))
+        sum(now * decay(5.0, 1.0) ** power for now, power in ((20, 3), (1, 2), (1, 1)))
     )
 
 

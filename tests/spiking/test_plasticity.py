@@ -133,7 +133,7 @@ def test_labels_and_votes() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: PairSTDP(a_plus=-1), "a_plus is -1; it must be a change of weight of 0 or more"),
+        (lambda: PairSTDP(a_plus=-1), "a_plus is -1; it must be a change of weight, 0 or more"),
         (lambda: PairSTDP(a_minus=math.nan), "a_minus is nan"),
         (lambda: PairSTDP(tau_plus_ms=0), "tau_plus_ms is 0; it must be a time above 0"),
         (lambda: PairSTDP(dt_ms=math.inf), "dt_ms is inf"),

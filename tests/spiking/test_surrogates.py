@@ -8,17 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.spiking.neurons import LIF, heaviside, leak
-from course_utils.spiking.surrogates import (
-    DeepLIF,
-    arctan,
-    error_norms,
-    fast_sigmoid,
-    growth,
-    run_lif,
-    send_back,
-    triangle,
-)
+from course_utils.lessons.surrogate_gradients.models import DeepLIF, error_norms, growth, run_lif, send_back
+from course_utils.spiking.neurons import LIF, decay, heaviside
+from course_utils.spiking.surrogates import arctan, fast_sigmoid, triangle
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -72,7 +64,7 @@ def test_a_surrogate_fits_the_lif_of_the_course() -> None:
 
 def test_the_neuron_is_that_of_the_course() -> None:
     current = 3 * torch.randn(60, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    spikes, v = run_lif(current, heaviside, leak(5.0, dt_ms=1.0))
+    spikes, v = run_lif(current, heaviside, decay(5.0, dt_ms=1.0))
     trace = LIF(tau_mem_ms=5.0, reset="subtract").run(current)
     assert torch.equal(spikes, trace.spikes) and torch.allclose(v - spikes, trace.v)
     assert 0.05 < spikes.mean() < 0.5
@@ -105,7 +97,8 @@ def test_the_error_sent_back_by_hand_is_that_of_autograd(spike) -> None:
     loss = torch.nn.functional.cross_entropy(network.readout(layers[-1].spikes).mean(0), labels)
     errors = torch.autograd.grad(loss, [layer.spikes for layer in layers])
     for number in range(1, 6):
-        by_hand = send_back(errors[number], layers[number].v, network.weights[number].weight, spike.slope, network.leak)
+        weight = network.weights[number].weight
+        by_hand = send_back(errors[number], layers[number].v, weight, spike.slope, network.decay)
         assert (by_hand - errors[number - 1]).abs().max() < 1e-12 * errors[number - 1].abs().max()
     assert error_norms(network, images, labels) == pytest.approx([error.norm().item() for error in errors])
 
@@ -141,7 +134,7 @@ def test_batch_norm_sits_before_the_neurons_over_time_and_batch() -> None:
     assert current.shape == (6 * 50, 30)
     assert torch.allclose(current.mean(0), torch.zeros(30).double(), atol=1e-12)
     assert torch.allclose(current.std(0, correction=0), torch.full((30,), 2.5).double(), rtol=1e-3)
-    again, _ = run_lif(current.unflatten(0, (6, 50)), heaviside, network.leak)
+    again, _ = run_lif(current.unflatten(0, (6, 50)), heaviside, network.decay)
     assert torch.equal(again, layers[2].spikes)
 
 
@@ -172,7 +165,7 @@ def test_a_seed_gives_the_same_network() -> None:
         (lambda: fast_sigmoid(-1), "slope is -1"),
         (lambda: arctan(0), "alpha is 0"),
         (lambda: DeepLIF(0, heaviside), "depth is 0"),
-        (lambda: DeepLIF(2, heaviside, steps=0), "steps 0"),
+        (lambda: DeepLIF(2, heaviside, steps=0), "steps is 0"),
         (lambda: DeepLIF(2, heaviside, drive=0), "drive is 0"),
         (lambda: DeepLIF(2, heaviside, tau_mem_ms=-1), "tau_ms is -1"),
         (lambda: growth([1.0]), "two layers or more"),

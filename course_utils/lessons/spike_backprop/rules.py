@@ -1,14 +1,14 @@
-"""Three rules that send an error back through spiking layers, each written out by hand (lesson 10 derives them).
+"""Three rules that send an error back through spiking layers, as autograd has them; lesson 10 writes them out by hand.
 
 A layer maps spikes x [time, batch, …] through synapses to currents I_t = W x_t + b, and those to spikes by the neurons
 of `spiking.gradients`. The output layer has no threshold; the network's answer is u_T / T. The loss is half the squared
 error, so the error that enters the network from behind is e = answer − label.
 
-* `Collapsed`: the rule as the papers print it. Time is summed out before anything is sent back.
-* `Running`: the rule as its authors run it. Errors travel back step by step, without the leak.
-* `ThroughTime`: backpropagation through time, with a slope in place of the spike's missing one.
+* collapsed: the rule as the papers print it. Time is summed out before anything is sent back.
+* running: the rule as its authors run it. Errors travel back step by step, without the leak.
+* surrogate: backpropagation through time, with a slope in place of the spike's missing one.
 
-Nothing in their `backward` uses autograd. `TWINS` says the same with autograd and `detach`, and `audit` compares.
+`TWINS` says this with autograd and values that are detached; `audit` holds rules that are written by hand to it.
 
 The thesis that this course follows (P. Tsoukas, 2023) retells the first rule as its equations 3.3 to 3.26; lesson 10
 says which of them are misprinted.
@@ -25,9 +25,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.grad import conv2d_input, conv2d_weight
 
-from course_utils.spiking.gradients import Neuron, spikes_and_potentials, through_time
+from course_utils.spiking.gradients import Neuron, spikes_and_potentials
 from course_utils.spiking.surrogates import straight_through
 
 NEURON = Neuron()
@@ -48,114 +47,6 @@ def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
     return torch.where(count > 0, factor, torch.zeros_like(factor))
 
 
-# --- synapses, forwards and backwards -------------------------------------------------------------------------------
-
-
-def synapses(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Currents of [time, batch, …]: a convolution if the weight has four axes, else a matrix product."""
-    samples = x.flatten(0, 1)
-    conv = weight.dim() == 4
-    currents = functional.conv2d(samples, weight, bias) if conv else functional.linear(samples, weight, bias)
-    return currents.unflatten(0, x.shape[:2])
-
-
-def synapses_vjp(delta: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The vector–Jacobian product of `synapses`: errors `delta` of the currents [time, batch, …] become those of inputs
-    [time, batch, …], weights and biases; what weights and biases have done at all steps is added."""
-    errors, samples = delta.flatten(0, 1), x.flatten(0, 1)
-    if weight.dim() == 4:
-        to_x, to_weight = conv2d_input(samples.shape, weight, errors), conv2d_weight(samples, weight.shape, errors)
-        to_bias = errors.sum((0, 2, 3))
-    else:
-        to_x, to_weight, to_bias = errors @ weight, errors.T @ samples, errors.sum(0)
-    return to_x.unflatten(0, x.shape[:2]), to_weight, to_bias
-
-
-class _Hidden(torch.autograd.Function):
-    """The forward pass that the three rules share."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
-        s, u = spikes_and_potentials(synapses(x, weight, bias), neuron)
-        ctx.save_for_backward(x, weight, s, u)
-        ctx.neuron = neuron
-        return s
-
-
-class Collapsed(_Hidden):
-    """The printed rule: one error a neuron, ΔW = δ x̂ᵀ with x̂ the number of spikes of each input.
-
-    A hidden neuron that fired N times is taken for a straight line through its input: ∂N/∂net = correction / V_th.
-    """
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, s, _ = ctx.saved_tensors
-        delta = error[:1] * leak_correction(s, ctx.neuron) / ctx.neuron.threshold  # error is the same at every step
-        to_x, to_weight, to_bias = synapses_vjp(delta, x.sum(0, keepdim=True), weight)
-        return to_x.expand(x.shape), to_weight, len(x) * to_bias, None
-
-
-class Running(_Hidden):
-    """The rule as it is run: errors go back step by step, from the steps with spikes, undiminished by the leak."""
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, s, _ = ctx.saved_tensors
-        slope = leak_correction(s, ctx.neuron) / ctx.neuron.threshold
-        delta = torch.empty_like(s)
-        later = torch.zeros_like(s[0])  # what the steps after t say of the potential v_t
-        for t in reversed(range(len(s))):
-            later = later * (1 - s[t]) + error[t] * slope * s[t]  # a reset lets nothing through; a spike lets e in
-            delta[t] = later
-        return *synapses_vjp(delta, x, weight), None
-
-
-class ThroughTime(_Hidden):
-    """Backpropagation through time with the slope `neuron.spike.slope` where the step has none."""
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, s, u = ctx.saved_tensors
-        return *synapses_vjp(through_time(error, s, u, ctx.neuron), x, weight), None
-
-
-# --- the output -----------------------------------------------------------------------------------------------------
-
-
-class _Output(torch.autograd.Function):
-    """Leaky neurons that never fire; the answer is their last potential over the number of steps."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
-        v = 0.0
-        for now in x:
-            v = neuron.decay * v + synapses(now[None], weight, bias)[0]
-        ctx.save_for_backward(x, weight)
-        ctx.neuron = neuron
-        return v / len(x)
-
-
-class OutputWithoutLeak(_Output):
-    """Backwards as rules 1 and 2 have it: the last potential is taken for the sum of all currents, δ = e / T."""
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        delta = (error / len(x)).expand(len(x), *error.shape)
-        return *synapses_vjp(delta, x, weight), None
-
-
-class OutputWithLeak(_Output):
-    """Backwards as it is: the current of step t has leaked T − t times, δ_t = λ^(T−t) e / T."""
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        left = ctx.neuron.decay ** torch.arange(len(x) - 1, -1, -1, dtype=x.dtype, device=x.device)
-        return *synapses_vjp(left[:, None, None] * error / len(x), x, weight), None
-
-
 class Rule(NamedTuple):
     """How a hidden layer and the output send errors back. Both are called with (x, weight, bias, neuron)."""
 
@@ -163,26 +54,22 @@ class Rule(NamedTuple):
     output: Callable[[Tensor, Tensor, Tensor, Neuron], Tensor]
 
 
-RULES = {
-    "collapsed": Rule(Collapsed.apply, OutputWithoutLeak.apply),
-    "running": Rule(Running.apply, OutputWithoutLeak.apply),
-    "surrogate": Rule(ThroughTime.apply, OutputWithLeak.apply),
-}
+def _currents(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Of [time, batch, …]: a convolution if the weight has four axes, else a matrix product."""
+    connect = functional.conv2d if weight.dim() == 4 else functional.linear
+    return connect(x.flatten(0, 1), weight, bias).unflatten(0, x.shape[:2])
 
 
-# --- the same with autograd -----------------------------------------------------------------------------------------
-
-
-def _twin_collapsed(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
-    currents = synapses(x, weight, bias)
+def _collapsed(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+    currents = _currents(x, weight, bias)
     s, _ = spikes_and_potentials(currents.detach(), neuron)
     # only the number of spikes depends on anything, and it depends on the sum of the currents alone
     count = leak_correction(s, neuron) / neuron.threshold * currents.sum(0)
     return straight_through(s, count.expand_as(s) / len(s))
 
 
-def _twin_running(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
-    currents = synapses(x, weight, bias)
+def _running(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+    currents = _currents(x, weight, bias)
     s, _ = spikes_and_potentials(currents.detach(), neuron)
     slope = leak_correction(s, neuron) / neuron.threshold
     v, spikes = torch.zeros_like(currents[0]), []
@@ -194,9 +81,9 @@ def _twin_running(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Te
     return torch.stack(spikes)
 
 
-def _twin_through_time(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
+def _through_time(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) -> Tensor:
     v, spikes = 0.0, []
-    for current in synapses(x, weight, bias):
+    for current in _currents(x, weight, bias):
         u = neuron.decay * v + current
         s = neuron.spike(u - neuron.threshold)
         spikes.append(s)
@@ -204,18 +91,19 @@ def _twin_through_time(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron) 
     return torch.stack(spikes)
 
 
-def _twin_output(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron, *, leaks: bool) -> Tensor:
+def _output(x: Tensor, weight: Tensor, bias: Tensor, neuron: Neuron, *, leaks: bool) -> Tensor:
+    """Neurons that never fire; their leak is passed by the error, or it is not."""
     v = 0.0
-    for current in synapses(x, weight, bias):
+    for current in _currents(x, weight, bias):
         u = v + current
         last, v = u, (neuron.decay * u if leaks else straight_through(neuron.decay * u, u))
     return last / len(x)
 
 
 TWINS = {
-    "collapsed": Rule(_twin_collapsed, partial(_twin_output, leaks=False)),
-    "running": Rule(_twin_running, partial(_twin_output, leaks=False)),
-    "surrogate": Rule(_twin_through_time, partial(_twin_output, leaks=True)),
+    "collapsed": Rule(_collapsed, partial(_output, leaks=False)),
+    "running": Rule(_running, partial(_output, leaks=False)),
+    "surrogate": Rule(_through_time, partial(_output, leaks=True)),
 }
 
 
@@ -227,7 +115,7 @@ class SpikingNet(nn.Module):
 
     Args:
         layers: two or more `nn.Conv2d` (stride 1, no padding) and `nn.Linear`, with biases; only weights are used.
-        rule: how errors are sent back, of `RULES` or `TWINS`.
+        rule: how errors are sent back.
         neuron: of the hidden layers; the output leaks as they do.
     """
 

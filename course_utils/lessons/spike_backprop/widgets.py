@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE
-from course_utils.lessons.spike_backprop.rules import RULES, leak_correction
+from course_utils.lessons.spike_backprop.rules import TWINS, leak_correction
 from course_utils.spiking.encoders import poisson
 from course_utils.spiking.gradients import Neuron, spikes_and_potentials
 
@@ -89,8 +89,8 @@ def blamed(rule: str) -> Blamed:
     readout = torch.tensor([[0.5, -0.4, 0.6], [-0.3, 0.7, -0.5]], **double)
     currents = (x @ weights.T).requires_grad_()
     # synapses from each neuron to itself alone: then the errors of the inputs are those of the currents
-    s = RULES[rule].hidden(currents, torch.eye(HIDDEN, **double), torch.zeros(HIDDEN, **double), NEURON)
-    answer = RULES[rule].output(s, readout, torch.zeros(2, **double), NEURON)
+    s = TWINS[rule].hidden(currents, torch.eye(HIDDEN, **double), torch.zeros(HIDDEN, **double), NEURON)
+    answer = TWINS[rule].output(s, readout, torch.zeros(2, **double), NEURON)
     (delta,) = torch.autograd.grad((answer - TARGET).square().sum() / 2, currents)
     return Blamed(*(part.detach()[:, 0].numpy() for part in (x, s, delta)))
 
@@ -129,6 +129,6 @@ def blame_explorer() -> Explorer:
     """Which spikes send blame where, step by step from the last one back."""
     return Explorer(
         draw_blame,
-        rule=ipywidgets.Dropdown(options=list(RULES), value="running", description="rule"),
+        rule=ipywidgets.Dropdown(options=list(TWINS), value="running", description="rule"),
         step=ipywidgets.IntSlider(8, 1, STEPS, description="back to step"),
     )
