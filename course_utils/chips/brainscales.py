@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.chips.virtual_chip import CIRCUITS, VirtualChip, circuits_for, fitting_scale, largest, to_integers
+from course_utils.chips.placing import CIRCUITS, circuits_for
+from course_utils.chips.virtual_chip import VirtualChip, fitting_scale, largest, to_integers
 from course_utils.exchange import graphs, platforms
 from course_utils.spiking.stripe_networks import LIReadout, over_time
 

@@ -1,4 +1,4 @@
-"""What a network's operations cost by the usual convention, and when spikes are the cheaper way (lesson 17).
+"""What a network's operations cost by the usual convention, and when spikes are the cheaper way.
 
     CONVENTIONS["32-bit float"].energy_nj(counter.per_sample(len(images)))
 
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from course_utils.chips.virtual_chip import VirtualChip
+from course_utils.chips.virtual_chip import VirtualChip, neuron_counts
 from course_utils.classroom.tables import Table
+from course_utils.data.require import require
 from course_utils.spiking.encoders import check_scale, check_steps, constant_current
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
@@ -66,19 +67,18 @@ class Convention:
     accesses_ac: int = 0
 
     def __post_init__(self):
-        for name in ("multiply_pj", "add_pj", "access_pj", "accesses_mac", "accesses_ac"):
-            _check_amount(name, getattr(self, name))
-        if self.add_pj == 0:
-            raise ValueError("add_pj is 0; an addition must cost something")
+        for name, value in vars(self).items():
+            _check_amount(name, value)
+        require(self.add_pj > 0, "add_pj", self.add_pj, "above 0: an addition costs something")
 
     @property
     def mac_pj(self) -> float:
-        """Of a multiply-accumulate."""
+        """Energy of a multiply-accumulate."""
         return self.multiply_pj + self.add_pj + self.accesses_mac * self.access_pj
 
     @property
     def ac_pj(self) -> float:
-        """Of an accumulate: a spike's weight is only added."""
+        """Energy of an accumulate: a spike's weight is only added."""
         return self.add_pj + self.accesses_ac * self.access_pj
 
     @property
@@ -91,7 +91,7 @@ class Convention:
         return self.mac_pj / self.ac_pj
 
     def energy_nj(self, operations: Operations, updates: float = 0.0) -> float:
-        """Of a sample, zeros skipped.
+        """Energy of a sample, zeros skipped.
 
         Args:
             operations: a sample's, as `counting.OperationCounter` finds them; a record of the ledger has them, too.
@@ -106,7 +106,7 @@ class Convention:
         return (picojoules + self._updates_pj(updates)) / 1000
 
     def dense_nj(self, macs: float) -> float:
-        """Of a network without spikes, which multiplies by every weight, zeros or not.
+        """Energy of a network without spikes, which multiplies by every weight, zeros or not.
 
         Raises:
             ValueError: the count is below 0 or no number.
@@ -124,23 +124,17 @@ class Convention:
         Raises:
             ValueError: a count is out of range.
         """
-        _check_amount("macs", macs)
-        if macs == 0:
-            raise ValueError("macs is 0; the twin must compute something")
+        require(0 < macs < math.inf, "macs", macs, "a number above 0: the twin must compute something")
         return (self.mac_pj - self._updates_pj(updates) / macs) / self.ac_pj
 
     def _updates_pj(self, updates: float) -> float:
-        """A neuron's step: its synaptic current leaks, and its membrane goes a part of the way towards it.
-
-        i ← λ_syn i and v ← v + (1 − λ_mem) (i − v): two multiplications, two additions.
-        """
+        """A neuron's step, i ← λ_syn i and v ← v + (1 − λ_mem) (i − v): two multiplications, two additions."""
         _check_amount("updates", updates)
         return 2 * updates * (self.multiply_pj + self.add_pj)
 
 
 def _check_amount(name: str, value: float) -> None:
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value}; it must be a number, 0 or more")
+    require(0 <= value < math.inf, name, value, "a number, 0 or more")
 
 
 def published(multiply: str, add: str, memory: str | None = None, membranes: bool = False) -> Convention:
@@ -197,14 +191,10 @@ class Twin(nn.Sequential):
     """
 
     def __init__(self, filters: int = 2, pool: str = "sum", gain: float = 6.0):
-        if not gain > 0:
-            raise ValueError(f"gain is {gain}; it must be above 0")
-        if pool not in ("sum", "maximum"):
-            raise ValueError(f'pool is {pool!r}; it must be "sum" or "maximum"')
-        pools = {"sum": lambda: nn.AvgPool2d(2, stride=1, divisor_override=1), "maximum": lambda: nn.MaxPool2d(2, 1)}
-        super().__init__(
-            nn.Conv2d(1, filters, 4), nn.ReLU(), pools[pool](), nn.Flatten(), nn.Linear(filters * 12 * 12, 2)
-        )
+        require(gain > 0, "gain", gain, "above 0")
+        require(pool in ("sum", "maximum"), "pool", pool, '"sum" or "maximum"')
+        pooling = nn.MaxPool2d(2, 1) if pool == "maximum" else nn.AvgPool2d(2, stride=1, divisor_override=1)
+        super().__init__(nn.Conv2d(1, filters, 4), nn.ReLU(), pooling, nn.Flatten(), nn.Linear(filters * 12 * 12, 2))
         with torch.no_grad():
             self[0].weight.sub_(self[0].weight.mean((1, 2, 3), keepdim=True)).mul_(gain)
             nn.init.zeros_(self[0].bias)
@@ -227,7 +217,7 @@ def folded(model: LIReadout) -> LIReadout:
     return made
 
 
-def accumulates(model: LIReadout, activity: Activity) -> Tensor:
+def accumulates_by_step(model: LIReadout, activity: Activity) -> Tensor:
     """Synaptic operations of a run at every step, [time, batch]; differentiable, so that training can lower them.
 
     Each spike of a pixel meets a weight for each filter and each window around it; each hidden spike meets one for each
@@ -239,18 +229,15 @@ def accumulates(model: LIReadout, activity: Activity) -> Tensor:
     if isinstance(model.pool, nn.MaxPool2d):
         raise ValueError("the model's pool is a maximum; it must be a sum, which folds into the readout")
     filters, _, *kernel = model.conv.weight.shape
-    windows = functional.conv_transpose2d(
-        activity.hidden.new_ones(1, 1, *activity.hidden.shape[-2:]), activity.hidden.new_ones(1, 1, *kernel)
-    )
+    ones = activity.hidden.new_ones
+    windows = functional.conv_transpose2d(ones(1, 1, *activity.hidden.shape[-2:]), ones(1, 1, *kernel))
     entering = (activity.inputs * windows * filters).flatten(2).sum(2)
     return entering + activity.hidden.flatten(2).sum(2) * model.linear.out_features
 
 
 def connections(model: LIReadout) -> int:
     """Weights that a picture meets in the folded network: multiply-accumulates of its twin, 6,084 for two filters."""
-    filters, _, *kernel = model.conv.weight.shape
-    places = 13 * 13
-    return filters * places * (math.prod(kernel) + model.linear.out_features)
+    return neuron_counts(model)["hidden"] * (model.conv.weight[0].numel() + model.linear.out_features)
 
 
 def neuron_updates(model: LIReadout, steps: int) -> int:
@@ -260,7 +247,7 @@ def neuron_updates(model: LIReadout, steps: int) -> int:
         ValueError: `steps` is below 1.
     """
     check_steps(steps)
-    return steps * (model.conv.out_channels * 13 * 13 + model.linear.out_features)
+    return steps * sum(neuron_counts(model).values())
 
 
 class Anytime(NamedTuple):
@@ -285,7 +272,7 @@ def anytime(model: LIReadout, images: Tensor, labels: Tensor) -> Anytime:
     if len(images) != len(labels):
         raise ValueError(f"there are {len(images)} images but {len(labels)} labels")
     activity = model.activity(images)
-    spent = accumulates(model, activity).mean(1).cumsum(0)
+    spent = accumulates_by_step(model, activity).mean(1).cumsum(0)
     stops = range(1, len(activity.readout) + 1)
     right = [(model.scores(activity.readout[:stop]).argmax(1) == labels).double().mean() for stop in stops]
     return Anytime(torch.stack(right), spent)
@@ -323,7 +310,7 @@ class TunedInput(nn.Module):
         return constant_current(values, self.steps, scale=self.scale, neuron=LEARNING_PIXEL)
 
     def told(self) -> dict[str, float]:
-        """What has been learned, for a record."""
+        """Gain and offset that were learned, rounded, for the settings of a record."""
         return {"gain": round(self.gain.item(), 4), "offset": round(self.offset.item(), 4)}
 
 
@@ -349,9 +336,9 @@ class Priced(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         activity = self.model.activity(images)
-        self.spikes_a_connection = accumulates(self.model, activity).sum(0).mean() / connections(self.model)
+        self.spikes_a_connection = accumulates_by_step(self.model, activity).sum(0).mean() / connections(self.model)
         return self.model.scores(activity.readout)
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Of the batch that has just been run."""
+        """Cross-entropy and price of the batch that has just been run."""
         return functional.cross_entropy(scores, labels) + self.price * self.spikes_a_connection

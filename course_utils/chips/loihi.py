@@ -5,7 +5,7 @@
 
 On the host are the pixels' neurons, which turn the picture into spikes, and the score, which adds up potentials. On the
 chip are the convolution's synapses, the hidden neurons, the readout's synapses and the two leaky integrators. A hidden
-neuron takes a compartment. The pool adds up, so it is in the readout's weights (see `hardware.VirtualChip.folded`).
+neuron takes a compartment. The pool adds up, so it is in the readout's weights (see `VirtualChip.folded`).
 
 Loihi counts in whole numbers. With r_u and r_v of 4096 left after a step, and w a multiple of 64,
 
@@ -28,9 +28,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.chips.virtual_chip import VirtualChip
-from course_utils.exchange.old_packages import holding, imported
-from course_utils.spiking.stripe_networks import Activity, LIReadout, each_step
+from course_utils.chips.virtual_chip import VirtualChip, neuron_counts
+from course_utils.data.require import require
+from course_utils.exchange.old_packages import holding, import_or_explain
+from course_utils.spiking.layers import each_step
+from course_utils.spiking.stripe_networks import Activity, LIReadout
 
 CORES, COMPARTMENTS = 128, 1024  # of a chip, of a core
 UNIT = 64  # weights and thresholds are multiples of it
@@ -38,13 +40,11 @@ LARGEST_WEIGHT = 127  # with either sign in 8 bits; counted in 2 · UNIT
 WHOLE = 4096  # what is left of a value after a step is a number of 4096ths
 MEMBRANE = 2**23  # potentials and currents stay below, with either sign
 INPUT = 2**21  # and so does what arrives in a step
-# The largest potential of an output neuron, in units of the readout's largest weight. Beyond it is the threshold, which
-# no output neuron may reach. A larger one would take a bit off the weights.
+# The largest potential of an output neuron, in units of the readout's largest weight: its threshold, which no output
+# neuron may reach. A larger one would take a bit off the weights.
 OUTPUT_RANGE = 50
-# Steps from a spike of a pixel on the host to what the layers make of it.
-HIDDEN_DELAY, OUTPUT_DELAY = 1, 2
-# After so many steps without input nothing is left of what the model's neurons hold, for whole numbers decay to 0.
-BLANK = 160
+HIDDEN_DELAY, OUTPUT_DELAY = 1, 2  # steps from a spike of a pixel on the host to what the layers make of it
+BLANK = 160  # steps without input after which nothing is left in the neurons, for whole numbers decay to 0
 
 
 # --- the emulator on today's NumPy ----------------------------------------------------------------------------------
@@ -66,11 +66,11 @@ class _Numpy1(ModuleType):
         return np.array(*values, copy=copy or None, **options)
 
 
-def load() -> ModuleType:
+def load_nengo_loihi() -> ModuleType:
     """NengoLoihi 1.1, older than NumPy 2, ready to use.
 
-    Two of its modules ask for NumPy as it was: their own name `np` then stands for such a one. NumPy itself is left as
-    it is. While it is imported, and only then, TensorFlow and NengoDL are out of sight.
+    In two of its modules `np` then stands for NumPy as it was; NumPy itself is left as it is. While NengoLoihi is
+    imported, and only then, TensorFlow and NengoDL are out of sight.
 
     Raises:
         ImportError: it is not installed, or does not fit the other packages; the message says which there are.
@@ -78,7 +78,7 @@ def load() -> ModuleType:
     if "nengo_loihi" not in sys.modules:
         with holding(sys.modules, dict.fromkeys(NOT_NEEDED)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            imported("nengo_loihi", "NengoLoihi", TESTED)
+            import_or_explain("nengo_loihi", "NengoLoihi", TESTED)
     numpy1 = _Numpy1("numpy")
     for name in OLD_FASHIONED:
         importlib.import_module(name).np = numpy1
@@ -146,18 +146,11 @@ def core_for(weights: Tensor, bias: Tensor, step_syn: float, step_mem: float, th
     scale = 255 * UNIT / largest
     # where a constant input of 1 leads in the end: to 1/step_syn in the model, to scale · Σ_u · Σ_v here
     unit = scale * step_syn * multiplied(left_u) * multiplied(left_v)
-    return Core(
-        in_steps(weights, largest),
-        in_steps(bias, largest),
-        left_u,
-        left_v,
-        UNIT * round(round(threshold * unit) / UNIT),
-        scale,
-        unit,
-    )
+    on_chip = UNIT * round(round(threshold * unit) / UNIT)
+    return Core(in_steps(weights, largest), in_steps(bias, largest), left_u, left_v, on_chip, scale, unit)
 
 
-def check(model: LIReadout) -> None:
+def check_model(model: LIReadout) -> None:
     """See that the model can go onto the chip.
 
     Raises:
@@ -165,12 +158,10 @@ def check(model: LIReadout) -> None:
             all weights of a layer are 0.
     """
     VirtualChip(model)  # refuses a maximum
-    hidden = model.conv.out_channels * 13 * 13
+    hidden = neuron_counts(model)["hidden"]
     if hidden > COMPARTMENTS:
-        raise ValueError(
-            f"the model has {hidden} hidden neurons; a core has {COMPARTMENTS} compartments, "
-            f"{hidden - COMPARTMENTS} too few"
-        )
+        missing = f"a core has {COMPARTMENTS} compartments, {hidden - COMPARTMENTS} too few"
+        raise ValueError(f"the model has {hidden} hidden neurons; {missing}")
     for name, values in model.named_parameters():
         if not values.isfinite().all():
             raise ValueError(f"{name} holds {int((~values.isfinite()).sum())} numbers that are not finite")
@@ -200,7 +191,7 @@ def _input_spikes(model: LIReadout, images: Tensor) -> Tensor:
 
 
 def integrate(arriving: Tensor, core: Core) -> tuple[Tensor, Tensor]:
-    """Spikes (bool) and potentials of the neurons of a core, from rest, by the equations at the head of this module.
+    """Spikes (bool) and potentials of a core's neurons, from rest, by the equations at the head of this module.
 
     Args:
         arriving: the sum of the weights of all spikes that arrive at each step, whole numbers [time, batch, …].
@@ -232,7 +223,7 @@ class VirtualLoihi(nn.Module):
     Its spikes are the emulator's, one for one (tests hold them equal).
 
     Args:
-        model: as of `check`. Its weights are read once, now.
+        model: as of `check_model`. Its weights are read once, now.
 
     Attributes:
         hidden, output: what is written into the cores of the two layers.
@@ -240,13 +231,13 @@ class VirtualLoihi(nn.Module):
         range: the largest potential of an output neuron, in the model's units.
 
     Raises:
-        ValueError: as of `check`.
+        ValueError: as of `check_model`.
     """
 
     @torch.no_grad()
     def __init__(self, model: LIReadout):
         super().__init__()
-        check(model)
+        check_model(model)
         self.model = model
         self.hidden = core_for(model.conv.weight, model.conv.bias, *_steps(model.lif), float(model.lif.p.v_th))
         self.folded = VirtualChip(model).folded()
@@ -303,7 +294,7 @@ def emulate(model: LIReadout, images: Tensor, *, copies: int = 16) -> Activity:
     Between two images nothing is sent until nothing is left on the chip.
 
     Args:
-        model: as of `check`.
+        model: as of `check_model`.
         images: [batch, 1, 16, 16].
         copies: of the network on the chip. Each takes two cores.
 
@@ -311,11 +302,11 @@ def emulate(model: LIReadout, images: Tensor, *, copies: int = 16) -> Activity:
         As of `VirtualLoihi.activity`, by the steps of the model: delays on the way to the chip and on it are taken out.
 
     Raises:
-        ValueError: as of `check` and of `VirtualLoihi.activity`, or the copies do not fit the chip.
+        ValueError: as of `check_model` and of `VirtualLoihi.activity`, or the copies do not fit the chip.
     """
     virtual = VirtualLoihi(model)
-    if not 1 <= copies <= CORES // 2:
-        raise ValueError(f"copies is {copies}; the chip has {CORES} cores and a copy takes 2: 1 to {CORES // 2}")
+    allowed = f"1 to {CORES // 2}: the chip has {CORES} cores, and a copy takes 2"
+    require(1 <= copies <= CORES // 2, "copies", copies, allowed)
     inputs = _input_spikes(model, images)
     steps, count = inputs.shape[:2]
     copies = min(copies, count)
@@ -325,15 +316,14 @@ def emulate(model: LIReadout, images: Tensor, *, copies: int = 16) -> Activity:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of bits that the biases' weights lose, and of Nengo's start values
         warnings.filterwarnings("error", "Overflow")
-        with load().Simulator(network, target="sim", precompute=True, seed=0) as simulator:
+        with load_nengo_loihi().Simulator(network, target="sim", precompute=True, seed=0) as simulator:
             for _ in range(rounds):
                 try:
                     simulator.run_steps(steps + BLANK)
                 except UserWarning as overflow:
                     raise ValueError(_out_of_range(virtual.range)) from overflow
-                spikes, membranes, beyond = (
-                    np.stack([simulator.data[probe] for probe in group], axis=1) for group in probes
-                )
+                of_copies = (np.stack([simulator.data[probe] for probe in group], axis=1) for group in probes)
+                spikes, membranes, beyond = of_copies
                 if beyond.any():
                     raise ValueError(_out_of_range(virtual.range))
                 hidden.append(spikes[HIDDEN_DELAY : HIDDEN_DELAY + steps] > 0)
@@ -347,8 +337,7 @@ def emulate(model: LIReadout, images: Tensor, *, copies: int = 16) -> Activity:
 def _sent(inputs: Tensor, rounds: int, copies: int) -> np.ndarray:
     """What the host sends: spikes, bool [rounds, time, copies, 256 pixels and two inputs that are always on].
 
-    The first of these two is for the biases of the hidden neurons, the second for those of the output neurons, which
-    hear of the picture a step later.
+    The first of these two is for the hidden neurons' biases, the second for the output's, who hear a step later.
     """
     steps, count = inputs.shape[:2]
     pixels = np.zeros((rounds * copies, steps, 16 * 16), bool)
@@ -366,7 +355,7 @@ def _network(virtual: VirtualLoihi, sent: np.ndarray) -> tuple[Any, tuple[list, 
     In Nengo every threshold is 1, a spike is 1/Δt high, and a synapse multiplies by 1 − λ what it takes in, which
     Norse's does not: weights are scaled by all three.
     """
-    nengo_loihi = load()
+    nengo_loihi = load_nengo_loihi()
     nengo = importlib.import_module("nengo")
     model, dt = virtual.model, float(virtual.model.lif.dt)
     maps, outputs = model.conv.out_channels, model.linear.out_features
@@ -401,9 +390,8 @@ def _network(virtual: VirtualLoihi, sent: np.ndarray) -> tuple[Any, tuple[list, 
             pixels, on, on_later = host[first : first + 256], host[[first + 256]], host[[first + 257]]
             hidden = neurons(maps * 13 * 13, lif(model.lif, -MEMBRANE / virtual.hidden.unit / threshold))
             output = neurons(outputs, lif(model.li, -1.0))
-            convolution = nengo.Convolution(
-                maps, (1, 16, 16), channels_last=False, kernel_size=(4, 4), init=kernel
-            )  # fmt: skip
+            shape = {"channels_last": False, "kernel_size": (4, 4)}
+            convolution = nengo.Convolution(maps, (1, 16, 16), **shape, init=kernel)
             connect(pixels, hidden, convolution, model.lif)
             connect(on, hidden, hidden_bias, model.lif)
             connect(hidden, output, readout, model.li)

@@ -1,21 +1,20 @@
 """A network for Xylo, SynSense's digital chip: in floating point to train it, in whole numbers as the chip computes.
 
-    network = XyloNet()                       # train it with `training.fit`
+    network = XyloNet()                       # train it with `training.loop.fit`
     configuration = quantized(network)        # 8-bit weights, 16-bit thresholds, shifts
     spikes = columns(images)
-    run(configuration, spikes)                # our own integer arithmetic
-    simulate(configuration, spikes)           # SynSense's simulator, bit for bit the same; an extra package
+    run_integers(configuration, spikes)       # our own integer arithmetic
+    run_simulator(configuration, spikes)      # SynSense's simulator, bit for bit the same; an extra package
 
 Xylo has 16 inputs, so it sees a picture column by column. Here its SNN core of two layers is used, without recurrent
 synapses, second synapses, biases and aliases. Figures: the overview of the Xylo family in Rockpool's documentation
-(rockpool.ai, "Overview of the Xylo family") and the source of its simulator, xylosim 0.1.3. Lesson 17 derives the rest.
+(rockpool.ai, "Overview of the Xylo family") and the source of its simulator, xylosim 0.1.3.
 """
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.chips.virtual_chip import fitting_scale, to_integers
+from course_utils.data.require import require
+from course_utils.spiking.ranges import within
+from course_utils.spiking.surrogates import straight_through
 
 INPUTS, HIDDEN, OUTPUTS = 16, 1000, 8  # of Xylo Audio 2
 INPUT_SPIKES, HIDDEN_SPIKES, OUTPUT_SPIKES = 15, 31, 1  # the most at one step, of an input or a neuron
@@ -33,7 +35,7 @@ SCALE = 40.0  # spikes for a white pixel; the brightest of the plain stripes, ab
 DELAY = 2  # steps without input at the end: hidden spikes reach the output neurons one step later
 
 
-class Run(NamedTuple):
+class XyloRun(NamedTuple):
     """What a network did, [time, batch, neurons] each.
 
     Attributes:
@@ -66,9 +68,8 @@ def columns(images: Tensor) -> Tensor:
     """
     if images.dim() != 4 or images.shape[1] != 1:
         raise ValueError(f"images have shape {tuple(images.shape)}; it must be [batch, 1, height, width]")
-    check_fits(inputs=images.shape[2])
-    if not ((images >= 0) & (images <= 1)).all():
-        raise ValueError("images hold numbers that are not between 0 and 1")
+    check_size(inputs=images.shape[2])
+    within(0, 1, images=images)
     counts = (SCALE * images[:, 0]).round().clamp(max=INPUT_SPIKES).permute(2, 0, 1)
     return torch.cat([counts, counts.new_zeros(DELAY, *counts.shape[1:])])
 
@@ -76,27 +77,14 @@ def columns(images: Tensor) -> Tensor:
 # --- in floating point ----------------------------------------------------------------------------------------------
 
 
-class _Stairs(torch.autograd.Function):
-    """Whole thresholds in v, 0 to `most`. Backwards the straight line along the stairs, and a flat end beyond them."""
-
-    @staticmethod
-    def forward(ctx, v: Tensor, most: int) -> Tensor:
-        beyond = (0.5 - v).clamp(min=0) + (v - most - 0.5).clamp(min=0)
-        ctx.save_for_backward((1 + beyond) ** -2)
-        return v.floor().clamp(0, most)
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor, None]:
-        (slope,) = ctx.saved_tensors
-        return error * slope, None
-
-
 def stairs(v: Tensor, most: int) -> Tensor:
     """How many spikes a potential is worth, in units of the threshold: ⌊v⌋, at least 0 and at most `most`.
 
     Its surrogate gradient is 1 along the stairs and 1/(1 + d)² at a distance d below or above them.
     """
-    return _Stairs.apply(v, most)
+    distance = (0.5 - v).clamp(min=0) + (v - most - 0.5).clamp(min=0)
+    slope = ((1 + distance) ** -2).detach()
+    return straight_through(v.floor().clamp(0, most), slope * v)
 
 
 class XyloLayer(nn.Module):
@@ -132,6 +120,18 @@ class XyloLayer(nn.Module):
         return torch.stack(emitted), torch.stack(potentials)
 
 
+def in_two_layers(hidden: Callable, output: Callable, spikes: Tensor) -> XyloRun:
+    """What hidden and output neurons do for numbers of spikes that enter; a hidden spike arrives a step later."""
+    hidden_s, hidden_v = hidden(spikes)
+    output_s, output_v = output(one_step_later(hidden_s))
+    return XyloRun(hidden_s, output_s, hidden_v, output_v)
+
+
+def one_step_later(spikes: Tensor) -> Tensor:
+    """What arrives of [time, …] when every spike takes a step; the spikes of the last step arrive nowhere."""
+    return torch.cat([torch.zeros_like(spikes[:1]), spikes[:-1]])
+
+
 class XyloNet(nn.Module):
     """A network that fits Xylo, to be trained: an input a row, hidden neurons, and an output neuron a class.
 
@@ -148,7 +148,7 @@ class XyloNet(nn.Module):
 
     def __init__(self, hidden: int = 40, outputs: int = 2, inputs: int = INPUTS):
         super().__init__()
-        check_fits(inputs, hidden, outputs)
+        check_size(inputs, hidden, outputs)
         self.hidden = XyloLayer(inputs, hidden, shifts=(1, 2), most=HIDDEN_SPIKES)
         self.output = XyloLayer(hidden, outputs, shifts=(2, 3), most=OUTPUT_SPIKES)
         with torch.no_grad():
@@ -156,20 +156,13 @@ class XyloNet(nn.Module):
             first.sub_(first.mean(1, keepdim=True))
             self.output.linear.weight.normal_(0, 0.05)
 
-    def run(self, spikes: Tensor) -> Run:
+    def run(self, spikes: Tensor) -> XyloRun:
         """What the network does for numbers of spikes that enter it, [time, batch, inputs]."""
-        hidden, hidden_v = self.hidden(spikes)
-        output, output_v = self.output(one_step_later(hidden))
-        return Run(hidden, output, hidden_v, output_v)
+        return in_two_layers(self.hidden, self.output, spikes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores [batch, outputs] for images [batch, 1, height, width]: spikes of the output neurons."""
         return self.run(columns(images)).scores
-
-
-def one_step_later(spikes: Tensor) -> Tensor:
-    """What arrives of [time, …] when every spike takes a step; the spikes of the last step arrive nowhere."""
-    return torch.cat([torch.zeros_like(spikes[:1]), spikes[:-1]])
 
 
 # --- in whole numbers -----------------------------------------------------------------------------------------------
@@ -196,23 +189,16 @@ class IntegerLayer:
     most: int
 
     def __post_init__(self):
-        ranges = {
-            "weights": (-(2**WEIGHT_BITS), 2**WEIGHT_BITS - 1),
-            "threshold": (1, LARGEST_STATE),
-            "shift_syn": (0, LARGEST_SHIFT),
-            "shift_mem": (0, LARGEST_SHIFT),
-        }
-        for name, (lowest, highest) in ranges.items():
+        top, neurons = 2**WEIGHT_BITS, self.weights.shape[1]
+        ranges = {"weights": (-top, top - 1), "threshold": (1, LARGEST_STATE)}
+        for name, (lowest, highest) in (ranges | dict.fromkeys(("shift_syn", "shift_mem"), (0, LARGEST_SHIFT))).items():
             values = getattr(self, name)
-            if values.dtype != torch.int64:
-                raise ValueError(f"{name} holds numbers of type {values.dtype}; it must be torch.int64")
+            require(values.dtype == torch.int64, f"the type of {name}", values.dtype, "torch.int64")
             outside = values[(values < lowest) | (values > highest)]
             if len(outside):
                 raise ValueError(f"{name} holds {outside[0].item()}; the chip takes {lowest} to {highest}")
-            if name != "weights" and values.shape != self.weights.shape[1:]:
-                raise ValueError(
-                    f"{name} has shape {tuple(values.shape)}; it needs one for each of {self.weights.shape[1]} neurons"
-                )
+            if name != "weights" and values.shape != (neurons,):
+                raise ValueError(f"{name} has shape {tuple(values.shape)}; it needs one for each of {neurons} neurons")
 
     def run(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers of spikes and potentials [time, batch, neurons], from rest, for numbers of spikes that enter."""
@@ -220,8 +206,8 @@ class IntegerLayer:
         emitted, potentials = [], []
         for now in spikes:
             i = received(i, now, self.weights)
-            i = i - decay(i, self.shift_syn)
-            v = saturated(v + saturated(i - decay(v, self.shift_mem)))
+            i = i - decrement(i, self.shift_syn)
+            v = saturated(v + saturated(i - decrement(v, self.shift_mem)))
             s = (v // self.threshold).clamp(0, self.most)
             v = v - s * self.threshold
             emitted.append(s)
@@ -229,7 +215,7 @@ class IntegerLayer:
         return torch.stack(emitted), torch.stack(potentials)
 
 
-def decay(x: Tensor, shift: Tensor | int) -> Tensor:
+def decrement(x: Tensor, shift: Tensor | int) -> Tensor:
     """What a state loses in a step: x · 2^−shift rounded down, as a shift of bits does, but at least 1 towards 0."""
     lost = x >> shift
     return torch.where(lost == 0, x.sign(), lost)
@@ -265,7 +251,7 @@ class Configuration:
     output: IntegerLayer
 
     def __post_init__(self):
-        check_fits(*self.hidden.weights.shape, self.output.weights.shape[1])
+        check_size(*self.hidden.weights.shape, self.output.weights.shape[1])
         if len(self.output.weights) != self.hidden.weights.shape[1]:
             raise ValueError(
                 f"output weights are for {len(self.output.weights)} hidden neurons; there are "
@@ -280,33 +266,27 @@ class Configuration:
             "weights_in": hidden.weights[:, :, None],
             "weights_rec": torch.zeros(neurons, neurons, 1, dtype=torch.int64),
             "weights_out": output.weights,
-            "threshold": hidden.threshold,
-            "threshold_out": output.threshold,
-            "dash_mem": hidden.shift_mem,
-            "dash_mem_out": output.shift_mem,
-            "dash_syn": hidden.shift_syn,
             "dash_syn_2": torch.zeros_like(hidden.shift_syn),
-            "dash_syn_out": output.shift_syn,
         }
+        for layer, end in ((hidden, ""), (output, "_out")):
+            values = {"threshold": layer.threshold, "dash_mem": layer.shift_mem, "dash_syn": layer.shift_syn}
+            tensors |= {name + end: value for name, value in values.items()}
         return {name: values.numpy() for name, values in tensors.items()}
 
 
-def check_fits(inputs: int = 1, hidden: int = 1, outputs: int = 1) -> None:
+def check_size(inputs: int = 1, hidden: int = 1, outputs: int = 1) -> None:
     """Refuse what Xylo has no place for.
 
     Raises:
         ValueError: there are more inputs, hidden neurons or output neurons than Xylo has, or none; the message says
             by how many.
     """
-    for name, count, places in (
-        ("inputs", inputs, INPUTS),
-        ("hidden neurons", hidden, HIDDEN),
-        ("output neurons", outputs, OUTPUTS),
-    ):
+    sizes = {"inputs": (inputs, INPUTS), "hidden neurons": (hidden, HIDDEN), "output neurons": (outputs, OUTPUTS)}
+    for name, (count, most) in sizes.items():
         if count < 1:
             raise ValueError(f"the network has {count} {name}; it needs 1 or more")
-        if count > places:
-            raise ValueError(f"the network has {count} {name}; Xylo has {places}, {count - places} too few")
+        if count > most:
+            raise ValueError(f"the network has {count} {name}; Xylo has {most}, {count - most} too few")
 
 
 @torch.no_grad()
@@ -326,24 +306,17 @@ def _in_integers(layer: XyloLayer) -> IntegerLayer:
     if not weights.isfinite().all():
         raise ValueError(f"the weights hold {int((~weights.isfinite()).sum())} numbers that are not finite")
     scale = fitting_scale(weights, WEIGHT_BITS)
-
-    def for_each(value: int) -> Tensor:
-        return torch.full(weights.shape[1:], value)
-
-    integers = to_integers(weights, scale, WEIGHT_BITS).long()
-    return IntegerLayer(integers, for_each(round(scale)), *map(for_each, layer.shifts), layer.most)
+    each = (torch.full(weights.shape[1:], value) for value in (round(scale), *layer.shifts))
+    return IntegerLayer(to_integers(weights, scale, WEIGHT_BITS).long(), *each, layer.most)
 
 
-def run(configuration: Configuration, spikes: Tensor) -> Run:
+def run_integers(configuration: Configuration, spikes: Tensor) -> XyloRun:
     """What the chip does for numbers of spikes that enter it, [time, batch, inputs], by our own integer arithmetic.
 
     Raises:
         ValueError: the spikes are not those of as many inputs as the chip was told of, or not whole and 0 to 15.
     """
-    spikes = _checked(configuration, spikes)
-    hidden, hidden_v = configuration.hidden.run(spikes)
-    output, output_v = configuration.output.run(one_step_later(hidden))
-    return Run(hidden, output, hidden_v, output_v)
+    return in_two_layers(configuration.hidden.run, configuration.output.run, _checked(configuration, spikes))
 
 
 def _checked(configuration: Configuration, spikes: Tensor) -> Tensor:
@@ -369,26 +342,24 @@ def available() -> bool:
     return importlib.util.find_spec("xylosim") is not None
 
 
-def _simulator() -> ModuleType:
-    # Rockpool 3.1 has a class around it, which asks for samna, the driver of the board. The simulator does not.
-    try:
-        return importlib.import_module("xylosim.v2")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(HOW_TO_INSTALL) from error
-
-
-def simulate(configuration: Configuration, spikes: Tensor) -> Run:
+def run_simulator(configuration: Configuration, spikes: Tensor) -> XyloRun:
     """What the chip does, by SynSense's simulator, for numbers of spikes that enter it, [time, batch, inputs].
 
     Raises:
         ModuleNotFoundError: the simulator is not installed; the message says how to get it.
-        ValueError: as of `run`.
+        ValueError: as of `run_integers`.
     """
-    xylosim = _simulator()
+    try:  # Rockpool 3.1 has a class around it, which asks for samna, the driver of the board. The simulator does not.
+        xylosim = importlib.import_module("xylosim.v2")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(HOW_TO_INSTALL) from error
     spikes = _checked(configuration, spikes)
 
     def synapses(weights: Tensor) -> list[list]:
         return [[xylosim.XyloSynapse(to, 0, weight) for to, weight in enumerate(row)] for row in weights.tolist()]
+
+    def by_time(recorded: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+        return list(zip(*recorded, strict=True))  # the simulator records potentials neuron by neuron
 
     hidden, output = configuration.hidden, configuration.output
     neurons, outputs = output.weights.shape
@@ -416,12 +387,6 @@ def simulate(configuration: Configuration, spikes: Tensor) -> Run:
     for sample in spikes.unbind(1):
         core.reset_all()
         core.evolve(sample.tolist())
-        samples.append(
-            (core.rec_recurrent_spikes, core.rec_out_spikes, _by_time(core.rec_v_mem), _by_time(core.rec_v_mem_out))
-        )
-    return Run(*(torch.tensor(np.array(parts)).long().transpose(0, 1) for parts in zip(*samples, strict=True)))
-
-
-def _by_time(recorded: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """The simulator records potentials neuron by neuron."""
-    return list(zip(*recorded, strict=True))
+        potentials = by_time(core.rec_v_mem), by_time(core.rec_v_mem_out)
+        samples.append((core.rec_recurrent_spikes, core.rec_out_spikes, *potentials))
+    return XyloRun(*(torch.tensor(np.array(parts)).long().transpose(0, 1) for parts in zip(*samples, strict=True)))

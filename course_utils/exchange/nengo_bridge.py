@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from types import ModuleType
 
-from course_utils.exchange.old_packages import holding, imported, misfit
+from course_utils.exchange.old_packages import does_not_fit, holding, import_or_explain
 
 TESTED = {"nengo-dl": "3.6.0", "tensorflow": "2.21.0", "tf-keras": "2.21.0"}
 TWINS = {
@@ -54,14 +54,14 @@ def load() -> ModuleType:
                 for attribute in wanted:
                     getattr(twins[name], attribute)
         except (ImportError, AttributeError) as error:
-            raise misfit("NengoDL", error, TESTED) from error
+            raise does_not_fit("NengoDL", error, TESTED) from error
         if not all(module.startswith("tf_keras") for module in chosen):
             raise ImportError(
                 "TensorFlow was loaded before NengoDL and has chosen Keras 3. Restart the kernel, and call "
                 "nengo_bridge.load() before anything imports TensorFlow."
             )
         with holding(sys.modules, twins):
-            nengo_dl = imported("nengo_dl", "NengoDL", TESTED)
+            nengo_dl = import_or_explain("nengo_dl", "NengoDL", TESTED)
     warnings.filterwarnings("ignore", "No GPU support detected", module="nengo_dl")  # at every simulator
     return nengo_dl
 

@@ -24,7 +24,7 @@ def holding(places: MutableMapping, values: Mapping) -> Iterator[None]:
         places.update(before)
 
 
-def imported(name: str, library: str, tested: Mapping[str, str]) -> ModuleType:
+def import_or_explain(name: str, library: str, tested: Mapping[str, str]) -> ModuleType:
     """The module of that name. If its import fails, nothing of it stays behind.
 
     Args:
@@ -40,11 +40,11 @@ def imported(name: str, library: str, tested: Mapping[str, str]) -> ModuleType:
     except (ImportError, AttributeError) as error:
         for half in [loaded for loaded in sys.modules if loaded.partition(".")[0] == name]:
             del sys.modules[half]
-        raise misfit(library, error, tested) from error
+        raise does_not_fit(library, error, tested) from error
 
 
-def misfit(library: str, error: Exception, tested: Mapping[str, str]) -> ImportError:
-    """What to raise where a library and the installed packages do not fit together; arguments as of `imported`."""
+def does_not_fit(library: str, error: Exception, tested: Mapping[str, str]) -> ImportError:
+    """What to raise where a library and the installed packages do not fit together; see `import_or_explain`."""
     installed = []
     for package in tested:
         try:

@@ -154,7 +154,7 @@ def test_bad_input_is_refused():
         energy.anytime(model(), IMAGES, LABELS[:-1])
 
 
-@pytest.mark.parametrize("what", [energy.folded, lambda m: energy.accumulates(m, m.activity(IMAGES))])
+@pytest.mark.parametrize("what", [energy.folded, lambda m: energy.accumulates_by_step(m, m.activity(IMAGES))])
 def test_a_maximum_folds_into_nothing(what):
     with pytest.raises(ValueError, match="maximum"):
         what(model("maximum"))
@@ -176,7 +176,7 @@ def test_a_folded_model_gives_the_same_answers_and_only_adds():
 @pytest.mark.parametrize("filters", [2, 3])
 def test_operations_by_step_add_up_to_the_counter(outputs: int, filters: int):
     network = model(outputs=outputs, filters=filters)
-    by_step = energy.accumulates(network, network.activity(IMAGES))
+    by_step = energy.accumulates_by_step(network, network.activity(IMAGES))
     assert by_step.shape == (STEPS, len(IMAGES))
     assert by_step.sum().item() / len(IMAGES) == pytest.approx(counted(energy.folded(network)).accumulates)
     dense = counted(energy.folded(network)).dense
@@ -192,11 +192,11 @@ def test_one_spike_in_the_middle_and_one_in_the_corner_by_hand():
     middle[3, 0, 0, 8, 8] = corner[5, 0, 0, 0, 0] = 1
     silent = torch.zeros_like(activity.hidden)
     for inputs, step, cost in ((middle, 3, 32), (corner, 5, 2)):
-        found = energy.accumulates(network, activity._replace(inputs=inputs, hidden=silent))
+        found = energy.accumulates_by_step(network, activity._replace(inputs=inputs, hidden=silent))
         assert found[step].item() == cost == found.sum().item()
     hidden = silent.clone()
     hidden[7, 0, 1, 4, 4] = 1
-    found = energy.accumulates(network, activity._replace(inputs=0 * middle, hidden=hidden))
+    found = energy.accumulates_by_step(network, activity._replace(inputs=0 * middle, hidden=hidden))
     assert found[7].item() == 2 == found.sum().item()
 
 

@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_named(use, model: LIReadout, said: str):
 
 @pytest.mark.parametrize("copies", [0, 65])
 def test_too_many_copies(copies: int):
-    with pytest.raises(ValueError, match=f"copies is {copies}; the chip has 128 cores and a copy takes 2: 1 to 64"):
+    with pytest.raises(ValueError, match=f"copies is {copies}; it must be 1 to 64: the chip has 128 cores"):
         emulate(MODEL, IMAGES[:1], copies=copies)
 
 
@@ -215,9 +215,9 @@ def test_numpy_and_nengo_dl_are_left_alone():
         import numpy as np
         array, stand_in = np.array, sys
         sys.modules["nengo_extras"] = stand_in
-        from course_utils import loihi
-        module = loihi.load()
-        assert loihi.load() is module and module.__version__ == "1.1.0"
+        from course_utils.chips import loihi
+        module = loihi.load_nengo_loihi()
+        assert loihi.load_nengo_loihi() is module and module.__version__ == "1.1.0"
         assert np.array is array
         try:
             np.array([1.0], copy=False)
@@ -254,6 +254,6 @@ def test_a_version_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(loihi.importlib, "import_module", broken)
     with pytest.raises(ImportError, match=r"nengo-loihi 1\.1\.0, nengo .*no such thing.*was tested with nengo-loihi"):
-        loihi.load()
+        loihi.load_nengo_loihi()
     assert "nengo_loihi.half" not in sys.modules
     assert sys.modules.get("tensorflow", "not loaded") is not None

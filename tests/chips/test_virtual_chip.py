@@ -7,19 +7,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils.chips.placing import check_fits, circuits_for, place_table, places
 from course_utils.chips.virtual_chip import (
     BRAINSCALES,
     NO_LIMITS,
     Limits,
     VirtualChip,
-    check_fits,
-    circuits_for,
     clipped,
     converted,
     fitting_scale,
     largest,
-    place_table,
-    places,
     round_half_away,
     to_integers,
 )

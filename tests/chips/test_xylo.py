@@ -16,13 +16,13 @@ from course_utils.chips.xylo import (
     IntegerLayer,
     XyloLayer,
     XyloNet,
-    check_fits,
+    check_size,
     columns,
-    decay,
+    decrement,
     quantized,
     received,
-    run,
-    simulate,
+    run_integers,
+    run_simulator,
     stairs,
 )
 from course_utils.data.stripes import make_stripes
@@ -87,13 +87,13 @@ def trained() -> XyloNet:
     ],
 )
 def test_decay_is_a_shift_and_at_least_one(x: int, shift: int, lost: int):
-    assert decay(torch.tensor(x), shift).item() == lost
+    assert decrement(torch.tensor(x), shift).item() == lost
 
 
 def test_every_state_decays_to_zero():
     x = torch.tensor([32_767, -32_768])
     for _ in range(400):
-        x = x - decay(x, 5)
+        x = x - decrement(x, 5)
     assert torch.equal(x, torch.zeros_like(x))
 
 
@@ -122,7 +122,7 @@ def test_where_sums_meet_the_end_of_16_bits_the_order_counts():
 
 def test_hidden_spikes_reach_the_output_one_step_later():
     configuration = Configuration(layer([127], threshold=10), layer([127], threshold=10, most=1))
-    ran = run(configuration, torch.tensor([1, 0, 0])[:, None, None])
+    ran = run_integers(configuration, torch.tensor([1, 0, 0])[:, None, None])
     assert ran.hidden.flatten().tolist()[0] > 0
     assert ran.output.flatten().tolist()[:2] == [0, 1]
 
@@ -169,7 +169,7 @@ def test_a_trained_network_keeps_its_accuracy_and_most_of_its_spikes(trained: Xy
     spikes = columns(images)
     with torch.no_grad():
         ours = trained.run(spikes)
-    chip = run(quantized(trained), spikes)
+    chip = run_integers(quantized(trained), spikes)
     assert (ours.scores.argmax(1) == labels).double().mean() >= 0.99
     assert (chip.scores.argmax(1) == labels).double().mean() >= 0.99
     assert (ours.hidden == chip.hidden).double().mean() > 0.9
@@ -179,7 +179,7 @@ def test_a_trained_network_keeps_its_accuracy_and_most_of_its_spikes(trained: Xy
 # --- bit for bit ----------------------------------------------------------------------------------------------------
 
 
-def assert_same(ours: xylo.Run, theirs: xylo.Run) -> None:
+def assert_same(ours: xylo.XyloRun, theirs: xylo.XyloRun) -> None:
     for name in ours._fields:
         assert torch.equal(getattr(ours, name), getattr(theirs, name)), name
 
@@ -196,29 +196,29 @@ def test_any_network_is_that_of_the_simulator(seed: int, inputs: int, hidden: in
     pytest.importorskip("xylosim.v2")
     configuration = random_configuration(seed, inputs, hidden, outputs, patient=patient)
     spikes = random_spikes(seed, 12, 3, inputs)
-    assert_same(run(configuration, spikes), simulate(configuration, spikes))
+    assert_same(run_integers(configuration, spikes), run_simulator(configuration, spikes))
 
 
 def test_sums_that_meet_the_ends_of_16_bits_are_those_of_the_simulator():
     pytest.importorskip("xylosim.v2")
     configuration = random_configuration(0, 16, 60, 8, patient=True)
     spikes = random_spikes(0, 60, 4, 16)
-    ours = run(configuration, spikes)
+    ours = run_integers(configuration, spikes)
     assert ours.hidden_v.min() == -32_768, "the case must meet the end"
-    assert_same(ours, simulate(configuration, spikes))
+    assert_same(ours, run_simulator(configuration, spikes))
 
 
 def test_the_largest_network_is_that_of_the_simulator():
     pytest.importorskip("xylosim.v2")
     configuration = random_configuration(1, 16, 1000, 8)
     spikes = random_spikes(1, 6, 1, 16)
-    assert_same(run(configuration, spikes), simulate(configuration, spikes))
+    assert_same(run_integers(configuration, spikes), run_simulator(configuration, spikes))
 
 
 def test_the_trained_network_is_that_of_the_simulator(trained: XyloNet):
     pytest.importorskip("xylosim.v2")
     spikes = columns(stripes(200, 5000)[0])
-    assert_same(run(quantized(trained), spikes), simulate(quantized(trained), spikes))
+    assert_same(run_integers(quantized(trained), spikes), run_simulator(quantized(trained), spikes))
 
 
 def test_integers_are_those_of_rockpool(trained: XyloNet):
@@ -250,7 +250,7 @@ def test_integers_are_those_of_rockpool(trained: XyloNet):
 )
 def test_what_does_not_fit_is_refused_with_what_is_missing(sizes: tuple[int, int, int], message: str):
     with pytest.raises(ValueError, match=message):
-        check_fits(*sizes)
+        check_size(*sizes)
     if sizes[1]:
         with pytest.raises(ValueError, match=message):
             XyloNet(sizes[1], sizes[2], sizes[0])
@@ -263,7 +263,7 @@ def test_a_picture_of_too_many_rows_is_refused():
         columns(torch.zeros(1, 1, 20, 16))
     with pytest.raises(ValueError, match="images have shape"):
         columns(torch.zeros(1, 16, 16))
-    with pytest.raises(ValueError, match="not between 0 and 1"):
+    with pytest.raises(ValueError, match="images hold nan; they must lie between 0 and 1"):
         columns(torch.full((1, 1, 16, 16), float("nan")))
 
 
@@ -318,7 +318,7 @@ def test_parts_that_do_not_belong_together_are_refused():
 )
 def test_spikes_that_no_input_takes_are_refused(spikes: torch.Tensor, message: str):
     with pytest.raises(ValueError, match=message):
-        run(Configuration(layer([1]), layer([1])), spikes)
+        run_integers(Configuration(layer([1]), layer([1])), spikes)
 
 
 def test_without_the_simulator_the_message_says_how_to_get_it(monkeypatch):
@@ -326,8 +326,8 @@ def test_without_the_simulator_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "xylosim.v2", None)
     configuration = Configuration(layer([1]), layer([1]))
     with pytest.raises(ModuleNotFoundError, match=r"python noxfile\.py -s xylo"):
-        simulate(configuration, torch.ones(2, 1, 1))
-    assert run(configuration, torch.ones(2, 1, 1)).output.shape == (2, 1, 1)
+        run_simulator(configuration, torch.ones(2, 1, 1))
+    assert run_integers(configuration, torch.ones(2, 1, 1)).output.shape == (2, 1, 1)
     assert not xylo.available()
 
 

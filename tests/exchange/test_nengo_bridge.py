@@ -17,7 +17,7 @@ torch.optim.SGD([w], 0.1).step()
 assert torch.allclose(w, torch.full((3,), 0.2))
 """
 NENGO_DL = """
-from course_utils import nengo_bridge
+from course_utils.exchange import nengo_bridge
 before = {name: module for name, module in sys.modules.items() if name.startswith("keras")}
 variables = dict(os.environ)
 nengo_dl = nengo_bridge.load()
@@ -66,7 +66,7 @@ def test_keras_3_is_left_alone():
         import tensorflow as tf
         layer = tf.keras.layers.Dense(2)
         assert type(layer).__module__.startswith("keras.")
-        from course_utils import nengo_bridge
+        from course_utils.exchange import nengo_bridge
         try:
             nengo_bridge.load()
         except ImportError as error:

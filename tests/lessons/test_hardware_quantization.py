@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
+from course_utils.chips import placing, xylo
 from course_utils.chips import virtual_chip as hardware
-from course_utils.chips import xylo
 from course_utils.lessons.hardware_quantization import checks, widgets
 from course_utils.lessons.hardware_quantization.faint import BITS, MISMATCHES, faint_network
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST
@@ -48,8 +48,8 @@ def test_the_lesson_adds_whole_numbers_as_the_package_does(lesson) -> None:
 
 
 def test_circuits_are_counted_as_the_package_does() -> None:
-    taken = hardware.places(faint_network())
-    assert checks.check_circuits_taken.right([(p.neurons, p.fan_in) for p in taken]) == hardware.check_fits(taken)
+    taken = placing.places(faint_network())
+    assert checks.check_circuits_taken.right([(p.neurons, p.fan_in) for p in taken]) == placing.check_fits(taken)
 
 
 # --- the explorer ---------------------------------------------------------------------------------------------------

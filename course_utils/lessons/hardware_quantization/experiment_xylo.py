@@ -10,7 +10,15 @@ from pathlib import Path
 
 import torch
 
-from course_utils.chips.xylo import HIDDEN_SPIKES, INPUT_SPIKES, XyloNet, columns, one_step_later, quantized, simulate
+from course_utils.chips.xylo import (
+    HIDDEN_SPIKES,
+    INPUT_SPIKES,
+    XyloNet,
+    columns,
+    one_step_later,
+    quantized,
+    run_simulator,
+)
 from course_utils.lessons.hardware_quantization.experiment import LESSON
 from course_utils.lessons.hardware_quantization.faint import FAINT
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN
@@ -38,7 +46,7 @@ def _record(task: str, where: str, seed: int, _: Path) -> Record:
     images, labels = split.test
     spikes = columns(images)
     with torch.no_grad():
-        ran = network.run(spikes) if where == FLOAT else simulate(quantized(network), spikes)
+        ran = network.run(spikes) if where == FLOAT else run_simulator(quantized(network), spikes)
     hidden, inputs = network.hidden.linear.weight.shape
     outputs = len(network.output.linear.weight)
     arrived = one_step_later(ran.hidden).sum().item()

@@ -189,7 +189,7 @@ def judge(
         spikes = on_first.inputs
         if spikes.shape[1:] != shown[:100].shape or not ((spikes == 0) | (spikes == 1)).all():
             raise ValueError("the model's encoder sends what no chip takes; it must send spikes, 0 or 1, a pixel")
-        spent = energy.accumulates(model, on_first).sum(0).mean().item()
+        spent = energy.accumulates_by_step(model, on_first).sum(0).mean().item()
         hidden = on_first.hidden.sum().item() / len(spikes[0])
         guesses = torch.tensor(stripes.row_column_baseline((shown[:, 0] * 255).round().to(torch.uint8).numpy()))
         return Judgement(

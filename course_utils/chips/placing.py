@@ -1,0 +1,92 @@
+"""Does a network fit onto BrainScaleS-2? Circuits that its layers take, of the 512 that there are.
+
+Figures: C. Pehle et al., "The BrainScaleS-2 accelerated neuromorphic system with hybrid plasticity", Frontiers in
+Neuroscience 16:795876 (2022).
+"""
+
+from typing import NamedTuple
+
+from torch import nn
+
+from course_utils.chips.virtual_chip import neuron_counts
+from course_utils.classroom.tables import Table
+from course_utils.data.require import require
+from course_utils.spiking.stripe_networks import LIReadout
+
+CIRCUITS = 512
+INPUTS = 128  # signed ones of a circuit: of its 256 synapses two make a signed one
+
+
+class Place(NamedTuple):
+    """What one layer takes of the chip.
+
+    Attributes:
+        layer: its name.
+        neurons: of the layer.
+        fan_in: inputs of each.
+        circuits: that each neuron takes.
+    """
+
+    layer: str
+    neurons: int
+    fan_in: int
+    circuits: int
+
+
+def circuits_for(fan_in: int, *, join: bool = True, layer: str = "a layer") -> int:
+    """How many circuits a neuron takes: each brings 128 signed inputs, and neighbours can be joined into one neuron.
+
+    Raises:
+        ValueError: `fan_in` is below 1, or there are too many inputs for one circuit and none may be joined.
+    """
+    require(fan_in >= 1, "fan_in", fan_in, "1 or more")
+    if fan_in > INPUTS and not join:
+        raise ValueError(
+            f"{layer} has {fan_in} inputs a neuron; a circuit has {INPUTS} signed ones, {fan_in - INPUTS} too few"
+        )
+    return -(-fan_in // INPUTS)
+
+
+def places(model: LIReadout, *, join: bool = True, dense: bool = False) -> list[Place]:
+    """What the layers of the fifth model take of a chip.
+
+    Args:
+        model: with any pool. A maximum over 2×2 spikes needs a neuron for every place of its output.
+        join: whether circuits may be joined.
+        dense: the convolution as a matrix, with an input for every pixel, instead of 16 for each neuron.
+
+    Raises:
+        ValueError: a neuron has too many inputs, and circuits may not be joined.
+    """
+    hidden, outputs = neuron_counts(model).values()
+    layers = [("hidden", hidden, 16 * 16 if dense else 16), ("readout", outputs, hidden)]
+    if isinstance(model.pool, nn.MaxPool2d):
+        pooled = model.conv.out_channels * 12 * 12
+        layers[1:] = [("pool", pooled, 4), ("readout", outputs, pooled)]
+    return [Place(name, count, fan_in, circuits_for(fan_in, join=join, layer=name)) for name, count, fan_in in layers]
+
+
+def check_fits(taken: list[Place]) -> int:
+    """The circuits taken in all.
+
+    Raises:
+        ValueError: they are more than the chip has; the message says by how many.
+    """
+    parts = {place.layer: place.neurons * place.circuits for place in taken}
+    total = sum(parts.values())
+    if total > CIRCUITS:
+        named = ", ".join(f"{layer} {count}" for layer, count in parts.items())
+        raise ValueError(
+            f"the network takes {total} circuits ({named}); the chip has {CIRCUITS}, {total - CIRCUITS} too few"
+        )
+    return total
+
+
+def place_table(taken: list[Place]) -> Table:
+    """A row a layer, and the sum."""
+    rows = [(*map(str, place), str(place.neurons * place.circuits)) for place in taken]
+    total = sum(place.neurons * place.circuits for place in taken)
+    return Table(
+        ["layer", "neurons", "inputs each", "circuits each", "circuits"],
+        [*rows, ("sum", str(sum(place.neurons for place in taken)), "", "", f"{total} of {CIRCUITS}")],
+    )
