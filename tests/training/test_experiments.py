@@ -1,9 +1,9 @@
 """Experiments: what is recorded is not run again, what was interrupted goes on, what was not run says so."""
 
+import re
 import subprocess
 import sys
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,23 +49,10 @@ def test_every_run_is_recorded_once(tmp_path: Path):
     assert ledger.read(None, tmp_path) == [], "a lesson's table shows no experiment unasked"
 
 
-def test_the_table_says_what_was_not_run(tmp_path: Path):
-    next(counted([]).run(tmp_path, seeds=[1]))
-    first, second = ledger.runs_table("two-models", None, tmp_path).rows
-    assert first == ["a", "not run", "91.00%", "91.00%", "91.00%", "80.00% (rule)"]
-    assert second == ["b", "not run", "not run", "", "", ""]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"seeds": [0, 7]}, r"seeds hold \[7\]; two-models has \[0, 1\]"),
-        ({"models": ["c"]}, r"models hold \['c'\]; two-models has \['a', 'b'\]"),
-    ],
-)
-def test_what_an_experiment_does_not_have_is_named(tmp_path: Path, wrong: dict, message: str):
-    with pytest.raises(ValueError, match=message):
-        next(counted([]).run(tmp_path, **wrong))
+@pytest.mark.parametrize(("argument", "wrong", "has"), [("seeds", 7, "[0, 1]"), ("models", "c", "['a', 'b']")])
+def test_what_an_experiment_does_not_have_is_named(tmp_path: Path, argument: str, wrong, has: str):
+    with pytest.raises(ValueError, match=re.escape(f"{argument} hold {[wrong]!r}; two-models has {has}")):
+        next(counted([]).run(tmp_path, **{argument: [wrong]}))
 
 
 def test_what_waits_for_a_card_runs_without_one_only_if_it_is_named(tmp_path: Path, monkeypatch):
@@ -161,16 +148,16 @@ def test_a_seed_fixes_a_model(name: str):
 # --- the command and the shipped records --------------------------------------------------------------------------
 
 
-@cache
-def experiments() -> dict[str, Experiment]:
-    return {experiment.name: experiment for experiment in command.experiments()}
+def test_the_installed_command_lists_all_experiments():
+    installed = Path(sys.executable).with_name("course-experiment")
+    answer = subprocess.run([installed, "--list"], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    listed = {line.split()[0]: line for line in answer.stdout.splitlines()}
+    assert listed.keys() == {experiment.name for experiment in command.experiments()}
+    assert "the five stripe models on plain stripes (40 of 40 runs recorded)" in listed["stripes-plain"]
 
 
-def test_the_command_lists_and_refuses(capsys):
-    command.main(["--list"])
-    listed = capsys.readouterr().out
-    assert len(listed.splitlines()) == len(experiments())
-    assert "(40 of 40 runs recorded)" in next(line for line in listed.splitlines() if "stripes-plain" in line)
+def test_the_command_refuses_by_name(capsys):
     for arguments in (["no-such"], ["stripes-plain", "--seeds", "9"]):
         with pytest.raises(SystemExit):
             command.main(arguments)
@@ -195,34 +182,20 @@ def test_an_experiment_is_found_without_the_code_of_the_others():
 
 
 def test_the_command_runs_what_is_asked_for_and_shows_the_table(tmp_path: Path, monkeypatch, capsys):
-    @dataclass(frozen=True)
-    class Elsewhere:
-        EXPERIMENTS = (counted([]),)
-
-    monkeypatch.setattr(command.importlib, "import_module", lambda name: Elsewhere)
-    monkeypatch.setattr(command.Path, "read_text", lambda path, encoding: '"two-models"')
+    monkeypatch.setattr(command, "experiments", lambda name: iter([counted([])]))
     command.main(["two-models", "--seeds", "1", "--only", "b", "--to", str(tmp_path)])
     out = capsys.readouterr().out
     assert out.startswith("b, seed 1: 91.00%\n") and "a  not run  not run" in out
     assert set(ledger.runs("two-models", tmp_path)) == {("b", 1)}
 
 
-def test_the_command_is_installed():
-    installed = Path(sys.executable).with_name("course-experiment")
-    answer = subprocess.run([installed, "--help"], capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
-    assert "--seeds" in answer.stdout
-
-
-def test_the_shipped_headers_are_those_of_the_experiments():
-    wanted = {one.name: (one.about, list(one.runs), list(one.seeds)) for one in experiments().values()}
+def test_shipped_files_are_those_of_the_experiments_and_their_records_belong_to_runs_that_exist():
+    experiments = list(command.experiments())
+    wanted = {one.name: (one.about, list(one.runs), list(one.seeds)) for one in experiments}
     assert ledger.experiments(ledger.SHIPPED) == wanted
-
-
-def test_shipped_records_belong_to_runs_that_exist():
     topics = {path.name for path in Path(*lessons.__path__).iterdir()}
-    for name, experiment in experiments().items():
-        for record in ledger.read(None, ledger.SHIPPED, experiment=name):
-            assert record.model in experiment.runs and record.seed in experiment.seeds and record.lesson in topics
+    for experiment in experiments:
+        for (model, seed), record in ledger.runs(experiment.name, ledger.SHIPPED).items():
+            assert model in experiment.runs and seed in experiment.seeds and record.lesson in topics
             if record.lesson != "vehicles":  # its first records were written without their curves
                 assert len(record.curve.get("loss", [])) == record.config.get("epochs", 0)
