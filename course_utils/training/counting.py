@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from course_utils.data.require import require
+
 
 @dataclass(frozen=True)
 class Operations:
@@ -62,10 +64,9 @@ class OperationCounter:
         """The counts divided by the number of samples that were run.
 
         Raises:
-            ValueError: `samples` is below 1.
+            ValueError: there is none.
         """
-        if samples < 1:
-            raise ValueError(f"samples is {samples}; it must be 1 or more")
+        require(samples >= 1, "samples", samples, "1 or more")
         return Operations(**{name: total / samples for name, total in self._totals.items()})
 
     @torch.no_grad()

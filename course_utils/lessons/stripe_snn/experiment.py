@@ -58,12 +58,15 @@ class Recipe:
     def measured(self, model: nn.Module, split: Split, curve: dict[str, list[float]], /, **fields: Any) -> Record:
         """The record of a network that was trained like this; `fields` go before what the recipe says."""
         own = {
+            "lesson": self.lesson,
+            "task": self.task.name,
             "config": {"epochs": self.epochs, "learning_rate": self.learning_rate, "batch_size": 64},
             "baseline": self.task.baseline(split),
             "beside": self.task.beside(model, split),
+            "time_steps": self.steps,
             "versions": versions("torch", "norse"),
+            "curve": curve,
         }
-        own |= {"lesson": self.lesson, "task": self.task.name, "time_steps": self.steps, "curve": curve}
         return measured(model, split, spiking=(norse.LIFCell, models.RecurrentLIF), **(own | fields))
 
     def record(self, seed: int, checkpoint: Path | None = None) -> Record:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data import stripes
+from course_utils.data.require import require
 from course_utils.training.experiment import Part, Split
 
 Drawn = tuple[np.ndarray, np.ndarray]  # pixels uint8 [count, …] and labels [count]
@@ -38,37 +39,23 @@ class Task:
     beside: Callable[[nn.Module, Split], dict[str, float]] = lambda model, split: {}
 
     def draw(
-        self,
-        seed: int,
-        train: int = TRAIN,
-        validation: int = VALIDATION,
-        test: int = TEST,
-        first_validation: int | None = None,
+        self, seed: int, train: int = TRAIN, validation: int = VALIDATION, test: int = TEST, chosen_from: int = 0
     ) -> Split:
-        """Disjoint parts of what the seed numbers: images float [count, 1, …], 0 to 1, with labels [count].
+        """So many images float [count, 1, …], 0 to 1, of each part, with labels [count]; no image is in two parts.
 
-        Args:
-            seed: of the images.
-            train: how many to train on.
-            validation: how many to choose with.
-            test: how many to test with.
-            first_validation: number of the first of these; the one after the training images if None.
+        The validation images follow those of the training, but begin at the number `chosen_from` or after it.
 
         Raises:
             ValueError: the parts would overlap.
         """
-        chosen = train if first_validation is None else first_validation
-        if not train <= chosen <= chosen + validation <= self.first_test:
-            raise ValueError(
-                f"first_test is {self.first_test}; it must be {max(train, chosen) + validation} or more, after the "
-                f"other images, and first_validation {chosen} must be {train} or more"
-            )
+        first = max(train, chosen_from)
+        require(first + validation <= self.first_test, "first_test", self.first_test, f"{first + validation} or more")
 
         def part(count: int, first: int) -> Part:
             pixels, labels = self.make(count, seed, first)
             return torch.tensor(pixels)[:, None] / 255, torch.tensor(labels)
 
-        return Split("drawn", part(train, 0), part(validation, chosen), part(test, self.first_test))
+        return Split("drawn", part(train, 0), part(validation, first), part(test, self.first_test))
 
     def baseline(self, split: Split, rule: str = "", guess: Callable | None = None) -> dict[str, Any]:
         """Name of a rule, the task's own if none is given, and its accuracy on the test set."""
