@@ -1,7 +1,7 @@
 """Images to spikes: how a number between 0 and 1 becomes spikes in time. Lesson 05 derives each encoder.
 
-Every encoder takes values of any shape […] and a number of time `steps`, 1 or more, and returns [steps, …] in the type
-of the values. The decoders go back. Random numbers come from `generator`.
+Every encoder takes values of any shape […] and a number of time `steps`, 1 or more, and returns 0 or 1, [steps, …], in
+the type of the values. The decoders go back. Random numbers come from `generator`.
 Poisson codes follow P. Tsoukas, "Training spiking neural networks" (diploma thesis, University of Thessaly, 2023).
 """
 
@@ -23,9 +23,6 @@ def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None
 
     Args:
         probabilities: of a spike at one step, 0 to 1.
-
-    Returns:
-        0 or 1, [steps, …].
     """
     check_steps(steps)
     within(0, 1, probabilities=probabilities)
@@ -35,13 +32,9 @@ def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None
 
 
 def bipolar_poisson(values: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
-    """A spike with probability |value| at every step; its sign is that of the value (P. Tsoukas, 2023, section 4.1.3).
+    """A spike with probability |value| at every step, with the sign of the value: −1, 0 or 1 for values from −1 to 1.
 
-    Args:
-        values: −1 to 1.
-
-    Returns:
-        −1, 0 or 1, [steps, …].
+    Source: P. Tsoukas, 2023, section 4.1.3.
     """
     within(-1, 1, values=values)
     return poisson(values.abs(), steps, generator) * values.sign()
@@ -54,9 +47,6 @@ def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = 
         values: finite, of any range; a brighter pixel fires more often.
         scale: current of a value of 1, in units of the neuron's threshold; finite, 0 or more.
         neuron: the pixel's neuron.
-
-    Returns:
-        0 or 1, [steps, …].
     """
     check_steps(steps)
     check_scale(scale)
@@ -73,9 +63,6 @@ def regular(values: Tensor, steps: int) -> Tensor:
 
     Args:
         values: 0 to 1.
-
-    Returns:
-        0 or 1, [steps, …].
     """
     check_steps(steps)
     within(0, 1, values=values)
@@ -91,9 +78,6 @@ def latency(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
     Args:
         values: 0 to 1.
         threshold: values below it stay silent, 0 to 1.
-
-    Returns:
-        0 or 1, [steps, …].
     """
     _check_once(values, steps, threshold)
     return _one_spike(values, ((1 - values) * (steps - 1)).round(), steps, threshold)
@@ -108,9 +92,6 @@ def rank_order(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor
     Args:
         values: 0 to 1, [batch, …]; every sample of the batch is ranked by itself.
         threshold: values below it stay silent, 0 to 1.
-
-    Returns:
-        0 or 1, [steps, batch, …].
     """
     _check_once(values, steps, threshold)
     return _one_spike(values, ranks(values) * steps // values.flatten(1).shape[1], steps, threshold)

@@ -88,11 +88,6 @@ class LI:
         """λ of the synaptic current; 0 without a synapse: no current is left for the next step."""
         return 0.0 if self.tau_syn_ms is None else decay(self.tau_syn_ms, self.dt_ms, self.update)
 
-    def start(self, inputs: Tensor) -> State:
-        """The state at rest for inputs of this shape."""
-        zeros = torch.zeros_like(inputs)
-        return State(zeros, zeros, zeros)
-
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step: v ← λ v + (1 − λ) i.
 
@@ -117,8 +112,8 @@ class LI:
         return torch.stack(potentials)
 
     def _checked(self, inputs: Tensor, state: State | None) -> State:
-        if state is None:
-            return self.start(inputs)
+        if state is None:  # at rest
+            return State(*[torch.zeros_like(inputs)] * 3)
         if state.v.shape != inputs.shape:
             raise ValueError(
                 f"the state has shape {tuple(state.v.shape)}, the inputs {tuple(inputs.shape)}: it was left by another "

@@ -1,6 +1,5 @@
 """The encoders: their laws and limits, and the libraries that compute the same."""
 
-import math
 
 import pytest
 import torch
@@ -219,48 +218,3 @@ def test_time_first_the_type_of_the_values_and_one_step(encode, dtype) -> None:
         spikes = encode(values, steps)
         assert spikes.shape == (steps, 3, 6, 7) and spikes.dtype == dtype
         assert set(spikes.unique().tolist()) <= {0, 1}
-
-
-@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
-@pytest.mark.parametrize("steps", [0, -3, 2.5, True, None])
-def test_steps_are_whole_and_positive(encode, steps) -> None:
-    with pytest.raises(ValueError, match=r"steps is .*1 or more"):
-        encode(images(0), steps)
-
-
-@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_refused(encode, bad) -> None:
-    with pytest.raises(ValueError, match="hold"):
-        encode(torch.tensor([[0.5, bad]]), 5)
-
-
-@pytest.mark.parametrize("name", ["poisson", "regular", "latency", "rank_order"])
-@pytest.mark.parametrize("bad", [-0.1, 1.1])
-def test_what_is_no_probability_is_refused(name, bad) -> None:
-    with pytest.raises(ValueError, match=r"hold -?\d\.1.* between 0 and 1"):
-        ENCODERS[name](torch.tensor([[0.5, bad]]), 5)
-
-
-def test_the_rest_of_bad_input() -> None:
-    values, spikes = images(0), encoders.latency(images(0), 5)
-    with pytest.raises(ValueError, match="between -1 and 1"):
-        encoders.bipolar_poisson(torch.tensor([-1.5]), 5)
-    for scale in (-1, math.inf, math.nan):
-        with pytest.raises(ValueError, match="scale is"):
-            encoders.constant_current(values, 5, scale=scale)
-        with pytest.raises(ValueError, match="scale is"):
-            encoders.decode_constant_current(spikes, scale=scale)
-    for neuron in (LIF(reset="subtract"), LIF(refractory_ms=2), LIF(tau_syn_ms=5)):
-        with pytest.raises(ValueError, match="reset to zero, no synapse"):
-            encoders.decode_constant_current(spikes, scale=20, neuron=neuron)
-    for encode in (encoders.latency, encoders.rank_order):
-        for threshold in (-0.1, 1.1, math.nan):
-            with pytest.raises(ValueError, match="threshold is"):
-                encode(values, 5, threshold=threshold)
-    with pytest.raises(ValueError, match=r"\(42,\).*one sample"):
-        encoders.rank_order(values[0].flatten(), 5)
-    with pytest.raises(ValueError, match=r"worth has shape \(4,\).*\[5\]"):
-        encoders.decode_times(spikes, torch.ones(4))
-    with pytest.raises(ValueError, match="values have shape"):
-        encoders.mean_by_step(spikes, values[:2])

@@ -131,17 +131,6 @@ def test_nothing_is_dropped_in_evaluation_or_with_p_0() -> None:
     assert HeldDropout(0.0)(x) is x
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.0, math.nan])
-def test_p_is_a_probability_below_1(p) -> None:
-    with pytest.raises(ValueError, match=f"p is {p}; it must be a probability"):
-        HeldDropout(p)
-
-
-def test_there_is_a_key_for_every_sample() -> None:
-    with pytest.raises(ValueError, match=r"keys have shape \(5,\); 6 samples need \[6\]"):
-        HeldDropout(0.5)(torch.ones(2, 6, 3), torch.arange(5))
-
-
 # --- synapses -------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Model 6 and the networks for turning stripes: shapes, what they do not depend on, equations, bad input."""
+"""Model 6 and the networks for turning stripes: shapes, what they do not depend on, equations."""
 
 import math
 
@@ -58,17 +58,6 @@ def test_the_place_of_a_patch_makes_no_difference(images) -> None:
     scores = model(grey)[[12 * row + column for row in range(3, 9) for column in range(3, 9)]]
     assert scores.std(0).max() < 1e-6
     assert (scores[0] - model(torch.full((1, 1, 16, 16), 0.15))[0]).abs().max() > 1e-3, "it is seen"
-
-
-@pytest.mark.parametrize("gain", [0, -1, math.nan])
-def test_a_gain_that_is_not_above_zero_is_refused(gain) -> None:
-    with pytest.raises(ValueError, match=r"gain is .*; it must be above 0"):
-        PatchNet(gain=gain)
-
-
-def test_an_unknown_pool_is_named() -> None:
-    with pytest.raises(ValueError, match="pool is 'mean'; it must be one of maximum, sum, none"):
-        PatchNet(pool="mean")
 
 
 @torch.no_grad()

@@ -1,6 +1,5 @@
 """Surrogates of a given width and height, the deep network, and the error that travels back through it."""
 
-import math
 import warnings
 
 import pytest
@@ -155,25 +154,6 @@ def test_growth_is_the_factor_of_one_layer() -> None:
 def test_a_seed_gives_the_same_network() -> None:
     same, again, other = (DeepLIF(2, heaviside, seed=seed).weights[1].weight for seed in (1, 1, 2))
     assert torch.equal(same, again) and not torch.equal(same, other)
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        *((lambda bad=bad: triangle(bad, 1.0), "width is") for bad in (0.0, -1.0, math.inf, math.nan)),
-        (lambda: triangle(1.0, 0.0), "height is 0"),
-        (lambda: fast_sigmoid(-1), "slope is -1"),
-        (lambda: arctan(0), "alpha is 0"),
-        (lambda: DeepLIF(0, heaviside), "depth is 0"),
-        (lambda: DeepLIF(2, heaviside, steps=0), "steps is 0"),
-        (lambda: DeepLIF(2, heaviside, drive=0), "drive is 0"),
-        (lambda: DeepLIF(2, heaviside, tau_mem_ms=-1), "tau_ms is -1"),
-        (lambda: growth([1.0]), "two layers or more"),
-    ],
-)
-def test_bad_input_is_refused_by_name(make, says) -> None:
-    with pytest.raises(ValueError, match=says):
-        make()
 
 
 def test_names_say_what_is_drawn() -> None:
