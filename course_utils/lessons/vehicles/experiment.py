@@ -152,8 +152,9 @@ def by_nengo_dl(seed: int, _: Path) -> Record:
     data, ann = vehicles(seed), at_rates(seed)
     rate_hz = running.firing_rate_scale(ann, data.train[0][:300])
     run, cost = running.in_nengo_dl(ann, data.test[0], rate_hz)
-    config = {"steps": STEPS, "rate_hz": rate_hz, "tau_syn_ms": TAU_SYN_MS}
-    return _record(seed, data, ann, torch.from_numpy(run.outputs), cost, config, "nengo-dl", "tensorflow")
+    config, outputs = {"steps": STEPS, "tau_syn_ms": TAU_SYN_MS}, torch.from_numpy(run.outputs)
+    record = _record(seed, data, ann, outputs, cost, config, "nengo-dl", "tensorflow")
+    return replace(record, measured={"rate_hz": rate_hz})
 
 
 def directly(seed: int, _: Path, *, steps: int) -> Record:
