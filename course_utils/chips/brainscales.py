@@ -80,11 +80,8 @@ def obstacles(graph: nir.NIRGraph) -> list[str]:
         for node in platforms.unknown_nodes(graph, "BrainScaleS-2")
     ]
     kinds = [type(node).__name__ for node in graph.nodes.values()]
-    found += [
-        f"the graph has {kinds.count(kind)} nodes {kind}; the reader wants one"
-        for kind in ("Input", "Output")
-        if kinds.count(kind) != 1
-    ]
+    counts = {kind: kinds.count(kind) for kind in ("Input", "Output")}
+    found += [f"the graph has {n} nodes {kind}; the reader wants one" for kind, n in counts.items() if n != 1]
     ran = {name for name, node in graph.nodes.items() if isinstance(node, nir.Input)}
     for source, target in graph.edges:
         if source not in ran:
@@ -110,22 +107,14 @@ def _of_node(node: nir.NIRNode) -> list[str]:
     for parameter, (low, high) in (("tau_mem", TAU_MEM_S), ("tau_syn", TAU_SYN_S)):
         times = np.asarray(getattr(node, parameter)) * SECONDS
         if (times < low).any() or (times > high).any():
-            found.append(
-                f"{parameter} is {times.flat[0] * 1e6:.3g} µs on the chip, which does {low * 1e6} to {high * 1e6:g} µs"
-            )
+            does = f"which does {low * 1e6} to {high * 1e6:g} µs"
+            found.append(f"{parameter} is {times.flat[0] * 1e6:.3g} µs on the chip, {does}")
     return found
 
 
-class Runs(NamedTuple):
-    """How a layer of neurons gets onto the chip, in one run or in several, one after the other.
-
-    Attributes:
-        layer: name of its node.
-        neurons: of the layer.
-        fan_in: inputs of each; a matrix has a synapse for each of them, be its weight zero.
-        circuits: that each neuron takes.
-        runs: into which the layer is divided.
-    """
+class Part(NamedTuple):
+    """A layer on the chip: its name, neurons, inputs of each (a matrix has a synapse for every one, be its weight 0),
+    circuits that each neuron takes, and the runs, one after the other, into which the layer is divided."""
 
     layer: str
     neurons: int
@@ -134,7 +123,7 @@ class Runs(NamedTuple):
     runs: int
 
 
-def partition(graph: nir.NIRGraph) -> list[Runs]:
+def partition(graph: nir.NIRGraph) -> list[Part]:
     """The runs that each layer of a graph of `stripe_graph` takes: ⌈neurons / ⌊512 / circuits⌋⌉.
 
     Source: E. Arnold et al., "Scalable network emulation on analog neuromorphic hardware", Frontiers in Neuroscience
@@ -146,5 +135,5 @@ def partition(graph: nir.NIRGraph) -> list[Runs]:
         if isinstance(matrix, nir.Linear):
             neurons, fan_in = matrix.weight.shape
             circuits = circuits_for(fan_in, layer=target)
-            found.append(Runs(target, neurons, fan_in, circuits, -(-neurons // (CIRCUITS // circuits))))
+            found.append(Part(target, neurons, fan_in, circuits, -(-neurons // (CIRCUITS // circuits))))
     return found

@@ -32,9 +32,6 @@ def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
     Args:
         chip: with any limits; its settings are changed.
         repeats: measurements of each kind, 1 or more.
-
-    Raises:
-        ValueError: `repeats` is below 1.
     """
     require(repeats >= 1, "repeats", repeats, "1 or more")
     for layer in LAYERS:

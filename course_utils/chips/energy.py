@@ -55,9 +55,6 @@ class Convention:
         accesses_mac: accesses of a multiply-accumulate: 1 if its weight is fetched and the sum stays in a register.
         accesses_ac: accesses of an accumulate: 1 for its weight; 3 if its neuron's membrane is read and written, too,
             as it must be where a spike may come at any time for any neuron.
-
-    Raises:
-        ValueError: a number is out of range.
     """
 
     multiply_pj: float
@@ -96,9 +93,6 @@ class Convention:
         Args:
             operations: a sample's, as `counting.OperationCounter` finds them; a record of the ledger has them, too.
             updates: steps of neurons that are computed, see `neuron_updates`; 0 where physics does it.
-
-        Raises:
-            ValueError: a count is below 0 or no number.
         """
         _check_amount("accumulates", operations.accumulates)
         _check_amount("multiply_accumulates", operations.multiply_accumulates)
@@ -106,11 +100,7 @@ class Convention:
         return (picojoules + self._updates_pj(updates)) / 1000
 
     def dense_nj(self, macs: float) -> float:
-        """Energy of a network without spikes, which multiplies by every weight, zeros or not.
-
-        Raises:
-            ValueError: the count is below 0 or no number.
-        """
+        """Energy of a network without spikes, which multiplies by every weight, zeros or not."""
         _check_amount("macs", macs)
         return macs * self.mac_pj / 1000
 
@@ -120,9 +110,6 @@ class Convention:
         Args:
             updates: as in `energy_nj`.
             macs: multiply-accumulates of the twin, above 0.
-
-        Raises:
-            ValueError: a count is out of range.
         """
         require(0 < macs < math.inf, "macs", macs, "a number above 0: the twin must compute something")
         return (self.mac_pj - self._updates_pj(updates) / macs) / self.ac_pj
@@ -144,9 +131,6 @@ def published(multiply: str, add: str, memory: str | None = None, membranes: boo
         multiply, add: kinds of number, "32-bit float" and the like.
         memory: where weights are fetched from, "cache of 8 KB" and the like; None leaves memory out.
         membranes: whether membranes are read from there and written back at every accumulate.
-
-    Raises:
-        ValueError: there is no such figure.
     """
     names = [f"multiply, {multiply}", f"add, {add}", *([f"access, {memory}"] if memory else [])]
     for name in names:
@@ -185,9 +169,6 @@ class Twin(nn.Sequential):
         filters: of the convolution.
         pool: over 2×2 neighbours, "sum" or "maximum".
         gain: of the initial kernels, above 0; they begin without a mean, so that plain grey drives nothing.
-
-    Raises:
-        ValueError: `gain` is not above 0, or there is no such pool.
     """
 
     def __init__(self, filters: int = 2, pool: str = "sum", gain: float = 6.0):
@@ -221,10 +202,8 @@ def accumulates_by_step(model: LIReadout, activity: Activity) -> Tensor:
     """Synaptic operations of a run at every step, [time, batch]; differentiable, so that training can lower them.
 
     Each spike of a pixel meets a weight for each filter and each window around it; each hidden spike meets one for each
-    output. The pool is folded into the readout: `OperationCounter` counts the same on `folded(model)`.
-
-    Raises:
-        ValueError: the model's pool is a maximum.
+    output. The pool, which must be a sum, is folded into the readout: `OperationCounter` counts the same on
+    `folded(model)`.
     """
     if isinstance(model.pool, nn.MaxPool2d):
         raise ValueError("the model's pool is a maximum; it must be a sum, which folds into the readout")
@@ -241,11 +220,7 @@ def connections(model: LIReadout) -> int:
 
 
 def neuron_updates(model: LIReadout, steps: int) -> int:
-    """Steps of hidden and output neurons in a run; the neurons of the pixels belong to the sensor.
-
-    Raises:
-        ValueError: `steps` is below 1.
-    """
+    """Steps of hidden and output neurons in a run; the neurons of the pixels belong to the sensor."""
     check_steps(steps)
     return steps * sum(neuron_counts(model).values())
 
@@ -291,9 +266,6 @@ class TunedInput(nn.Module):
     Args:
         scale: current of a white pixel to begin with, in units of the threshold.
         steps: number of time steps.
-
-    Raises:
-        ValueError: an argument is out of range.
     """
 
     def __init__(self, scale: float, steps: int):
@@ -323,9 +295,6 @@ class Priced(nn.Module):
     Args:
         model: with a sum pool; it is what is trained.
         price: of one spike a connection, in nats; 0 or more.
-
-    Raises:
-        ValueError: the price is out of range.
     """
 
     def __init__(self, model: LIReadout, price: float):

@@ -229,9 +229,6 @@ class VirtualLoihi(nn.Module):
         hidden, output: what is written into the cores of the two layers.
         folded: the readout's weights, [outputs, hidden], with the pool in them, in the model's units.
         range: the largest potential of an output neuron, in the model's units.
-
-    Raises:
-        ValueError: as of `check_model`.
     """
 
     @torch.no_grad()

@@ -32,11 +32,7 @@ SWING_LSB = THRESHOLD_LSB - LEAK_LSB
 
 
 def largest(bits: int) -> int:
-    """The largest weight of that many bits; the sign comes on top. 63 for the chip's 6.
-
-    Raises:
-        ValueError: there are fewer than 2 bits.
-    """
+    """The largest weight of that many bits; the sign comes on top. 63 for the chip's 6."""
     require_whole(weight_bits=(bits, 2))
     return 2**bits - 1
 
@@ -114,9 +110,6 @@ class Limits:
         readout_noise_lsb: the same for a sample of the converter.
         events_per_us: how many spikes of the hidden layer get through in 1 µs. An arbiter serves neurons in their
             order; the spikes of the others are lost. None: all.
-
-    Raises:
-        ValueError: a limit is out of range.
     """
 
     weight_bits: int | None = None

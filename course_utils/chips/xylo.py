@@ -177,9 +177,6 @@ class IntegerLayer:
         threshold: 1 to 32,767.
         shift_syn, shift_mem: a and b of `XyloLayer`, 0 to 15.
         most: spikes that a neuron can emit at one step.
-
-    Raises:
-        ValueError: a number is out of range, or there is not one for each neuron.
     """
 
     weights: Tensor

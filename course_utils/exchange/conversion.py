@@ -18,11 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from course_utils.data.require import require
 from course_utils.spiking.encoders import check_steps
 from course_utils.spiking.neurons import heaviside
+from course_utils.spiking.ranges import within
 
 
-class Run(NamedTuple):
+class ConvertedRun(NamedTuple):
     """What a converted network did.
 
     Attributes:
@@ -57,12 +59,8 @@ class ConvertedNet(nn.Module):
         self.sample_shape = sample_shape
 
     @torch.no_grad()
-    def run(self, inputs: Tensor) -> Run:
-        """Run from rest on currents or spikes [time, batch, …], from `constant_input` or `encoders.poisson`.
-
-        Raises:
-            ValueError: the shape does not fit, or there is no time step.
-        """
+    def run(self, inputs: Tensor) -> ConvertedRun:
+        """Run from rest on currents or spikes [time, batch, …], from `constant_input` or `encoders.poisson`."""
         if inputs.dim() < 2 or len(inputs) == 0 or inputs.shape[2:] != self.sample_shape:
             needed = ", ".join(("time ≥ 1", "batch", *map(str, self.sample_shape)))
             raise ValueError(f"inputs have shape {tuple(inputs.shape)}; it must be [{needed}]")
@@ -75,7 +73,7 @@ class ConvertedNet(nn.Module):
                 counts[layer] = counts[layer] + now
             output = output + self.readout(now)
             potentials.append(output)
-        return Run(torch.stack(potentials), tuple(count / len(inputs) for count in counts))
+        return ConvertedRun(torch.stack(potentials), tuple(count / len(inputs) for count in counts))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Potentials of the output neurons after every step, [time, batch, classes]; see `run`."""
@@ -113,16 +111,13 @@ def convert(
         reset: of the hidden neurons. Diehl et al. reset to zero; Rueckauer et al. show what that loses.
 
     Raises:
-        ValueError: an argument is out of range, a layer is none of these or at a wrong place, there is no ReLU, or one
-            is silent for all images.
+        ValueError: a layer is none of these or at a wrong place, there is no ReLU, or one is silent for all images.
     """
     _check_images(images)
-    if balance not in ("data", "model", None):
-        raise ValueError(f'balance is {balance!r}; it must be "data", "model" or None')
-    if not 0 < percentile <= 100 or (balance != "data" and percentile != 100):
-        raise ValueError(f'percentile is {percentile}; it must be above 0, up to 100, and 100 unless balance is "data"')
-    if reset not in ("subtract", "zero"):
-        raise ValueError(f'reset is {reset!r}; it must be "subtract" or "zero"')
+    require(balance in ("data", "model", None), "balance", balance, '"data", "model" or None')
+    right = 0 < percentile <= 100 and (balance == "data" or percentile == 100)
+    require(right, "percentile", percentile, 'above 0, up to 100, and 100 unless balance is "data"')
+    require(reset in ("subtract", "zero"), "reset", reset, '"subtract" or "zero"')
     stages = _stages(ann)
     scales, activations = [1.0], images
     for number, stage in enumerate(stages[:-1], start=1):
@@ -139,11 +134,7 @@ def convert(
 
 
 def constant_input(images: Tensor, steps: int) -> Tensor:
-    """Pixels as currents that stay on: images 0 to 1, [batch, …], as a view [steps, batch, …].
-
-    Raises:
-        ValueError: a pixel is not between 0 and 1, or `steps` is no whole number, or below 1.
-    """
+    """Pixels as currents that stay on: images 0 to 1, [batch, …], as a view [steps, batch, …]."""
     _check_images(images)
     check_steps(steps)
     return images.expand(steps, *images.shape)
@@ -153,9 +144,6 @@ def accuracy_by_step(potentials: Tensor, labels: Tensor) -> Tensor:
     """Accuracy if the run [time, batch, classes] were stopped after each step: float64 [time], 0 to 1.
 
     The highest potential is the answer. Where some tie, as all do before the first spike, the first of them counts.
-
-    Raises:
-        ValueError: the labels are not [batch], or there are none.
     """
     if potentials.dim() != 3 or labels.shape != potentials.shape[1:2] or len(labels) == 0:
         shapes = f"labels have shape {tuple(labels.shape)}, potentials {tuple(potentials.shape)}"
@@ -210,6 +198,4 @@ def strongest(activations: Tensor, percentile: float) -> float:
 def _check_images(images: Tensor) -> None:
     if images.dim() < 2 or images.numel() == 0 or not images.is_floating_point():
         raise ValueError(f"images are {images.dtype} {list(images.shape)}; they must be floats [count ≥ 1, …]")
-    outside = ~((images >= 0) & (images <= 1))  # NaN is outside too
-    if outside.any():
-        raise ValueError(f"images hold {images[outside][0].item()}; pixels must lie between 0 and 1")
+    within(0, 1, images=images)

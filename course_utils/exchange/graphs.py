@@ -20,7 +20,7 @@ import re
 from collections import OrderedDict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import h5py
 import nir
@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data.require import require
-from course_utils.exchange.libraries import LIBRARIES, NEURONS, Neurons, build, describe
+from course_utils.exchange.libraries import LIBRARIES, NEURONS, Library, Neurons, build_neurons, describe_neurons
 from course_utils.exchange.networks import spiking_layers
 
 Shape = tuple[int, ...]
@@ -113,7 +113,7 @@ def _node(module: nn.Module, shape: Shape, dt_s: float) -> nir.NIRNode:
             if start == 0:
                 raise ValueError("it flattens the batch, too; start_dim must be 1 or more")
             return nir.Flatten({"input": np.array(shape)}, start - 1, end - 1)
-    return _neuron_node(describe(module, dt_s), shape, dt_s)
+    return _neuron_node(describe_neurons(module, dt_s), shape, dt_s)
 
 
 def _max_pool(
@@ -173,11 +173,7 @@ def _check_dt(dt_s: float) -> None:
 
 
 def from_nir(
-    graph: nir.NIRGraph,
-    library: Literal["norse", "snntorch", "hand"],
-    *,
-    dt_s: float,
-    dtype: torch.dtype = torch.float32,
+    graph: nir.NIRGraph, library: Library, *, dt_s: float, dtype: torch.dtype = torch.float32
 ) -> nn.Sequential:
     """A network of a library's own modules that does what the graph says, by forward Euler's step.
 
@@ -209,7 +205,7 @@ def from_nir(
         if hasattr(node, "v_leak"):
             of = _neurons_of(node, name, shape, dt_s)
             try:
-                layer = build(of, library, dt_s, dtype)
+                layer = build_neurons(of, library, dt_s, dtype)
             except ValueError as error:
                 raise ValueError(f"node {name!r} ({type(node).__name__}) is not for {library}: {error}") from None
         else:

@@ -15,7 +15,7 @@ Source: the installed sources of both libraries; `neurons.LIF(update="euler")` i
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import nir
 import norse.torch as norse
@@ -28,7 +28,8 @@ from torch import Tensor, nn
 
 from course_utils.spiking import neurons
 
-LIBRARIES = ("norse", "snntorch", "hand")
+Library = Literal["norse", "snntorch", "hand"]
+LIBRARIES = get_args(Library)
 SUPPORTED_MODULES = (
     "Linear, Conv2d, AvgPool2d (with divisor_override=1: a sum), MaxPool2d over spikes, Flatten; Norse's LIFBoxCell, "
     "LIFCell, LIBoxCell, LICell; snnTorch's Leaky and Synaptic; OwnNeurons; Readout"
@@ -146,7 +147,7 @@ def fires(layer: nn.Module) -> bool:
     return isinstance(layer, norse.LIFBoxCell | norse.LIFCell)
 
 
-def describe(layer: nn.Module, dt_s: float) -> Neurons:
+def describe_neurons(layer: nn.Module, dt_s: float) -> Neurons:
     """What neurons of any library compute.
 
     Args:
@@ -158,7 +159,7 @@ def describe(layer: nn.Module, dt_s: float) -> Neurons:
     """
     match layer:
         case Readout():
-            of = describe(layer.cell, dt_s)
+            of = describe_neurons(layer.cell, dt_s)
             return replace(of, gain=of.gain * _double(layer.unit))
         case OwnNeurons():
             return _of_our_own(layer.neuron, dt_s)
@@ -219,12 +220,8 @@ def _double(value: Any) -> np.ndarray:
 # --- a layer that computes this, in each library ----------------------------------------------------------------------
 
 
-def build(of: Neurons, library: Literal["norse", "snntorch", "hand"], dt_s: float, dtype: torch.dtype) -> nn.Module:
-    """Neurons of a library that do this in steps of dt_s; without spikes they give potentials in the graph's unit.
-
-    Raises:
-        ValueError: the library's neurons cannot.
-    """
+def build_neurons(of: Neurons, library: Library, dt_s: float, dtype: torch.dtype) -> nn.Module:
+    """Neurons of a library that do this in steps of dt_s; without spikes they give potentials in the graph's unit."""
     synapse, spikes = of.tau_syn is not None, of.threshold is not None
     if library != "norse":
         for name, value in (("v_leak", of.leak), ("v_reset", of.reset)):

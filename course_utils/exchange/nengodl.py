@@ -30,9 +30,6 @@ def neuron_type(name: str, rate_hz: float = 1.0) -> nengo.neurons.NeuronType:
     Args:
         name: "SoftLIF", which has a rate, or "LIF" or "spiking ReLU", which spike.
         rate_hz: the rate that stands for an activation of 1, above 0.
-
-    Raises:
-        ValueError: no such neuron, or the rate is not above 0.
     """
     require_rate(rate_hz)
     require(name in NEURONS, "name", name, f"one of {', '.join(NEURONS)}")
@@ -49,11 +46,7 @@ def require_rate(rate_hz: float) -> None:
 
 
 def synapse_s(tau_syn_ms: float | None) -> float | None:
-    """A time constant for Nengo, which counts in seconds; None, no filter, stays None.
-
-    Raises:
-        ValueError: it is not above 0.
-    """
+    """A time constant for Nengo, which counts in seconds; None, no filter, stays None."""
     if tau_syn_ms is None:
         return None
     require(0 < tau_syn_ms < math.inf, "tau_syn_ms", tau_syn_ms, "a time above 0, or None for no filter")
@@ -61,11 +54,7 @@ def synapse_s(tau_syn_ms: float | None) -> float | None:
 
 
 def repeated(images: np.ndarray, steps: int) -> np.ndarray:
-    """Every image [count, 1, pixels] again at every step, [count, steps, pixels].
-
-    Raises:
-        ValueError: the shape is another one, or there is no step.
-    """
+    """Every image [count, 1, pixels] again at every step, [count, steps, pixels]."""
     check_steps(steps)
     if images.ndim != 3 or images.shape[1] != 1:
         raise ValueError(f"images have shape {images.shape}; it must be [count, 1, pixels]")
@@ -93,11 +82,7 @@ class NengoNetwork:
     rates: list[nengo.Probe]
 
     def become(self, neuron: str, rate_hz: float, tau_syn_ms: float | None = None) -> None:
-        """Put these neurons in the place of the hidden ones, and this filter behind them.
-
-        Raises:
-            ValueError: no such neuron, or a number is out of range.
-        """
+        """Put these neurons in the place of the hidden ones, and this filter behind them."""
         synapse = synapse_s(tau_syn_ms)
         for ensemble in self.ensembles:
             ensemble.neuron_type = neuron_type(neuron, rate_hz)
@@ -113,9 +98,6 @@ def to_spiking_relu(model: Any, *, rate_hz: float, tau_syn_ms: float | None = No
         rate_hz: the firing-rate scale: how often a neuron fires for an activation of 1. Inputs are multiplied by it,
             and spikes divided.
         tau_syn_ms: time constant of the low-pass filter behind the neurons, or None.
-
-    Raises:
-        ValueError: a number is out of range.
     """
     require_rate(rate_hz)
     converter = nengo_dl.Converter(
@@ -158,9 +140,6 @@ def run_nengo(
 
     The last batch is filled up with its last image, which is then left out. Without `count_spikes`, which takes memory
     for every neuron and step, `NengoRun.spikes` is empty.
-
-    Raises:
-        ValueError: the images have another shape, there are none, or no step.
     """
     repeated(images[:1], steps)  # refuses another shape
     if not len(images):

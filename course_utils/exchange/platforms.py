@@ -8,45 +8,38 @@ A reader that knows a node may still refuse its parameters, and a chip has limit
 empty list from `unknown_nodes` means: nothing is known to be in the way.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import nir
 
+from course_utils.data.require import require
 
-@dataclass(frozen=True)
-class Platform:
-    """A platform and its reader of NIR.
+
+class Platform(NamedTuple):
+    """A platform's reader of NIR.
 
     Attributes:
-        chip: what it runs on; empty for simulators.
         reader: the package with the reader.
         nodes: the kinds of nodes that it reads, beside Input and Output.
     """
 
-    chip: str
     reader: str
     nodes: frozenset[str]
 
 
-def _platform(chip: str, reader: str, nodes: str) -> Platform:
-    return Platform(chip, reader, frozenset(nodes.split()))
-
-
 PLATFORMS = {
-    "BrainScaleS-2": _platform("BrainScaleS-2", "hxtorch", "Linear CubaLI CubaLIF"),
-    "Xylo": _platform("Xylo", "rockpool", "Affine Linear CubaLIF LI LIF"),
-    "Speck": _platform("Speck", "sinabs", "Conv1d Conv2d Flatten Affine IF LI LIF SumPool2d"),
-    "Loihi 2": _platform("Loihi 2", "Lava", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
-    "SpiNNaker2": _platform(
-        "SpiNNaker2", "py-spinnaker2", "Conv1d Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"
-    ),
-    "Nengo": _platform("", "the converter among NIR's examples", "Affine LI LIF"),
-    "Norse": _platform("", "norse", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
-    "snnTorch": _platform("", "snntorch", "Conv2d Flatten Affine Linear CubaLIF IF LIF AvgPool2d"),
-    "Spyx": _platform(
-        "", "spyx", "Conv1d Conv2d Delay Flatten Affine Linear Scale CubaLIF I IF LIF SumPool2d Threshold"
-    ),
+    name: Platform(reader, frozenset(nodes.split()))
+    for name, reader, nodes in (
+        ("BrainScaleS-2", "hxtorch", "Linear CubaLI CubaLIF"),
+        ("Xylo", "rockpool", "Affine Linear CubaLIF LI LIF"),
+        ("Speck", "sinabs", "Conv1d Conv2d Flatten Affine IF LI LIF SumPool2d"),
+        ("Loihi 2", "Lava", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
+        ("SpiNNaker2", "py-spinnaker2", "Conv1d Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
+        ("Nengo", "the converter among NIR's examples", "Affine LI LIF"),
+        ("Norse", "norse", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
+        ("snnTorch", "snntorch", "Conv2d Flatten Affine Linear CubaLIF IF LIF AvgPool2d"),
+        ("Spyx", "spyx", "Conv1d Conv2d Delay Flatten Affine Linear Scale CubaLIF I IF LIF SumPool2d Threshold"),
+    )
 }
 
 # What may stand in for a node, by the kind that a reader must know for it; "" for none. With τ_syn = dt a current lasts
@@ -79,13 +72,8 @@ class Obstacle(NamedTuple):
 
 
 def unknown_nodes(graph: nir.NIRGraph, platform: str) -> list[Obstacle]:
-    """The nodes of a graph that a platform's reader does not know, in the graph's order; empty if there are none.
-
-    Raises:
-        ValueError: the platform is not in `PLATFORMS`.
-    """
-    if platform not in PLATFORMS:
-        raise ValueError(f"platform is {platform!r}; it must be one of {', '.join(PLATFORMS)}")
+    """The nodes of a graph that the reader of one of `PLATFORMS` does not know, in the graph's order."""
+    require(platform in PLATFORMS, "platform", platform, f"one of {', '.join(PLATFORMS)}")
     known = PLATFORMS[platform].nodes | {"Input", "Output"}
     kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
     return [Obstacle(name, kind, _way_round(kind, known)) for name, kind in kinds.items() if kind not in known]
@@ -96,10 +84,6 @@ def _way_round(kind: str, known: frozenset[str]) -> str:
 
 
 def platform_table(graph: nir.NIRGraph) -> list[tuple[str, str, str]]:
-    """For each platform: its name with its reader, and the nodes in the way, or that nothing is known to be."""
-    rows = []
-    for name, platform in PLATFORMS.items():
-        obstacles = unknown_nodes(graph, name)
-        named = ", ".join(f"{obstacle.node} ({obstacle.kind})" for obstacle in obstacles) or "nothing known"
-        rows.append((name, platform.reader, named))
-    return rows
+    """For each platform: its name, its reader, and the nodes in the way, or that nothing is known to be."""
+    found = {name: ", ".join(f"{node} ({kind})" for node, kind, _ in unknown_nodes(graph, name)) for name in PLATFORMS}
+    return [(name, PLATFORMS[name].reader, named or "nothing known") for name, named in found.items()]

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     import snntorch
 
     from course_utils.exchange.graphs import chain, from_nir, read_nir, to_nir, write_nir
-    from course_utils.exchange.libraries import LIBRARIES, Neurons, OwnNeurons, Readout, build, describe
+    from course_utils.exchange.libraries import LIBRARIES, Neurons, OwnNeurons, Readout, build_neurons, describe_neurons
     from course_utils.exchange.networks import NetworkRun, compare, run_network, spiking_layers
 
 from course_utils.spiking import neurons
@@ -235,7 +235,7 @@ def small_networks(draw) -> tuple[nn.Sequential, str, tuple[int, ...], torch.dty
         times = [draw(st.floats(DT, 0.2)), draw(st.none() | st.floats(DT, 0.2))]
         threshold, gain = (draw(st.floats(0.01, 10)), 1.0) if spikes else (None, draw(st.floats(0.1, 10)))
         values = [None if value is None else np.array(value) for value in (*times, gain, 0.0, threshold)]
-        return build(Neurons(*values), library, DT, dtype)
+        return build_neurons(Neurons(*values), library, DT, dtype)
 
     conv = nn.Conv2d(channels, 2, kernel, bias=draw(st.booleans()))
     features = pool(conv(torch.zeros(1, channels, side, side))).numel()
@@ -245,8 +245,8 @@ def small_networks(draw) -> tuple[nn.Sequential, str, tuple[int, ...], torch.dty
 
 
 def same_neurons(one: nn.Module, other: nn.Module, rtol: float) -> None:
-    for name, value in vars(describe(one, DT)).items():
-        found = getattr(describe(other, DT), name)
+    for name, value in vars(describe_neurons(one, DT)).items():
+        found = getattr(describe_neurons(other, DT), name)
         assert (value is None) == (found is None), name
         assert value is None or np.allclose(found, value, rtol=rtol, atol=0), name
 
@@ -297,7 +297,7 @@ def test_random_small_networks_do_the_same_elsewhere(drawn, library) -> None:
 )
 def test_parameters_of_each_library_by_hand(layer, says) -> None:
     """Time constants, gain, rest and threshold, from numbers written down here."""
-    of = describe(layer, DT)
+    of = describe_neurons(layer, DT)
     for found, value in zip((of.tau, of.tau_syn, of.gain, of.leak, of.threshold), says, strict=True):
         assert found is value is None or float(found) == pytest.approx(value, rel=1e-12)
 

@@ -45,9 +45,6 @@ def soft_lif_network(layers: Layers, *, rate_hz: float, seed: int) -> NengoNetwo
     """Convolutions of 3×3 without a frame, LIF neurons behind each, and a dense layer to the classes.
 
     A neuron begins to fire at an input of 0 and fires with `rate_hz` at 1. Its training follows the smooth rate.
-
-    Raises:
-        ValueError: there is no layer, or the rate is not above 0.
     """
     _check_layers(layers)
     neuron = neuron_type("LIF", rate_hz)
@@ -108,9 +105,6 @@ def relu_network(layers: Layers, *, seed: int, activity: float = 0.0) -> Any:
 
     Args:
         activity: what an activation of 1 adds to the loss, averaged over the batch; 0 or more.
-
-    Raises:
-        ValueError: there is no layer, or `activity` is below 0.
     """
     _check_layers(layers)
     require(0 <= activity < math.inf, "activity", activity, "0 or more")
@@ -143,11 +137,7 @@ def train_relu(model: Any, images: np.ndarray, labels: np.ndarray, *, epochs: in
 
 
 def low_pass(signal: np.ndarray, tau_syn_ms: float, dt_ms: float = 1.0) -> np.ndarray:
-    """An exponential synapse, from 0: y_t = λ y_(t−1) + (1 − λ) x_t, time first.
-
-    Raises:
-        ValueError: a time is not above 0.
-    """
+    """An exponential synapse, from 0: y_t = λ y_(t−1) + (1 − λ) x_t, time first."""
     kept, y, filtered = decay(tau_syn_ms, dt_ms), np.zeros_like(signal[0]), []
     for x in signal:
         y = kept * y + (1 - kept) * x
@@ -156,11 +146,7 @@ def low_pass(signal: np.ndarray, tau_syn_ms: float, dt_ms: float = 1.0) -> np.nd
 
 
 def spiking_relu(current: np.ndarray, rate_hz: float, dt_ms: float = 1.0) -> np.ndarray:
-    """Spikes of `nengo.SpikingRectifiedLinear` with a firing-rate scale, from rest: 0, 1, 2, …, time first.
-
-    Raises:
-        ValueError: the rate is not above 0.
-    """
+    """Spikes of `nengo.SpikingRectifiedLinear` with a firing-rate scale, from rest: 0, 1, 2, …, time first."""
     require_rate(rate_hz)
     v, counts = np.zeros_like(current[0]), []
     for now in current:
@@ -223,9 +209,6 @@ def run_by_hand(
 
     Without a filter a spike crosses all layers within its step; a filter gives out at a step what it had after the
     last.
-
-    Raises:
-        ValueError: a number is out of range, or the images have another shape.
     """
     require_rate(rate_hz)
     synapse_s(tau_syn_ms)
