@@ -11,7 +11,7 @@ from course_utils.training import ledger
 from course_utils.training.experiment import Experiment
 
 
-def experiments(name: str | None = None) -> Iterator[Experiment]:
+def defined(name: str | None = None) -> Iterator[Experiment]:
     """All experiments of the lessons, or the one of that name: only modules in which it stands are imported."""
     for path in sorted(Path(*lessons.__path__).glob("*/experiment*.py")):
         if name is None or re.search(rf"[\"']{re.escape(name)}[\"']", path.read_text(encoding="utf-8")):
@@ -29,11 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, help="folder of the records; data/results/mine if not given")
     options = parser.parse_args(arguments)
     if options.list or options.name is None:
-        for experiment in experiments():
+        for experiment in defined():
             done, wanted = len(ledger.runs(experiment.name)), len(experiment.runs) * len(experiment.seeds)
             print(f"{experiment.name:24} {experiment.about} ({done} of {wanted} runs recorded)")
         return
-    experiment = next(experiments(options.name), None)
+    experiment = next(defined(options.name), None)
     if experiment is None:
         parser.error(f"there is no experiment {options.name!r}; --list names all")
     try:

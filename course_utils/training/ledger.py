@@ -93,13 +93,7 @@ class Record:
 
 
 class Described(NamedTuple):
-    """What a header says of an experiment.
-
-    Attributes:
-        about: one line for a list.
-        models: their names, in the order of tables.
-        seeds: of every model.
-    """
+    """What a header says of an experiment: one line for a list, its models in the order of tables, their seeds."""
 
     about: str
     models: Sequence[str]

@@ -153,7 +153,7 @@ def test_the_installed_command_lists_all_experiments():
     answer = subprocess.run([installed, "--list"], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     listed = {line.split()[0]: line for line in answer.stdout.splitlines()}
-    assert listed.keys() == {experiment.name for experiment in command.experiments()}
+    assert listed.keys() == {experiment.name for experiment in command.defined()}
     assert "the five stripe models on plain stripes (40 of 40 runs recorded)" in listed["stripes-plain"]
 
 
@@ -168,7 +168,7 @@ def test_the_command_refuses_by_name(capsys):
 ONE = """
 import sys
 from course_utils.tools import experiment
-(one,) = experiment.experiments("xylo")
+(one,) = experiment.defined("xylo")
 print(one.name, *(name for name in sys.modules if name.startswith("course_utils.lessons.") and "experiment" in name))
 """
 
@@ -182,7 +182,7 @@ def test_an_experiment_is_found_without_the_code_of_the_others():
 
 
 def test_the_command_runs_what_is_asked_for_and_shows_the_table(tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "experiments", lambda name: iter([counted([])]))
+    monkeypatch.setattr(command, "defined", lambda name: iter([counted([])]))
     command.main(["two-models", "--seeds", "1", "--only", "b", "--to", str(tmp_path)])
     out = capsys.readouterr().out
     assert out.startswith("b, seed 1: 91.00%\n") and "a  not run  not run" in out
@@ -190,7 +190,7 @@ def test_the_command_runs_what_is_asked_for_and_shows_the_table(tmp_path: Path, 
 
 
 def test_shipped_files_are_those_of_the_experiments_and_their_records_belong_to_runs_that_exist():
-    experiments = list(command.experiments())
+    experiments = list(command.defined())
     wanted = {one.name: (one.about, list(one.runs), list(one.seeds)) for one in experiments}
     assert ledger.experiments(ledger.SHIPPED) == wanted
     topics = {path.name for path in Path(*lessons.__path__).iterdir()}

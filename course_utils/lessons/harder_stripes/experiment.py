@@ -7,10 +7,10 @@ from torch import nn
 
 from course_utils.data import patches, rotation, stripes
 from course_utils.lessons.harder_stripes.models import PatchNet, RotationNet
-from course_utils.lessons.stripe_snn.experiment import Recipe, awake, runs
+from course_utils.lessons.stripe_snn.experiment import Recipe, awake, experiment
 from course_utils.lessons.stripe_snn.tasks import Drawn, Task
 from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, Split
+from course_utils.training.experiment import Split
 from course_utils.training.loop import accuracy
 
 LESSON = "harder_stripes"
@@ -82,7 +82,7 @@ ON_ROTATION = {
 }
 
 EXPERIMENTS = (
-    Experiment("patches-easy", "patches of 8×8, little noise", runs(_on_patches(EASY))),
-    Experiment("patches-hard", "patches of 5×5, more noise", runs(ON_HARD)),
-    Experiment("rotation", "stripes that turn, with and without recurrence", runs(ON_ROTATION)),
+    experiment("patches-easy", "patches of 8×8, little noise", _on_patches(EASY)),
+    experiment("patches-hard", "patches of 5×5, more noise", ON_HARD),
+    experiment("rotation", "stripes that turn, with and without recurrence", ON_ROTATION),
 )

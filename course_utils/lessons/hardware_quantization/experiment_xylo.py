@@ -32,7 +32,7 @@ FLOAT, CHIP = "floating point", "Xylo's simulator"
 
 
 @cache
-def trained(task: str, seed: int) -> tuple[XyloNet, Split, dict[str, list[float]]]:
+def _trained(task: str, seed: int) -> tuple[XyloNet, Split, dict[str, list[float]]]:
     """The network of a seed, the images and its curve."""
     split = TASKS[task].draw(seed)
     torch.manual_seed(seed)
@@ -42,7 +42,7 @@ def trained(task: str, seed: int) -> tuple[XyloNet, Split, dict[str, list[float]
 
 def _record(task: str, where: str, seed: int, _: Path) -> Record:
     """Where the network runs: `FLOAT`, or `CHIP` with its integers."""
-    network, split, curve = trained(task, seed)
+    network, split, curve = _trained(task, seed)
     images, labels = split.test
     spikes = columns(images)
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """The five stripe models over five seeds, on the plain and the hard set; how networks learn from drawn images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,7 +79,7 @@ def awake(images: Tensor, seed: int, gain: float = 6.0, **options: object) -> mo
     return models.awaken(models.LIReadout(**options), images[:500], gain)
 
 
-def poisson(images: Tensor, seed: int) -> models.LeanConv:
+def lean_poisson(images: Tensor, seed: int) -> models.LeanConv:
     """Model 3 with its own random numbers."""
     return models.LeanConv(models.PoissonInput(seed=seed))
 
@@ -89,7 +89,7 @@ ON_PLAIN = {
     "1: flat, library defaults": _first_four(lambda images, seed: models.FlatLIF(), 30, 1e-3),
     "1: flat, mended": _first_four(lambda images, seed: models.FlatLIF(scale=5), 10, 1e-2),
     "2: two convolutions": _first_four(lambda images, seed: models.BroadConv(), 3, 2e-3, steps=10),
-    "3: lean, Poisson": _first_four(poisson, 9, 1e-2),
+    "3: lean, Poisson": _first_four(lean_poisson, 9, 1e-2),
     "4: lean, constant current": _first_four(lambda images, seed: models.LeanConv(), 9, 1e-2),
     "5: as built, maximum": _fifth(lambda images, seed: models.LIReadout(readout="maximum"), 9, 1e-2),
     "5: LI readout": _fifth(awake, 9, 5e-3),
@@ -104,12 +104,12 @@ ON_HARD = {
 }
 
 
-def runs(recipes: dict[str, Recipe]) -> dict[str, Callable[[int, Path], Record]]:
-    """The runs of an `Experiment`, each model by its name."""
-    return {name: recipe.record for name, recipe in recipes.items()}
+def experiment(name: str, about: str, recipes: Mapping[str, Recipe]) -> Experiment:
+    """Each recipe's network, by its name in tables, from five seeds."""
+    return Experiment(name, about, {model: recipe.record for model, recipe in recipes.items()})
 
 
 EXPERIMENTS = (
-    Experiment("stripes-plain", "the five stripe models on plain stripes", runs(ON_PLAIN)),
-    Experiment("stripes-hard", "the fifth model on faint, noisy stripes", runs(ON_HARD)),
+    experiment("stripes-plain", "the five stripe models on plain stripes", ON_PLAIN),
+    experiment("stripes-hard", "the fifth model on faint, noisy stripes", ON_HARD),
 )
