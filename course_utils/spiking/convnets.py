@@ -1,4 +1,4 @@
-"""The deep spiking networks of lesson 12: LeNet5, VGG, ResNet, each built from top to bottom in a few lines.
+"""Deep spiking networks: LeNet5, VGG, ResNet, each built from top to bottom in a few lines.
 
     net = lenet5(norm=True)
     answers = net(images, steps=4)      # a static image as a constant current

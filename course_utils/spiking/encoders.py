@@ -1,4 +1,4 @@
-"""Images to spikes: how a number between 0 and 1 becomes spikes in time. Lesson 05 derives each encoder.
+"""Images to spikes: how a number between 0 and 1 becomes spikes in time. A lesson derives each encoder.
 
 Every encoder takes values of any shape […] and a number of time `steps`, 1 or more, and returns 0 or 1, [steps, …], in
 the type of the values. The decoders go back. Random numbers come from `generator`.

@@ -1,4 +1,4 @@
-"""Backpropagation through time for a layer of spiking neurons, written out by hand (lesson 10 derives it).
+"""Backpropagation through time for a layer of spiking neurons, written out by hand (a lesson derives it).
 
     u_t = λ v_(t−1) + I_t        integrate: the current is not scaled by 1 − λ, the weights take that factor
     s_t = 1 where u_t > V_th     spike

@@ -1,4 +1,4 @@
-"""Leaky neurons, one time step at a time. Lesson 03 derives them; tests hold them equal to Norse and snnTorch.
+"""Leaky neurons, one time step at a time. A lesson derives them; tests hold them equal to Norse and snnTorch.
 
 Potentials are measured from rest, so rest is 0. The membrane resistance is taken into the current: where the text
 writes R·I, the code has `current`, in units of the potential. A state is handed in and out; nothing is remembered
@@ -60,7 +60,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class LI:
-    """A leaky integrator: τ dv/dt = −v + current, no threshold, no spikes (lesson 03, section 1).
+    """A leaky integrator: τ dv/dt = −v + current, no threshold, no spikes.
 
     Attributes:
         tau_mem_ms: membrane time constant.
@@ -136,7 +136,7 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True)
 class LIF(LI):
-    """A leaky integrate-and-fire neuron: an LI that spikes above a threshold and is reset (lesson 03, section 3).
+    """A leaky integrate-and-fire neuron: an LI that spikes above a threshold and is reset.
 
     Attributes:
         threshold: above it the neuron spikes; above 0.
@@ -206,7 +206,7 @@ def firing_rate(
 
     f = 1 / (t_ref − τ ln(1 − threshold/current)) above the rheobase (current = threshold), 0 up to it; of any shape,
     the current in units of the potential (R·I).
-    Lesson 03, section 5, derives it. Source: W. Gerstner et al., "Neuronal Dynamics" (2014), section 1.3.
+    Source: W. Gerstner et al., "Neuronal Dynamics" (2014), section 1.3.
     """
     if current.isnan().any():
         raise ValueError("current holds NaN; it must hold numbers")

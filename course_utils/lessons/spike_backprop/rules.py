@@ -1,4 +1,4 @@
-"""Three rules that send an error back through spiking layers, as autograd has them; lesson 10 writes them out by hand.
+"""Three rules that send an error back through spiking layers, as autograd has them; the lesson writes them by hand.
 
 A layer maps spikes x [time, batch, …] through synapses to currents I_t = W x_t + b, and those to spikes by the neurons
 of `spiking.gradients`. The output layer has no threshold; the network's answer is u_T / T. The loss is half the squared
@@ -10,8 +10,8 @@ error, so the error that enters the network from behind is e = answer − label.
 
 `TWINS` says this with autograd and values that are detached; `audit` holds rules that are written by hand to it.
 
-The thesis that this course follows (P. Tsoukas, 2023) retells the first rule as its equations 3.3 to 3.26; lesson 10
-says which of them are misprinted.
+The thesis that this course follows (P. Tsoukas, 2023) retells the first rule as its equations 3.3 to 3.26; the
+lesson says which of them are misprinted.
 
 Source: C. Lee, S. S. Sarwar, P. Panda, G. Srinivasan and K. Roy, "Enabling spike-based backpropagation for training
 deep neural network architectures", Frontiers in Neuroscience 14:119 (2020), and its public code.

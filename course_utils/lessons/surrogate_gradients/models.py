@@ -1,4 +1,4 @@
-"""Deep networks of spiking neurons, and how large their error is in each layer (lesson 11 derives all of this).
+"""Deep networks of spiking neurons, and how large their error is in each layer (the lesson derives all of this).
 
     v_t = λ a_(t−1) + (1 − λ) I_t      integrate
     s_t = 1 where v_t > 1              spike
