@@ -54,23 +54,22 @@ class Route:
         x, y, x_test, y_test = flat(train), train.labels.numpy(), flat(test), test.labels.numpy()
         scores, spiking, losses, parameters = self.train(self, x[:TRAIN], y[:TRAIN], seed)
 
-        def answers(images: np.ndarray, tau_syn_ms: float) -> tuple[dict[str, np.ndarray], Any]:
-            found = nengodl.run_nengo(spiking(tau_syn_ms), images, STEPS, rate_hz=self.rate_hz, batch_size=100)
-            return {
-                "filtered": models.low_pass(found.outputs, READOUT_MS)[-1].argmax(1),
-                "last step": found.outputs[-1].argmax(1),
-            }, found
+        def ran(images: np.ndarray, tau_syn_ms: float) -> nengodl.NengoRun:
+            return nengodl.run_nengo(spiking(tau_syn_ms), images, STEPS, rate_hz=self.rate_hz, batch_size=100)
 
-        def right(answer: np.ndarray, labels: np.ndarray) -> float:
-            return float((answer == labels).mean())
+        def filtered(run: nengodl.NengoRun) -> np.ndarray:
+            return models.low_pass(run.outputs, READOUT_MS)[-1]
 
-        chosen = {tau: right(answers(x[-1000:], tau)[0]["filtered"], y[-1000:]) for tau in TAUS_MS}
+        def right(answers: np.ndarray, labels: np.ndarray) -> float:
+            return float((answers.argmax(1) == labels).mean())
+
+        chosen = {tau: right(filtered(ran(x[-1000:], tau)), y[-1000:]) for tau in TAUS_MS}
         tau_syn_ms = max(chosen, key=chosen.get)
-        found, spikes = answers(x_test, tau_syn_ms)
-        cost = models.cost(self.layers, x_test, spikes.spikes, STEPS)
-        emitted = float(sum(layer.sum() for layer in spikes.spikes))
+        run = ran(x_test, tau_syn_ms)
+        cost = models.cost(self.layers, x_test, run.spikes, STEPS)
+        emitted = float(sum(layer.sum() for layer in run.spikes))
         pixels, labels = train.images[:, None] / 255, train.labels
-        learnt, kept = (pixels[:TRAIN], labels[:TRAIN]), (pixels[TRAIN:], labels[TRAIN:])
+        learnt, kept = ((pixels[part], labels[part]) for part in (slice(TRAIN), slice(TRAIN, None)))
         split = Split(test.source, learnt, kept, (test.images[:, None] / 255, test.labels))
         return measured(
             None,
@@ -85,12 +84,12 @@ class Route:
                 "tau_syn_ms": tau_syn_ms,
                 "tau_readout_ms": READOUT_MS,
             },
-            accuracy=right(found["filtered"], y_test),
+            accuracy=right(filtered(run), y_test),
             baseline={"name": "linear", "accuracy": linear_accuracy(split.train, split.test)},
             beside={f"validation, tau_syn {tau:g} ms": accuracy for tau, accuracy in chosen.items()}
             | {
-                "rate network": right(scores(x_test).argmax(1), y_test),
-                "last step, not filtered at the output": right(found["last step"], y_test),
+                "rate network": right(scores(x_test), y_test),
+                "last step, not filtered at the output": right(run.outputs[-1], y_test),
             },
             parameters=parameters,
             time_steps=STEPS,
