@@ -83,7 +83,7 @@ def test_the_lesson_changes_weights_as_the_package_does(lesson) -> None:
         change, x, y = lesson["stdp_step"](now_in, now_out, x, y)
         packaged, traces = plasticity.PairSTDP().step(now_in, now_out, traces)
         assert torch.equal(change, packaged) and torch.equal(x, traces.pre) and torch.equal(y, traces.post)
-    exercise = checks.check_trace.right(pre, lesson["LEAK_PLUS"])
+    exercise = checks.check_trace.right(pre, lesson["DECAY_PLUS"])
     assert torch.equal(exercise[-1], x)
 
 

@@ -187,13 +187,13 @@ check_controls = Exercise(
 
 
 def _recurrent_step(
-    drive: Tensor, i: Tensor, v: Tensor, s: Tensor, w_rec: Tensor, leak_syn: float, leak_mem: float, *, slip: str = ""
+    drive: Tensor, i: Tensor, v: Tensor, s: Tensor, w_rec: Tensor, decay_syn: float, decay_mem: float, *, slip: str = ""
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One step of recurrent LIF neurons, right or with a slip."""
     recurrent = {"backwards": s @ w_rec, "none": 0}.get(slip, s @ w_rec.T)
-    current = leak_syn * i + drive + recurrent
-    kept = leak_mem * v * (1 if slip == "no reset" else 1 - s)
-    v = kept + (1 if slip == "no factor" else 1 - leak_mem) * (i if slip == "old current" else current)
+    current = decay_syn * i + drive + recurrent
+    kept = decay_mem * v * (1 if slip == "no reset" else 1 - s)
+    v = kept + (1 if slip == "no factor" else 1 - decay_mem) * (i if slip == "old current" else current)
     return current, v, (v > 1).float()
 
 
@@ -205,7 +205,9 @@ def _one_step(rng: np.random.Generator) -> tuple:
 
 
 check_recurrent_step = Exercise(
-    right=lambda drive, i, v, s, w_rec, leak_syn, leak_mem: _recurrent_step(drive, i, v, s, w_rec, leak_syn, leak_mem),
+    right=lambda drive, i, v, s, w_rec, decay_syn, decay_mem: (
+        _recurrent_step(drive, i, v, s, w_rec, decay_syn, decay_mem)
+    ),
     draw=_one_step,
     wrong={
         "`s @ w_rec` uses the weights *from* each neuron where those *to* it belong: synapses would run backwards. Row "

@@ -15,17 +15,17 @@ MISSING = {"A": "inhibition", "B": "normalisation", "C": "homeostasis"}
 def _stepwise(step: Callable[[Tensor, Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
     """A trace after every step, from what a step makes of the trace x, the spikes s and the factor λ."""
 
-    def trace(spikes: Tensor, leak: float) -> Tensor:
+    def trace(spikes: Tensor, decay: float) -> Tensor:
         x, after = torch.zeros_like(spikes[0]), []
         for now in spikes:
-            x = step(x, now, leak)
+            x = step(x, now, decay)
             after.append(x)
         return torch.stack(after)
 
     return trace
 
 
-_trace = _stepwise(lambda x, s, leak: leak * x + s)
+_trace = _stepwise(lambda x, s, decay: decay * x + s)
 
 
 def _spikes(rng: np.random.Generator) -> tuple[Tensor, float]:
@@ -40,22 +40,22 @@ check_trace = Exercise(
     cases=[(torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0]), 0.75)],
     draw=_spikes,
     wrong={
-        "The trace counts spikes and never forgets. Multiply by λ at every step.": _stepwise(lambda x, s, leak: x + s),
+        "The trace counts spikes and never forgets. Multiply by λ at every step.": _stepwise(lambda x, s, decay: x + s),
         "A new spike adds only λ in your trace: it fades before it is one step old. Let the old trace fade, then add "
-        "the spike.": _stepwise(lambda x, s, leak: leak * (x + s)),
+        "the spike.": _stepwise(lambda x, s, decay: decay * (x + s)),
         "A new spike sets your trace to 1. Then only the latest spike is remembered, and the sum over all pairs "
         "becomes a sum over nearest pairs. Add 1 instead.": _stepwise(
-            lambda x, s, leak: torch.where(s > 0, 1.0, leak * x)
+            lambda x, s, decay: torch.where(s > 0, 1.0, decay * x)
         ),
         "This is the leaky integrator: a spike adds only 1 − λ. A trace jumps by 1.": _stepwise(
-            lambda x, s, leak: leak * x + (1 - leak) * s
+            lambda x, s, decay: decay * x + (1 - decay) * s
         ),
-        "Your trace comes one step late: a spike belongs to the trace after its own step.": lambda spikes, leak: (
-            torch.cat([torch.zeros_like(spikes[:1]), _trace(spikes, leak)[:-1]])
+        "Your trace comes one step late: a spike belongs to the trace after its own step.": lambda spikes, decay: (
+            torch.cat([torch.zeros_like(spikes[:1]), _trace(spikes, decay)[:-1]])
         ),
-        "λ is no number of your own: it comes in as an argument.": lambda spikes, leak: _trace(spikes, 0.75),
-        "Return one number for each step; `torch.stack` makes one tensor of them.": lambda spikes, leak: (
-            _trace(spikes, leak)[-1]
+        "λ is no number of your own: it comes in as an argument.": lambda spikes, decay: _trace(spikes, 0.75),
+        "Return one number for each step; `torch.stack` makes one tensor of them.": lambda spikes, decay: (
+            _trace(spikes, decay)[-1]
         ),
     },
     solved="Every spike adds 1, and every step keeps the part λ.",
