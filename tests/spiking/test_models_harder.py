@@ -77,7 +77,7 @@ def test_the_spike_has_the_surrogate_gradient_it_promises() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("tau_mem_ms", "tau_syn_ms"), [(10.0, 5.0), (3.0, 20.0)])
-def test_without_recurrence_it_is_the_neuron_of_lesson_03(tau_mem_ms, tau_syn_ms) -> None:
+def test_without_recurrence_it_is_a_plain_lif_neuron(tau_mem_ms, tau_syn_ms) -> None:
     inputs = 3 * torch.rand(60, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     layer = RecurrentLIF(5, recurrent=False, learnable=False).double()
     layer.log_tau_mem.fill_(math.log(tau_mem_ms))  # in double precision, to compare spike for spike
