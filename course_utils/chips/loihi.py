@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from course_utils.chips.virtual_chip import VirtualChip, neuron_counts
 from course_utils.data.require import require
 from course_utils.exchange.old_packages import holding, import_or_explain
-from course_utils.spiking.layers import each_step
+from course_utils.spiking.neurons import each_step
 from course_utils.spiking.stripe_networks import Activity, LIReadout
 
 CORES, COMPARTMENTS = 128, 1024  # of a chip, of a core

@@ -20,14 +20,10 @@ from course_utils.data import keyed
 from course_utils.data.require import require
 from course_utils.spiking.encoders import check_steps
 from course_utils.spiking.gradients import Neuron, lif
+from course_utils.spiking.neurons import each_step
 
 POOL_THRESHOLD = 0.75
 NEURON = Neuron(decay=0.99)  # as Lee et al. have it
-
-
-def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
-    """A layer without memory, applied to every step of [time, batch, …] in one call."""
-    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
 
 
 def draw_weights(weight: Tensor, gain: float) -> None:

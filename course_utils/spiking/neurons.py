@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.data.require import require
 from course_utils.spiking.ranges import above_0, at_least_0
@@ -42,6 +42,11 @@ def decay(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exac
     if dt_ms >= 2 * tau_ms:
         raise ValueError(f"dt_ms is {dt_ms}; Euler's step is unstable unless it is below 2·tau_ms = {2 * tau_ms}")
     return 1 - dt_ms / tau_ms
+
+
+def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
+    """A layer without memory, applied to every step of [time, batch, …] in one call."""
+    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
 
 
 class State(NamedTuple):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from course_utils.data.require import require
 from course_utils.spiking import encoders
-from course_utils.spiking.layers import each_step
+from course_utils.spiking.neurons import each_step
 
 Encoder = Callable[[Tensor], Tensor]  # images [batch, …] to the network's input [time, batch, …]
 STEPS = 50

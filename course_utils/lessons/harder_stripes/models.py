@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data.require import require
-from course_utils.spiking.layers import each_step
-from course_utils.spiking.neurons import LI
+from course_utils.spiking.neurons import LI, each_step
 from course_utils.spiking.stripe_networks import Activity, RecurrentLIF, constant_current, over_time
 
 # What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data.require import require_whole
-from course_utils.spiking.layers import each_step
-from course_utils.spiking.neurons import decay, heaviside
+from course_utils.spiking.neurons import decay, each_step, heaviside
 from course_utils.spiking.ranges import above_0
 from course_utils.spiking.surrogates import Slope, Surrogate
 
