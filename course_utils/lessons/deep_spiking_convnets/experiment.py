@@ -187,8 +187,8 @@ def _strided(steps: int, epochs: int, gain: float = 1.0, shift: int = 0) -> Long
 
 def _vgg7(surrogate: Surrogate, norm: bool) -> LongRun:
     made = network("VGG7", norm=norm, neuron=Neuron(decay=0.99, spike=surrogate))
-    split, enter = partial(colour, "CIFAR10"), Pictures(colour=True, flip=True)
-    return deep_run("CIFAR-10", split, made, 8, Plan(2, 25, 4e-3), enter, gain=2.0)
+    enter = Pictures(colour=True, flip=True)
+    return deep_run("CIFAR-10", partial(colour, "CIFAR10"), made, 8, Plan(2, 25, 4e-3), enter, gain=2.0)
 
 
 EXPERIMENTS = (

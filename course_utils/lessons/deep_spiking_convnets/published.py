@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from course_utils.classroom.tables import Table
+from course_utils.data.require import require
 from course_utils.training import ledger
 from course_utils.training.ledger import Record
 
@@ -86,13 +87,8 @@ TARGETS: dict[str, Target] = {
 
 
 def printed(name: str) -> Table:
-    """A table of `TABLES` as its source prints it, but all accuracies to two decimals.
-
-    Raises:
-        ValueError: the name is unknown.
-    """
-    if name not in TABLES:
-        raise ValueError(f"name is {name!r}; it must be one of {', '.join(map(repr, TABLES))}")
+    """A table of `TABLES` as its source prints it, but all accuracies to two decimals."""
+    require(name in TABLES, "name", name, f"one of {', '.join(map(repr, TABLES))}")
     return Table(("author", "method", "accuracy (%)"), [(a, m, _percent(value)) for a, m, value in TABLES[name]])
 
 

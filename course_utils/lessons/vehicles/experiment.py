@@ -104,13 +104,8 @@ def baselines(seed: int) -> dict[str, float]:
 
 
 def aspect_accuracy(seed: int) -> float:
-    """Test accuracy of one threshold on width over height of the original photographs, chosen on the training part.
-
-    Raises:
-        ValueError: there are no photographs.
-    """
-    ratios = aspect_ratios()
-    if ratios is None:
+    """Test accuracy of one threshold on width over height of the original photographs, chosen on the training part."""
+    if (ratios := aspect_ratios()) is None:
         raise ValueError("silhouettes are all drawn at one aspect ratio; this needs the photographs")
     train, _, test = photographs.split(replace(_photographs(), images=ratios), seed)
     return threshold_accuracy(*((part.images, part.labels) for part in (train, test)))

@@ -73,18 +73,11 @@ def in_nengo_dl(
         images: [count, channels, height, width].
         rate_hz: firing-rate scale, above 0.
         tau_syn_ms: time constant of the filter behind every spiking neuron; None for none.
-
-    Raises:
-        ValueError: a number is out of range, or `keras_twin` refuses the network.
     """
-    from course_utils.exchange import (
-        keras_twin,
-        nengodl,  # TensorFlow takes seconds to load: only where it is used
-    )
+    from course_utils.exchange import keras_twin, nengodl  # they load TensorFlow, which takes seconds
 
-    network = nengodl.to_spiking_relu(
-        keras_twin.keras_twin(ann, *images.shape[1:]), rate_hz=rate_hz, tau_syn_ms=tau_syn_ms
-    )
+    twin = keras_twin.keras_twin(ann, *images.shape[1:])
+    network = nengodl.to_spiking_relu(twin, rate_hz=rate_hz, tau_syn_ms=tau_syn_ms)
     run = nengodl.run_nengo(network, keras_twin.flat_pictures(images), STEPS, rate_hz=rate_hz, batch_size=66)
     convolutions = [layer for layer in ann if isinstance(layer, nn.Conv2d)]
     counts, (height, width) = [], images.shape[2:]
