@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.lessons.surrogate_gradients.models import DeepLIF, error_norms, growth, run_lif, send_back
+from course_utils.lessons.surrogate_gradients.models import DeepLIF, error_norms, growth, run_lif
 from course_utils.spiking.neurons import LIF, decay, heaviside
 from course_utils.spiking.surrogates import arctan, fast_sigmoid, triangle
+from tests import notebook_cells as lessons
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -89,7 +90,8 @@ def test_neurons_written_out_step_by_step_have_the_same_gradient(spike) -> None:
 
 
 @pytest.mark.parametrize("spike", [triangle(1.0, 0.8), fast_sigmoid(), arctan()], ids=repr)
-def test_the_error_sent_back_by_hand_is_that_of_autograd(spike) -> None:
+def test_the_error_that_the_lesson_sends_back_by_hand_is_that_of_autograd(spike) -> None:
+    send_back = lessons.run_cells("surrogate_gradients", "setup", "taught")["send_back"]
     images, labels = digits()
     network = DeepLIF(6, spike, width=40).double().awaken(images)
     layers = network.hidden(images)

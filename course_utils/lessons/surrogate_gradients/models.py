@@ -151,29 +151,6 @@ class DeepLIF(nn.Module):
         return self
 
 
-@torch.no_grad()
-def send_back(error: Tensor, v: Tensor, weight: Tensor, slope: Slope, decay_mem: float) -> Tensor:
-    """The error of a layer's spikes becomes that of the spikes before it: neurons backwards in time, then the weights.
-
-    e_t = σ'(v_t − 1) δ_t + λ e_(t+1) is the error of the potential, (1 − λ) e_t that of the current (section 3).
-
-    Args:
-        error: δ, the loss's gradient with respect to the layer's spikes, [time, batch, neurons].
-        v: the layer's membrane potentials before the reset, the same shape.
-        weight: from the layer before, [neurons, neurons before].
-        slope: σ' of x = v − 1.
-        decay_mem: λ of the membrane.
-
-    Returns:
-        δ of the layer before, [time, batch, neurons before].
-    """
-    of_potential, of_currents = torch.zeros_like(error[0]), []
-    for now, slopes in zip(error.flip(0), slope(v - 1).flip(0), strict=True):
-        of_potential = slopes * now + decay_mem * of_potential
-        of_currents.append((1 - decay_mem) * of_potential)
-    return torch.stack(of_currents[::-1]) @ weight
-
-
 def error_norms(model: DeepLIF, images: Tensor, labels: Tensor) -> list[float]:
     """The norm of δ, the cross-entropy's gradient with respect to a hidden layer's spikes; the first layer first.
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
-from course_utils.lessons.surrogate_gradients.models import DeepLIF, Hidden, growth, send_back
+from course_utils.lessons.surrogate_gradients.models import DeepLIF, Hidden, growth, run_lif
 from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.surrogates import triangle
 
@@ -57,10 +57,12 @@ def explored_network(seed: int = 0) -> Network:
 def relative_norms(width: float, height: float, depth: int) -> list[float]:
     """The error's norm in layers 1 … depth, as a multiple of that in the last of them."""
     of = explored_network()
-    slope = triangle(width, height).slope
+    spike = triangle(width, height)
     error, norms = of.error, [of.error.norm().item()]
     for layer in reversed(range(1, depth)):
-        error = send_back(error, of.layers[layer].v, of.weights[layer], slope, of.decay)
+        before = of.layers[layer - 1].spikes.detach().requires_grad_()
+        spikes, _ = run_lif(before @ of.weights[layer].T, spike, of.decay)
+        (error,) = torch.autograd.grad(spikes, before, error)
         norms.append(error.norm().item())
     return [norm / norms[0] for norm in reversed(norms)]
 
