@@ -253,8 +253,8 @@ def _neurons_of(node: nir.NIRNode, name: str, shape: Shape, dt_s: float) -> Neur
         has = f"has shape {found}" if found else "has no shape (its parameters are single numbers)"
         raise ValueError(f"{title} {has}, but what comes in has {shape}; give the parameters that shape")
     for parameter in ("tau", "tau_mem", "tau_syn"):
-        tau = getattr(node, parameter, math.inf)
-        if not (np.isfinite(tau) & (tau >= dt_s * (1 - 1e-9))).all() and hasattr(node, parameter):
+        tau = getattr(node, parameter, None)
+        if tau is not None and not (np.isfinite(tau) & (tau >= dt_s * (1 - 1e-9))).all():
             raise ValueError(
                 f"{parameter} of {title} falls to {np.min(tau):g} s; it must be no less than the time step "
                 f"dt_s = {dt_s:g}, or Euler's step overshoots"
