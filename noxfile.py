@@ -98,7 +98,7 @@ def view(session: nox.Session) -> None:
 
 @nox.session
 def render(session: nox.Session) -> None:
-    """Run lessons and keep their outputs in the file: python noxfile.py -s render -- 02_mnist_cnn"""
+    """Run lessons and keep their outputs in the file: python noxfile.py -s render -- mnist_cnn"""
     set_up(session)
     session.run(PYTHON, "-m", "course_utils.tools.views", "render", *session.posargs)
 

@@ -113,7 +113,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
 
 
 def test_command_one_opens_the_course(browser: Browser, tmp_path: Path) -> None:
-    """`python noxfile.py -s lab` ends on lesson 00, ready to run, and asks nothing."""
+    """`python noxfile.py -s lab` ends on the first lesson, ready to run, and asks nothing."""
     python = sys._base_executable  # as on a fresh machine: the Python that knows nothing of this environment
     with running(tmp_path, python, str(COURSE_ROOT / "noxfile.py"), "-s", "lab", "--") as address:
         page = browser.new_page()

@@ -60,7 +60,8 @@ def test_a_lesson_loads_no_experiment_and_no_room_of_a_later_lesson(topic: str) 
 
 def test_nothing_but_the_file_names_of_notebooks_carries_a_number() -> None:
     """A lesson is moved by renaming one file. Its links and those to it are tested with the notebooks."""
-    numbered = re.compile(r"\b\d\d_(" + "|".join(house.LESSONS) + r")\b|[Ll]esson \d\d?\b|[Ll]essons \d\d?\b")
+    names = "|".join(path.stem for path in house.LESSONS.values())
+    numbered = re.compile(rf"\b({names})\b|\b[Ll]essons? \d\d?\b")
     folders = [house.PACKAGE, house.COURSE_ROOT / "tests", house.COURSE_ROOT / "data" / "results"]
     for folder in folders:
         for path in folder.rglob("*.*"):

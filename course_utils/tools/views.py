@@ -179,12 +179,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line: `course-view student|instructor|slides|render [lesson …] [--to folder]`."""
     parser = argparse.ArgumentParser(prog="course-view", description=__doc__.partition("\n")[0])
     parser.add_argument("view", choices=[*VIEWS, "render"])
-    parser.add_argument("lessons", nargs="*", help="names such as 02_mnist_cnn; all if none is given")
+    parser.add_argument("lessons", nargs="*", help="topics such as li_readout; all if none is given")
     parser.add_argument("--to", type=Path, help="where to write; views/<view> if not given")
     options = parser.parse_args(arguments)
-    lessons = [LESSONS / f"{Path(name).stem}.ipynb" for name in options.lessons] or sorted(LESSONS.glob("[0-9]*.ipynb"))
-    if missing := [lesson.stem for lesson in lessons if not lesson.exists()]:
-        parser.error(f"no lesson {', '.join(missing)} in {LESSONS}")
+    try:  # a name of a file is a topic, too, behind its number
+        lessons = [notebook(re.sub(r"^\d\d_", "", Path(name).stem)) for name in options.lessons]
+    except ValueError as error:
+        parser.error(str(error))
+    lessons = lessons or sorted(LESSONS.glob("[0-9]*.ipynb"))
     if options.view == "render":
         for lesson in lessons:
             print(f"{lesson.stem}: {render(lesson):.0f} s")

@@ -95,7 +95,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path):
     [
         *[({"accuracy": wrong}, "accuracy") for wrong in (1.2, -0.1, math.nan, "0.9")],
         ({"spikes": math.inf}, "spikes"), ({"measured": {"seconds": math.nan}}, "measured/seconds"),
-        *[({"lesson": wrong}, "lesson") for wrong in ("MNIST", "02_mnist_cnn")], ({"experiment": "A b"}, "experiment"),
+        *[({"lesson": wrong}, "lesson") for wrong in ("MNIST", "02_mnist")], ({"experiment": "A b"}, "experiment"),
         ({"model": ""}, "model"), ({"seed": -1}, "seed"), ({"seed": 0.5}, "seed"), ({"bits": 0}, "bits"),
         ({"versions": {}}, "versions"), ({"data": DATA | {"test": 0}}, "data/test"), ({"data": DATA | {"f": 5}}, "'f'"),
         ({"data": {"source": "MNIST", "train": 1, "validation": 1}}, "test"),
