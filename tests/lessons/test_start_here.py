@@ -53,7 +53,7 @@ def test_the_time_between_spikes_is_the_closed_form_in_the_notes() -> None:
 
 
 def test_the_explorer_draws_at_every_corner_and_says_what_it_shows() -> None:
-    explorer = widgets.neuron_explorer()
+    explorer = widgets.bucket_explorer()
     check_corners(explorer)
     assert "time constant 10 ms. current 1.2: 5 spikes in 100 ms" in explorer.alt
     explorer.controls["current"].value, explorer.controls["tau_ms"].value = 1.1, 30

@@ -57,7 +57,7 @@ def draw_neurons(currents: Sequence[float], tau_ms: float) -> tuple[Figure, str]
     return figure, f"Membrane potential with spikes as ticks above it, time constant {tau_ms:g} ms. {'; '.join(told)}."
 
 
-def neuron_explorer() -> Explorer:
+def bucket_explorer() -> Explorer:
     """Current and time constant of the neuron on sliders."""
     return Explorer(
         lambda current, tau_ms: draw_neurons([current], tau_ms),
