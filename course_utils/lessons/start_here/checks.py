@@ -17,10 +17,10 @@ check_count_spikes = Exercise(
     cases=[(spike_train(50, 3, 17, 18, 40),), (spike_train(10),), (spike_train(3, 0, 1, 2),)],
     draw=lambda rng: (rng.random(60) < 0.3,),
     wrong={
-        "You return where or when something is. Asked is *how many* spikes there are, one number.":
+        "You return something for each spike or each step. Return *how many* spikes there are, one number.":
             [np.flatnonzero, lambda spikes: spikes.astype(int)],
-        "You count time steps, and most of them have no spike. Count only those that do.": len,
-        "You return the share of time steps with a spike. Asked is their number, without a division.": np.mean,
+        "You count all time steps. Count only those with a spike.": len,
+        "You return the share of time steps with a spike. Return their number, without a division.": np.mean,
         "You count the time steps *without* a spike.": lambda spikes: (~spikes).sum(),
         "You tell *whether* there is a spike, or what the largest entry is. Add the entries up instead.": np.max,
         "Two spikes in neighbouring time steps are two spikes. You count them as one.": [
