@@ -28,9 +28,9 @@ check_nearest_mean = Exercise(
         "Images and means do not line up: broadcasting compares shapes from the right, where both count pixels; the "
         "numbers of images and of means differ. Give each of the two an axis of length 1 where the other one counts.":
             lambda images, means: (images - means).square().sum(1).argmin(),
-        "You return for each class the nearest image. Asked is for each image the nearest class. Along which axis do "
-        "you look for the smallest?": lambda images, means: _differences(images, means).square().sum(2).argmin(0),
-        "The answer has one label an image. One axis of the differences has to be summed, one searched.":
+        "You return for each class the nearest image, not for each image the nearest class. Along which axis do you "
+        "look for the smallest?": lambda images, means: _differences(images, means).square().sum(2).argmin(0),
+        "The answer has one label for each image. One axis of the differences has to be summed, one searched.":
             lambda images, means: _differences(images, means).square().argmin(1),
         "You return the farthest class. The nearest one has the smallest distance.":
             lambda images, means: _differences(images, means).square().sum(2).argmax(1),
@@ -40,10 +40,10 @@ check_nearest_mean = Exercise(
         "Square each of them first.": lambda images, means: _differences(images, means).sum(2).abs().argmin(1),
         "You look for the largest product. That prefers bright means, near or not. Take differences.":
             lambda images, means: (images @ means.T).argmax(1),
-        "You add up absolute differences. That is a distance, too, but another one. Asked are squares.":
+        "You add up absolute differences. That is a distance, too, but another one. Add up squares.":
             lambda images, means: _differences(images, means).abs().sum(2).argmin(1),
     },
-    solved="Nine of ten digits are nearest to the mean of their own class, and nothing was trained.",
+    solved="About nine of ten digits are nearest to the mean of their own class, and nothing was trained.",
     otherwise="For each image and class: differences, squared, summed over pixels; then the smallest.",
 )  # fmt: skip
 
@@ -110,7 +110,7 @@ check_descend = Exercise(
         "You take one step too many.": _descent(more=1),
         "You take a single step. Does `return` stand inside the loop?":
             lambda f, start, learning_rate, steps: _descent()(f, start, learning_rate, 1),
-        "You return f(x). Asked is x.": _descent(result=lambda f, x: f(x)),
+        "You return f(x). Return x.": _descent(result=lambda f, x: f(x)),
         "It works for 2x², but not for another f. Let autograd find the slope; write no formula for it.":
             lambda f, start, learning_rate, steps: start * (1 - 4 * learning_rate) ** steps,
     },
@@ -135,12 +135,12 @@ check_best_rate = Exercise(
             lambda flat, steep: 2 / flat,
         "You divide 1 by the sum. Then the flat direction is still the slower one; the steep one can afford more.":
             lambda flat, steep: 1 / (flat + steep),
-        "You count the mean of the curvatures as if there were one direction. With curvatures 1 and 10 the steep one "
+        "That is the limit for one direction with the mean of the curvatures. With curvatures 1 and 10 the steep one "
         "runs away. What matters is the worse of the two factors.": lambda flat, steep: 4 / (flat + steep),
         "This is right for curvatures 1 and 10 alone. Use both arguments.": lambda flat, steep: 2 / 11,
     },
-    solved="Both directions now shrink by the same factor, 9/11 = 0.818 a step for curvatures 1 and 10. No single rate "
-    "does better.",
+    solved="Both directions now shrink by the same factor, 9/11 = 0.818 for curvatures 1 and 10. No single rate does "
+    "better.",
     otherwise="With curvatures 1 and 10 the slower direction can have the factor 9/11 = 0.818.",
 )  # fmt: skip
 
@@ -151,7 +151,7 @@ check_relu_scale = Exercise(
     wrong={
         "This keeps the size in a layer without activation. A ReLU throws away the negative half, so each layer halves "
         "the mean square. What makes up for it?": lambda n: 1 / math.sqrt(n),
-        "This is the variance. Asked is the standard deviation.": lambda n: 2 / n,
+        "This is the variance. Return the standard deviation.": lambda n: 2 / n,
         "Doubling the weights multiplies the mean square by four. It has to be doubled, not quadrupled.":
             lambda n: 2 / math.sqrt(n),
         "Halving makes it worse: a ReLU already loses half. The weights have to make up for it.":
