@@ -87,7 +87,7 @@ check_euler_tau = Exercise(
         "gives 7.5 ms, but the exact answer is 7.213 ms.": lambda tau, dt: tau - dt / 2,
         "Your logarithm has the base 10. The exponential belongs to the natural one, `math.log`.":
             lambda tau, dt: -dt / math.log10(1 - dt / tau),
-        "You solved the opposite question: which τ must Euler be given so that it acts like the exact step? Asked is "
+        "You solved the opposite question: which τ must Euler be given so that it acts like the exact step? Return "
         "the τ that the exact step needs to act like Euler's.": lambda tau, dt: dt / (1 - math.exp(-dt / tau)),
     },
     solved="With Δt = 1 ms, Euler's neuron of 10 ms is an exact neuron of 9.49 ms. Half a step is missing.",
@@ -142,7 +142,7 @@ check_leaky_arguments = Exercise(
     wrong={
         "beta comes first, the factor second. You return them the other way round.":
             lambda tau, dt: (1 - _exact(tau, dt), _exact(tau, dt)),
-        "This is Euler's step, and Norse's default neuron. Asked is the exact step: what is its λ?":
+        "This is Euler's step, and Norse's default neuron. What is the λ of the exact step?":
             lambda tau, dt: (1 - dt / tau, dt / tau),
         "A long time constant must mean a slow leak. Is the fraction in the exponent upside down?": [
             lambda tau, dt: (math.exp(-tau / dt), 1 - math.exp(-tau / dt)),
@@ -152,13 +152,12 @@ check_leaky_arguments = Exercise(
             lambda tau, dt: (math.exp(dt / tau), 1 - math.exp(dt / tau)),
             lambda tau, dt: (math.exp(dt / tau), 1 - _exact(tau, dt)),
         ],
-        "With the factor 1 the potential climbs to current / (1 − beta), many times too high. In our step the current "
-        "has a factor too; Leaky leaves it to you.":
-            [lambda tau, dt: (_exact(tau, dt), 1), lambda tau, dt: (1 - dt / tau, 1)],
-        "Both numbers are λ. In v ← λ v + (1 − λ) RI the current has another factor.":
+        "With the factor 1 the potential climbs to current / (1 − beta), which is too high. In our step the current "
+        "has a factor too; Leaky leaves it to you.": lambda tau, dt: (_exact(tau, dt), 1),
+        "Your factor is λ. In v ← λ v + (1 − λ) RI the current has another one.":
             lambda tau, dt: (_exact(tau, dt), _exact(tau, dt)),
-        "beta is exact, but the factor is Euler's. Under a constant current the potential then ends at another value "
-        "than the current: the rheobase is wrong. The two must add up to 1.":
+        "Your factor is Euler's. Beside the exact beta it lets the potential under a constant current end at another "
+        "value than the current: the rheobase is wrong.":
             lambda tau, dt: (_exact(tau, dt), dt / tau),
     },
     solved="One step of Leaky is now our exact step, whatever the time constant and the time step.",
@@ -209,7 +208,7 @@ def _likely_cause(found: Measured, hidden: Measured) -> str:
     causes = {
         "The time constant stands where the rheobase belongs. The order: τ, rheobase, refractory period.":
             abs(found.rheobase_na / hidden.tau_mem_ms - 1) < 0.05,
-        f"Your rheobase of {found.rheobase_na:.3g} nA is too high: this neuron fires below it, though late. Near the "
+        f"Your rheobase of {found.rheobase_na:.3g} nA is too high: this neuron fires below it. Near the "
         "rheobase the first spike takes long. Record longer, and halve the interval more often.": rheobase >= 1.02,
         f"Your rheobase of {found.rheobase_na:.3g} nA is too low: this neuron is silent there for ever.":
             rheobase <= 0.98,
@@ -219,7 +218,7 @@ def _likely_cause(found: Measured, hidden: Measured) -> str:
         "spikes also holds the time to charge the membrane. Which recorded time holds that time alone?":
             abs(found.refractory_ms - hidden.refractory_ms) >= 0.25,
         "A negative time constant. ln(1 − rheobase/current) is negative: a sign is missing.": tau < 0,
-        "Your time constant is in seconds; asked are milliseconds.": abs(tau * 1000 - 1) < 0.05,
+        "Your time constant is in seconds. Return milliseconds.": abs(tau * 1000 - 1) < 0.05,
         "Your logarithm has the base 10. Use the natural one, `math.log`.": abs(tau / math.log(10) - 1) < 0.03,
         f"Your time constant is too large by {tau - 1:.0%}. If you take it from an interval, the refractory period is "
         "in it. If from a strong current: times come in steps of 0.1 ms, and a short time is coarse.": tau >= 1.02,
@@ -241,7 +240,7 @@ check_estimate = Exercise(
         "is silent there for ever": _faulty(factors=(1, 0.9, 1)),
         "is about 0": _faulty(factors=(1, 1, 0)),
         "also holds the time to charge": _faulty(refractory_from="interval"),
-        "is in seconds; asked are milliseconds": _faulty(factors=(0.001, 1, 1)),
+        "is in seconds. Return milliseconds": _faulty(factors=(0.001, 1, 1)),
         "A negative time constant": _faulty(factors=(-1, 1, 1)),
         "Your logarithm has the base 10": _faulty(log=math.log10),
         "the refractory period is in it": _faulty(tau_from="interval"),
