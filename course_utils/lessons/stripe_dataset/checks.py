@@ -11,13 +11,14 @@ from course_utils.data import stripes
 check_most_peaks = Exercise(
     right=stripes.most_peaks,
     cases=[(16,), (15,), (9,), (8,)],
-    draw=lambda rng: (int(rng.integers(6, 60)),),
+    draw=lambda rng: (int(rng.integers(8, 33)),),  # those that the second explorer can show
     wrong={
         "8 peaks on 16 pixels: you count pixels, or you round up. A wave is measured in the steps between pixels, and "
         "16 pixels have 15 steps. The second explorer shows what becomes of 8 peaks: 7, upside down.":
             lambda size: size // 2,
-        "Half a peak cannot be asked for. Round down to a whole number.": lambda size: (size - 1) / 2,
-        "One pixel a peak leaves no room for the trough beside it. How many steps does one peak need?":
+        "There is no half of a peak. Round down to a whole number.":
+            [lambda size: (size - 2) / 2, lambda size: (size - 1) / 2, lambda size: size / 2],
+        "One pixel for each peak leaves no room for the trough beside it. How many steps does one peak need?":
             [lambda size: size, lambda size: size - 1],
         "Right for 16 pixels. 15 pixels have 14 steps, exactly two for each of 7 peaks. Draw them with the second "
         "explorer: every pixel meets a zero of the wave, and the picture is blank. A peak needs more than two.":
@@ -87,9 +88,9 @@ def _grade_baseline(baseline: Rule) -> None:
         "means first: in a mean of 16 pixels the noise is four times smaller.": right == 1,
         "Every single answer is wrong, so your rule sees the stripes but names them the wrong way round. Horizontal "
         "stripes change from row to row: the *row* means vary. And `mean(axis=2)` averages over columns.": right == 0,
-        f"{right:.0%} is no better than a coin. If you compare the means themselves: both kinds of mean average to the "
-        "same grey. Compare how much they vary within one image (`var(axis=1)`).": abs(right - 0.5) < 0.1,
-        f"{right:.0%} are right; the rule reaches 100 %. Compare variances of means over one axis each.": True,
+        f"{right:.0%} is hardly better than a coin. If you compare the means themselves: both kinds of mean average to "
+        "the same grey. Compare how much they vary within one image (`var(axis=1)`).": abs(right - 0.5) < 0.1,
+        f"{right:.1%} are right; the rule reaches 100 %. Compare variances of means over one axis each.": True,
     }
     raise NotYet(_first_that_holds(causes))
 
@@ -99,7 +100,7 @@ check_baseline = Exercise(
     grade=_grade_baseline,
     wrong={
         "Every single answer is wrong": lambda images: 1 - stripes.row_column_baseline(images),
-        "no better than a coin": lambda images: images.mean(axis=(1, 2)) > images.mean(),
+        "hardly better than a coin": lambda images: images.mean(axis=(1, 2)) > images.mean(),
         "the rule reaches 100 %": lambda images: stripes.row_column_baseline(images) * (np.arange(len(images)) % 4 > 0),
         "fainter stripes are missed": lambda images: images[:, :, 0].var(axis=1) < images[:, 0, :].var(axis=1),
         "Axis 0 counts the images": lambda images: images.mean(axis=2).var(axis=1)[:16],
