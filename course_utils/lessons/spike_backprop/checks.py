@@ -9,8 +9,6 @@ from torch import Tensor
 
 from course_utils.classroom.exercise import Exercise
 
-# --- the factor of a leaky neuron -----------------------------------------------------------------------------------
-
 
 def _add_after_fading(f: Tensor, s: Tensor, leak: float) -> Tensor:
     return leak * f + s
@@ -43,7 +41,7 @@ check_leak_factor = Exercise(
     wrong={
         "A neuron that never fired gives 0/0 in your factor. Its factor is 0.":
             _factor(lambda f, n, log, leak, steps: 1 + log * f / n, silent=lambda f: f * math.nan),
-        "Right for who fired. But a neuron that never fired gets 1; its factor is 0.":
+        "Right for neurons that fired. But one that never fired gets 1; its factor is 0.":
             _factor(lambda f, n, log, leak, steps: 1 + log * f / n, silent=torch.ones_like),
         "Your factor is above 1: the trace shrinks between spikes, so its slope is negative. Is it ln λ, or −ln λ?":
             _factor(lambda f, n, log, leak, steps: 1 - log * f / n),
@@ -61,11 +59,9 @@ check_leak_factor = Exercise(
             _factor(lambda f, n, log, leak, steps: 1 + log * f / n, lambda f, s, leak: leak * (f + s)),
         "This is f′/N alone. The IF neuron's part, 1, is missing.": _factor(lambda f, n, log, leak, steps: log * f / n),
     },
-    solved="Below 1 for who fired, 0 for who did not.",
+    solved="Below 1 for neurons that fired, 0 for those that did not.",
     otherwise="With spikes at steps 0, 2 and 3 of four and λ = 0.5 the trace ends at 1.625, and N is 3.",
 )
-
-# --- errors through time --------------------------------------------------------------------------------------------
 
 
 def _backwards(passes: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -121,8 +117,6 @@ check_through_time = Exercise(
     "add to each step's own part what u[t] does to u[t+1], times δ[t+1]. The number of steps is len(e).",
 )
 
-# --- moments of spikes ----------------------------------------------------------------------------------------------
-
 
 def g(d: np.ndarray) -> np.ndarray:
     """What one spike of weight 1, d ms ago, has added to the potential (τ_mem 10 ms, τ_syn 5 ms)."""
@@ -154,16 +148,16 @@ check_spike_time_slopes = Exercise(
     wrong={
         "Your spike comes later when a weight grows. A larger weight lifts the potential, so the threshold is reached "
         "earlier: a minus sign is missing.": _slopes(lambda w, g, slope: g / (w * slope).sum()),
-        "This is how much the potential is lifted. Divide by its speed: a fast potential needs little time to make up "
-        "for it.": _slopes(lambda w, g, slope: -g),
+        "This is how far the potential is shifted. Divide by its speed: a fast potential needs little time to make up "
+        "for it.": [_slopes(lambda w, g, slope: -g), _slopes(lambda w, g, slope: g)],
         "You divide by the speed that each input alone gives. The potential has one speed, the sum over all inputs.":
             _slopes(lambda w, g, slope: -g / (w * slope)),
-        "You multiply by the weight: that is the slope by a *factor* on the weight. By the weight itself it is "
-        "−g/speed.": _slopes(lambda w, g, slope: -w * g / (w * slope).sum()),
+        "You multiply by the weight: that is how the time depends on a *factor* of the weight. Return how it depends "
+        "on the weight itself.": _slopes(lambda w, g, slope: -w * g / (w * slope).sum()),
         "The speed is Σ w·g′; your sum leaves out the weights.": _slopes(lambda w, g, slope: -g / slope.sum()),
         "d is how long ago an input spiked, t − times; you have it the other way round.":
             _slopes(lambda w, g, slope: -g / (w * slope).sum(), sign=-1),
     },
-    solved="Stronger inputs bring the spike forward, and who comes after it has no part in it.",
+    solved="Stronger inputs bring the spike forward, and inputs that come after it have no part in it.",
     otherwise="Input j moves the spike by −g(t − t_j) / v̇(t), and v̇(t) is the sum of w·g′ over all inputs.",
 )
