@@ -27,8 +27,10 @@ check_triangle_slope = Exercise(
             lambda x, width, height: height * (1 - x / width).clamp(0, 1),
         "Your triangle has height 1, whatever β is.": lambda x, width, height: _triangle(x, width, 1),
         "Your triangle is β wide and γ high. γ is the width.": lambda x, width, height: _triangle(x, height, width),
-        "Your triangle ends at −γ/2 and γ/2. It should end at γ, which is half its base; β multiplies all of it.":
+        "Your triangle ends at −γ/2 and γ/2. It should end at −γ and γ, which are half its base each.":
             lambda x, width, height: _triangle(x, width / 2, height),
+        "Your triangle ends at −βγ and βγ: the height has to multiply all of it.":
+            lambda x, width, height: (height - x.abs() / width).clamp(min=0),
         "This is a box: the same slope everywhere between −γ and γ.":
             lambda x, width, height: height * (x.abs() < width),
         "Your γ and β are always 2 and 0.5. Take those that are given.": lambda x, width, height: _triangle(x, 2, 0.5),
@@ -67,7 +69,7 @@ check_balanced_height = Exercise(
         "You compare the last two layers. Only the first and the last norm count, and how many ways lie between "
         "them.": lambda norms, height: height * norms[-1] / norms[-2],
     },
-    solved="The error's norm is multiplied once per way, so the height takes the root of that number.",
+    solved="One layer's factor is the root of what all of them did together, and the height makes up for it.",
     otherwise="Only the first and the last norm count, and how many ways lie between them. In 48, 24, 12, 6 each of "
     "three ways doubles the norm.",
 )
@@ -109,12 +111,10 @@ check_batch_norm = Exercise(
             _batch_norm(combine=lambda z, scale, shift: z),
         "You shift first and scale afterwards, so the shift is scaled, too.":
             _batch_norm(combine=lambda z, scale, shift: (z + shift) * scale),
-        "You divide by the variance. Divide by its root, the standard deviation.": lambda current, scale, shift: (
-            (current - current.mean((0, 1))) / current.var((0, 1)) * scale + shift
-        ),
-        "You forgot to take the mean away.": lambda current, scale, shift: (
-            current / current.std((0, 1)) * scale + shift
-        ),
+        "You divide by the variance. Divide by its root, the standard deviation.":
+            lambda current, scale, shift: (current - current.mean((0, 1))) / current.var((0, 1)) * scale + shift,
+        "You forgot to take the mean away.":
+            lambda current, scale, shift: current / current.std((0, 1)) * scale + shift,
         "You have one standard deviation for all neurons. Each neuron needs its own.": lambda current, scale, shift: (
             (current - current.mean((0, 1))) / (current - current.mean((0, 1))).std() * scale + shift
         ),
