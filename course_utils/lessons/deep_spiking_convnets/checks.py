@@ -9,8 +9,6 @@ from torch.nn import functional
 
 from course_utils.classroom.exercise import Exercise, NotYet, attempt
 
-# --- the pool -------------------------------------------------------------------------------------------------------
-
 
 def _to_zero(u: Tensor, s: Tensor) -> Tensor:
     return u * (1 - s)
@@ -35,7 +33,7 @@ check_spiking_pool = Exercise(
     right=_pool(),
     draw=lambda rng: (torch.tensor(rng.random((20, 2 * rng.integers(1, 4), 4)) < 0.4).float(),),
     wrong={
-        "You forget the potential after each step. What stays below the threshold is carried over.": _pool(decay=0),
+        "You forget the potential after each step. What stays below the threshold is kept.": _pool(decay=0),
         "Three of four spikes make 0.75, and your pool fires. A neuron fires above its threshold, not at it.":
             _pool(fires=torch.ge),
         "You never reset the potential: one that has fired once goes on firing.": _pool(reset=lambda u, s: u),
@@ -51,11 +49,9 @@ check_spiking_pool = Exercise(
             lambda spikes: functional.avg_pool2d(spikes[:, None], 2)[:, 0],
         "Return [time, rows // 2, columns // 2]; you return what came in.": lambda spikes: spikes,
     },
-    solved="The mean of four spikes goes in. Above 0.75 a spike comes out, nothing is left; up to 0.75 it waits.",
+    solved="The mean of four spikes goes in. Above 0.75 a spike comes out and nothing is left; up to 0.75 it waits.",
     otherwise="Add the mean of the block to the potential, compare with 0.75, reset to 0.",
 )
-
-# --- first weights --------------------------------------------------------------------------------------------------
 
 
 def _weights(count: Callable, variance: Callable) -> Callable[[int, int, int, float], tuple[int, float]]:
@@ -81,7 +77,7 @@ check_first_weights = Exercise(
     wrong={
         "The other way round: first how many weights there are, then their standard deviation.":
             lambda maps_in, maps_out, kernel, k: _weights(_count, _variance)(maps_in, maps_out, kernel, k)[::-1],
-        "You counted the inputs of one neuron of one map. There are as many such maps as go out.":
+        "You counted the weights of one of the maps that go out. Count those of all.":
             _weights(lambda i, o, side: i * side**2, _variance),
         "You counted a bias for each of the maps that go out. These layers have none.":
             _weights(lambda i, o, side: _count(i, o, side) + o, _variance),
@@ -104,8 +100,6 @@ check_first_weights = Exercise(
     otherwise="There is one kernel for each pair of maps. From 20 maps with a 5×5 kernel a neuron has n = 500 inputs, "
     "so for k = 2 the deviation is √(k/n) = √(2/500) ≈ 0.0632.",
 )
-
-# --- dropout --------------------------------------------------------------------------------------------------------
 
 
 def _dropout(
@@ -131,8 +125,8 @@ def _grade_held_dropout(held_dropout: Callable[[Tensor, float, Generator], Tenso
     spikes, p = torch.ones(12, 40, 500), 0.25
     found = tried(spikes, p)
     off = found == 0
-    if not off.any():
-        raise NotYet("Nobody is silenced.")
+    if off.all() or not off.any():
+        raise NotYet("All neurons are silenced." if off.all() else "No neuron is silenced.")
     if not torch.equal(off, off[:1].expand_as(off)):
         raise NotYet("Your mask changes from step to step. Draw it once, for one step, and use it at all of them.")
     if torch.equal(off[0], off[0, :1].expand_as(off[0])):
@@ -146,9 +140,9 @@ def _grade_held_dropout(held_dropout: Callable[[Tensor, float, Generator], Tenso
         raise NotYet(f"You silence {share:.0%} of the neurons; it should be p = {p:.0%}.")
     kept = found[~off]
     if torch.allclose(kept, torch.ones(())):
-        raise NotYet("The next layer now gets less than before on average. Those who stay count 1/(1 − p).")
+        raise NotYet("The next layer now gets less than before on average. Those that stay count 1/(1 − p).")
     if not torch.allclose(kept, torch.tensor(1 / (1 - p))):
-        raise NotYet(f"Those who stay count {kept[0]:.3g} each; it should be 1/(1 − p) = {1 / (1 - p):.3g}.")
+        raise NotYet(f"Those that stay count {kept[0]:.3g} each; it should be 1/(1 − p) = {1 / (1 - p):.3g}.")
     if not torch.equal(found, tried(spikes, p)):
         raise NotYet("The same generator gives another mask the second time. Pass generator=generator to torch.rand.")
     if tried(0 * spikes, p).any():
@@ -168,12 +162,11 @@ check_held_dropout = Exercise(
         "you keep those that should be silent": _dropout(_one_for_each, p=lambda p: 1 - p),
         "it should be p = 25%": _dropout(_one_for_each, p=lambda p: 0.5),
         "The next layer now gets less": _dropout(_one_for_each, count=lambda p: 1),
-        "Those who stay count 4 each": _dropout(_one_for_each, count=lambda p: 1 / p),
-        "The same generator gives another mask": lambda spikes, p, generator: (
-            spikes * (torch.rand(spikes.shape[1:]) >= p) / (1 - p)
-        ),
+        "Those that stay count 4 each": _dropout(_one_for_each, count=lambda p: 1 / p),
+        "The same generator gives another mask":
+            lambda spikes, p, generator: spikes * (torch.rand(spikes.shape[1:]) >= p) / (1 - p),
         "Right for p = 0.25": lambda spikes, p, generator: _dropout(_one_for_each)(spikes, 0.25, generator),
-        "Nobody is silenced": lambda spikes, p, generator: spikes,
+        "No neuron is silenced": lambda spikes, p, generator: spikes,
         "yours has the shape [40, 500]": lambda spikes, p, generator: spikes[0],
         "Multiply the spikes by the mask": lambda spikes, p, generator: (
             (torch.rand(spikes.shape[1:], generator=generator) >= p).expand_as(spikes) / (1 - p)
