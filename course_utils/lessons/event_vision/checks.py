@@ -11,8 +11,6 @@ from course_utils.classroom.exercise import Exercise
 from course_utils.data import events
 from course_utils.data.events import Events
 
-# --- five bytes -----------------------------------------------------------------------------------------------------
-
 
 def _decoded(
     on: Callable[[int], int] = lambda third: third >> 7,
@@ -28,9 +26,8 @@ check_decode_event = Exercise(
     draw=lambda rng: (rng.integers(0, 256, 5, dtype=np.uint8).tobytes(),),
     tolerance=0,
     wrong={
-        "x and y are exchanged: the first byte is the column x, the second the row y.": lambda five: (
-            (five[1], five[0], *_decoded()(five)[2:])
-        ),
+        "x and y are exchanged: the first byte is the column x, the second the row y.":
+            lambda five: (five[1], five[0], *_decoded()(five)[2:]),
         "Your polarity is all of byte 2. Only its highest bit is the polarity: shift it down by seven places.":
             _decoded(on=lambda third: third),
         "Your polarity is 0 or 128: its bit is still the highest one of byte 2. Shift it down by seven places.":
@@ -41,9 +38,9 @@ check_decode_event = Exercise(
         "& 0x7F.": _decoded(time_us=lambda third, fourth, fifth: third << 16 | fourth << 8 | fifth),
         "Your bytes are in the wrong order: byte 2 is the most significant one of the time.":
             _decoded(time_us=lambda third, fourth, fifth: fifth << 16 | fourth << 8 | third & 0x7F),
-        "You shift by 7 and 15 or so: a byte has eight bits.":
+        "You shift by 7 and 15 places, but a byte has eight bits.":
             _decoded(time_us=lambda third, fourth, fifth: (third & 0x7F) << 15 | fourth << 7 | fifth),
-        "You add the bytes without shifting them. Byte 2 counts 2¹⁶ µs each, byte 3 counts 2⁸.":
+        "You add the bytes without shifting them. A 1 in byte 2 counts 2¹⁶ µs, in byte 3 2⁸.":
             _decoded(time_us=lambda third, fourth, fifth: (third & 0x7F) + fourth + fifth),
         "Byte 2 is missing from your time. Its lower seven bits belong to it. If you have them, set brackets: Python "
         "does << before &.": _decoded(time_us=lambda third, fourth, fifth: fourth << 8 | fifth),
@@ -52,8 +49,6 @@ check_decode_event = Exercise(
     otherwise="The four are x, y, on, time_us. The time is 65,536 times the lower seven bits of byte 2, plus 256 times "
     "byte 3, plus byte 4. Are there brackets around each shift? Python does + before <<.",
 )
-
-# --- frames ---------------------------------------------------------------------------------------------------------
 
 
 def _frames(step: Callable[[int, int], np.ndarray], *, on_first: bool = True, add: bool = False):
@@ -90,15 +85,15 @@ check_equal_counts = Exercise(
         "Rows and columns are exchanged: the order of the axes is [time, channel, y, x].":
             lambda some, steps: _frames(_by_number)(some, steps).transpose(2, 3),
         "ON and OFF are exchanged: channel 0 is ON, so the channel is 1 − on.": _frames(_by_number, on_first=False),
-        "You divide too early. Event number n of N belongs to frame steps·n // N: the division comes last.":
+        "You divide too early. Event number n of N belongs to frame steps·n // N: the division comes last.": [
             _frames(lambda count, steps: (np.arange(count) // (count // steps)).clip(max=steps - 1)),
+            _frames(lambda count, steps: np.arange(count) // (count // steps)),
+        ],
     },
     solved="Each frame tells equally much; how long it took is lost.",
     otherwise="600 events in 4 frames are 150 each, the first 150 in frame 0: event number n of N belongs to frame "
     "steps·n // N, and the division comes last.",
 )
-
-# --- a time surface -------------------------------------------------------------------------------------------------
 
 
 def _last(
@@ -130,13 +125,11 @@ check_surface_value = Exercise(
         "You took the distance to the nearest event, future ones included.": lambda times_ms, now_ms, tau_ms: (
             math.exp(-min(abs(time - now_ms) for time in times_ms) / tau_ms) if times_ms else 0.0
         ),
-        "An event at this very moment has age 0: the surface is 1.": lambda times_ms, now_ms, tau_ms: (
-            _last()([time for time in times_ms if time < now_ms], now_ms, tau_ms)
-        ),
-        "Where no event has come yet, the surface is 0.": lambda times_ms, now_ms, tau_ms: (
-            _last()(times_ms, now_ms, tau_ms) or 1.0
-        ),
+        "An event at this very moment has age 0: the surface is 1.":
+            lambda times_ms, now_ms, tau_ms: _last()([time for time in times_ms if time < now_ms], now_ms, tau_ms),
+        "Where no event has come yet, the surface is 0.":
+            lambda times_ms, now_ms, tau_ms: _last()(times_ms, now_ms, tau_ms) or 1.0,
     },
-    solved="One number a pixel: how fresh its last event is.",
+    solved="One number for each pixel: how fresh its last event is.",
     otherwise="It is e^(−age/τ), and the age is that of the last event up to now.",
 )
