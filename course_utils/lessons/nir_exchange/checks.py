@@ -20,12 +20,11 @@ check_decay = Exercise(
     wrong={
         "This is what is lost in a step. β is what is left.": lambda tau_s, dt_s: dt_s / tau_s,
         "This is the exact solution, exp(−dt/τ). Norse takes Euler's step, and the graph is to be read as Norse does: "
-        "for τ = 8 ms and dt = 1 ms that is 0.875, not 0.882. The difference is enough to move spikes.": (
-            lambda tau_s, dt_s: np.exp(-dt_s / tau_s)
-        ),
+        "for τ = 8 ms and dt = 1 ms that is 0.875, not 0.882. The difference is enough to move spikes.":
+            lambda tau_s, dt_s: np.exp(-dt_s / tau_s),
         "You divided τ by dt. How much of the potential leaks in one step?": lambda tau_s, dt_s: 1 - tau_s / dt_s,
         "You took the rate 1/τ. How much leaks in one step of dt?": lambda tau_s, dt_s: 1 - 1 / tau_s,
-        "Right for dt = 1 ms only. The time step is written into it.": lambda tau_s, dt_s: 1 - 0.001 / tau_s,
+        "Right for dt = 1 ms only. Use `dt_s`.": lambda tau_s, dt_s: 1 - 0.001 / tau_s,
     },
     otherwise="A share of dt/τ leaks away in a step.",
     solved="What is left of the potential after one step.",
@@ -67,11 +66,11 @@ def _grade_pool(pool_by_neurons: Callable[[Tensor], Tensor]) -> None:
         raise NotYet("`run` of a LIF returns spikes and potentials. Return the spikes.")
     found = attempt(lambda: found, like=wanted)
     if not ((found == 0) | (found == 1)).all():
-        raise NotYet("Return spikes, 0 or 1. You return something before the threshold.")
+        raise NotYet("Return spikes, 0 or 1. Have your values passed the threshold of a neuron?")
     if invented := int((found > wanted).sum()):
         raise NotYet(
-            f"{invented} spikes come from windows without one. Something is left over from earlier steps: is the reset "
-            "to zero, and does the whole potential leak away in one step (τ = dt)?"
+            f"{invented} spikes come from windows without one. Is something left over from earlier steps? The reset "
+            "must be to zero, and the whole potential must leak away in one step."
         )
     if not torch.equal(found, wanted) and torch.equal(found, wanted * (_count(spikes) > 1)):
         raise NotYet(
@@ -80,7 +79,7 @@ def _grade_pool(pool_by_neurons: Callable[[Tensor], Tensor]) -> None:
     if missed := int((wanted > found).sum()):
         raise NotYet(
             f"{missed} spikes are missed. One spike in the window must pass by itself: under Euler's step it lifts the "
-            "potential by dt/τ, and the threshold must lie below that."
+            "potential by dt/τ, or by a quarter of that if you take the mean. The threshold must lie below."
         )
 
 
@@ -89,7 +88,7 @@ check_pool_by_neurons = Exercise(
     grade=_grade_pool,
     wrong={
         "Return the spikes": lambda spikes: LIF(tau_mem_ms=1.0, update="euler").run(_count(spikes)),
-        "before the threshold": _count,
+        "Have your values passed the threshold": _count,
         "left over from earlier steps": _pooled_by(tau_mem_ms=2.0, threshold=0.2, reset="subtract"),
         "A single spike": _pooled_by(threshold=1.0),
         "must pass by itself": [_pooled_by(weight=0.25), _pooled_by(tau_mem_ms=4.0), lambda spikes: 0 * _count(spikes)],
@@ -107,13 +106,11 @@ check_in_the_way = Exercise(
     right=lambda graph, known: _in_the_way(graph, known),
     cases=[(example_graph(), PLATFORMS[platform].nodes) for platform in ("BrainScaleS-2", "Speck", "Loihi 2", "Xylo")],
     wrong={
-        "These are the nodes that the reader knows. Which ones does it not know?": (
-            lambda graph, known: [name for name, node in graph.nodes.items() if type(node).__name__ in known]
-        ),
+        "These are the nodes that the reader knows. Which ones does it not know?":
+            lambda graph, known: [name for name, node in graph.nodes.items() if type(node).__name__ in known],
         "Input and Output only mark the ends. Every reader knows them.": lambda g, known: _in_the_way(g, known, ()),
-        "You return the kinds of nodes. Return their names: two nodes may be of one kind.": (
-            lambda graph, known: {type(graph.nodes[name]).__name__ for name in _in_the_way(graph, known)}
-        ),
+        "You return the kinds of nodes. Return their names: two nodes may be of one kind.":
+            lambda graph, known: {type(graph.nodes[name]).__name__ for name in _in_the_way(graph, known)},
         "You find nothing. `type(node).__name__` is a text such as 'LIF'.": lambda graph, known: set(),
     },
     otherwise="Return the names of the nodes whose kind is not in the set.",
