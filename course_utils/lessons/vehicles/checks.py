@@ -12,13 +12,18 @@ from course_utils.lessons.vehicles.models import threshold_accuracy
 
 
 def _two_parts(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Numbers and labels to learn from and of a test, a draw in which one threshold alone is best to learn from."""
+    """Numbers and labels to learn from, and those of a test, a draw in which one cut alone is best to learn from.
+
+    No test number lies between this cut's two neighbours, so that `>` and a threshold between them are right, too.
+    """
     while True:
         labels, test_labels = torch.arange(100) % 2, torch.arange(50) % 2
         numbers, shifted = torch.tensor(rng.normal(size=100)), torch.tensor(rng.normal(size=50))
         numbers, shifted = numbers + 1.5 * labels, shifted + 1.5 * test_labels + 0.8  # another threshold is best there
         right = ((numbers >= numbers[:, None]) == labels.bool()).sum(1)
-        if (right == right.max()).sum() == 1:
+        best = numbers[right.argmax()]
+        below = numbers[numbers < best].max()
+        if (right == right.max()).sum() == 1 and not ((shifted > below) & (shifted < best)).any():
             return numbers, labels, shifted, test_labels
 
 
@@ -30,18 +35,14 @@ check_by_threshold = Exercise(
     draw=_two_parts,
     wrong={
         "Return a share between 0 and 1, not per cent.": lambda a, b, c, d: 100 * threshold_accuracy((a, b), (c, d)),
-        "This is the accuracy on the training part. Only the threshold comes from there.": (
-            lambda a, b, c, d: threshold_accuracy((a, b), (a, b))
-        ),
-        "You chose the threshold on the test part. It is the best there by luck; choose it on the training part.": (
-            lambda a, b, c, d: threshold_accuracy((c, d), (c, d))
-        ),
-        "You count the wrong ones, or say 0 above the threshold. Airplanes, label 1, are the wider pictures.": (
-            lambda a, b, c, d: 1 - threshold_accuracy((a, b), (c, d))
-        ),
-        "Your threshold is the mean. Try every training number.": lambda a, b, c, d: (
-            ((c >= a.mean()) == d.bool()).double().mean()
-        ),
+        "This is the accuracy on the training part. Only the threshold comes from there.":
+            lambda a, b, c, d: threshold_accuracy((a, b), (a, b)),
+        "You chose the threshold on the test part. It is the best there by luck; choose it on the training part.":
+            lambda a, b, c, d: threshold_accuracy((c, d), (c, d)),
+        "You count the wrong ones, or say 0 above the threshold. Airplanes, label 1, are the wider pictures.":
+            lambda a, b, c, d: 1 - threshold_accuracy((a, b), (c, d)),
+        "Your threshold is the mean. Try every training number.":
+            lambda a, b, c, d: ((c >= a.mean()) == d.bool()).double().mean(),
     },
     otherwise="Try every training number as a threshold, and say 1 for numbers that reach it.",
     solved="Chosen on the training part, counted on the test part.",
@@ -78,15 +79,12 @@ check_order_code = Exercise(
             lambda values, kept: 1 - _ranks(values) / kept,
             lambda values, kept: (1 - _ranks(values) / kept) * (values > 0),
         ],
-        "A coefficient of 0 belongs to a cell that is silent. It gets no code, whatever its rank.": (
-            lambda values, kept: _code(_ranks(values), kept)
-        ),
-        "You kept the coefficients' sizes. Only the order may count.": (
-            lambda values, kept: values * (_ranks(values) < kept)
-        ),
-        "All ranks that count get the same. The first must get most.": (
-            lambda values, kept: (_ranks(values) < kept) * (values > 0)
-        ),
+        "A coefficient of 0 belongs to a cell that is silent. It gets no code, whatever its rank.":
+            lambda values, kept: _code(_ranks(values), kept),
+        "You kept the coefficients' sizes. Only the order may count.":
+            lambda values, kept: values * (_ranks(values) < kept),
+        "All ranks that count get the same. The first must get the most.":
+            lambda values, kept: (_ranks(values) < kept) * (values > 0),
     },
     otherwise="1 for the largest, 1 − r/kept for rank r.",
     solved="The order, and nothing else.",
@@ -99,10 +97,10 @@ check_current_for = Exercise(
     wrong={
         "So far the potential comes under a current of 1. Which current brings it to 1?": lambda p, leak: 1 - leak**p,
         "You forgot the period: this current reaches the threshold in one step.": lambda p, leak: 1 / (1 - leak),
-        "Not λ to the power of 1/P: after P steps λᴾ is left of the distance.": lambda p, leak: (
-            1 / (1 - leak ** (1 / p))
-        ),
-        "So much it would be without the leak. A step takes (1 − λ) of the distance.": lambda p, leak: 1 / p,
+        "Not λ to the power of 1/P: after P steps λᴾ is left of the distance.":
+            lambda p, leak: 1 / (1 - leak ** (1 / p)),
+        "You share the way evenly among the steps. Each step takes the part 1 − λ of the distance that is left.":
+            [lambda p, leak: 1 / p, lambda p, leak: 1 / (p * (1 - leak))],
         "This is what is left of a potential after P steps, λᴾ.": lambda p, leak: leak**p,
     },
     otherwise="After P steps the potential is I (1 − λᴾ).",
