@@ -19,23 +19,18 @@ def _each(circuits: Callable[[int], float]) -> Callable[[Layers], float]:
 
 check_circuits_taken = Exercise(
     right=lambda layers: _each(circuits_for)(layers),
-    cases=[
-        ([(1, 128)],),
-        ([(1, 129)],),
-        ([(338, 16), (2, 338)],),
-        ([(338, 256), (2, 338)],),
-        ([(10, 1), (5, 384), (3, 385)],),
-    ],
+    cases=[([(1, 128)],), ([(1, 129)],), ([(338, 16), (2, 338)],), ([(338, 256), (2, 338)],), ([(5, 384), (3, 385)],)],
     draw=lambda rng: ([(int(rng.integers(1, 400)), int(rng.integers(1, 600))) for _ in range(3)],),
     wrong={
         "You count neurons. One with more than 128 inputs takes several circuits.": _each(lambda inputs: 1),
-        "You round down. 129 inputs do not fit into one circuit: two.": _each(lambda inputs: inputs // INPUTS),
+        "You round down. 129 inputs do not fit into one circuit.": _each(lambda inputs: inputs // INPUTS),
         "One circuit too many where the inputs just fit: 128 take one.": _each(lambda inputs: inputs // INPUTS + 1),
         "There are no broken circuits: round up for each neuron.": _each(lambda inputs: inputs / INPUTS),
         "A signed input takes two of a circuit's 256 synapses: 128 fit.": _each(lambda inputs: -(-inputs // 256)),
-        "You add up all inputs first. A circuit belongs to one neuron; round up for each neuron.": (
-            lambda layers: -(-_each(lambda inputs: inputs)(layers) // INPUTS)
-        ),
+        "You add up inputs of several neurons. A circuit belongs to one neuron: round up for each.": [
+            lambda layers: -(-_each(lambda inputs: inputs)(layers) // INPUTS),
+            lambda layers: sum(-(-neurons * inputs // INPUTS) for neurons, inputs in layers),
+        ],
     },
     otherwise="Round up for each neuron, then multiply by how many there are.",
     solved="338 + 2 · 3 = 344 circuits for the fifth model: each output neuron is made of three.",
@@ -62,24 +57,23 @@ check_whole_weights = Exercise(
     wrong={
         "`round` takes halves to the even neighbour: 0.5 becomes 0, and 2.5 becomes 2. The chip's software rounds them "
         "away from zero.": _held(torch.round),
-        "`floor(x + 0.5)` is right for positive numbers. It takes −2.5 to −2; away from zero is −3.": _held(
-            lambda x: (x + 0.5).floor()
-        ),
+        "`floor(x + 0.5)` is right for positive numbers. It takes −2.5 to −2; away from zero is −3.":
+            _held(lambda x: (x + 0.5).floor()),
         "You cut off what comes after the point. 2.9 would become 2.": _held(torch.trunc),
         "You scale, but do not round.": [_held(lambda x: x), lambda w, scale, bits: w * scale],
-        "Multiply by the scale before you round.": lambda w, scale, bits: _held(_away)(w, 1.0, bits),
+        "Multiply by the scale before you round.": [
+            lambda w, scale, bits: _held(_away)(w, 1.0, bits),
+            lambda w, scale, bits: _held(lambda x: x)(_away(w), scale, bits),
+        ],
         "Nothing stops large weights. 6 bits end at 63.": lambda w, scale, bits: _away(w * scale),
-        "6 bits and a sign reach ±63. The sign is no bit.": lambda w, scale, bits: _held(_away)(w, scale, bits - 1),
+        "6 bits reach ±63. The sign comes on top.": lambda w, scale, bits: _held(_away)(w, scale, bits - 1),
         "With 6 bits the largest is 2⁶ − 1 = 63.": lambda w, scale, bits: _away(w * scale).clamp(-(2**bits), 2**bits),
-        "−64 belongs to two's complement. This chip's weights are symmetric.": lambda w, scale, bits: (
-            _away(w * scale).clamp(-(2**bits), 2**bits - 1)
-        ),
-        "A weight keeps its sign: with 6 bits negative ones end at −63, not at 0.": lambda w, scale, bits: (
-            _held(_away)(w, scale, bits).clamp(min=0)
-        ),
-        "The chip holds the whole numbers, not weights in the model's units.": lambda w, scale, bits: (
-            _held(_away)(w, scale, bits) / scale
-        ),
+        "−64 belongs to two's complement. This chip's weights are symmetric.":
+            lambda w, scale, bits: _away(w * scale).clamp(-(2**bits), 2**bits - 1),
+        "A weight keeps its sign: with 6 bits negative ones end at −63, not at 0.":
+            lambda w, scale, bits: _held(_away)(w, scale, bits).clamp(min=0),
+        "The chip holds the whole numbers, not weights in the model's units.":
+            lambda w, scale, bits: _held(_away)(w, scale, bits) / scale,
         "Right for 6 bits only: the limit follows from `bits`.": lambda w, scale, bits: _held(_away)(w, scale, 6),
     },
     otherwise="Scale, round, clamp to ±(2ᵇ − 1).",
@@ -114,13 +108,11 @@ check_threshold_correction = Exercise(
     cases=[_ramp(np.random.default_rng(0))],
     draw=_ramp,
     wrong={
-        "These are the thresholds that you measured. A neuron that fires at 0.8 must be asked for 1/0.8 as much.": (
-            _reached
-        ),
+        "These are the thresholds that you measured. A neuron that fires at 0.8 must be asked for 1/0.8 as much.":
+            _reached,
         "The last neuron never fired. `argmax` of nothing is 0, the first step, where every membrane is at rest. Its "
-        "threshold is at least as high as its last sample.": lambda spikes, samples: (
-            1 / samples.gather(0, spikes.argmax(0)[None])[0]
-        ),
+        "threshold is at least as high as its last sample.":
+            lambda spikes, samples: 1 / samples.gather(0, spikes.argmax(0)[None])[0],
         "You take the largest sample. The current has grown on after the first spike, and later ones overshoot. Take "
         "the sample at the first spike.": lambda spikes, samples: 1 / samples.max(0).values,
         "You use the time of the first spike. What counts is where the membrane stood at that time.": [
@@ -129,9 +121,8 @@ check_threshold_correction = Exercise(
             lambda spikes, samples: 1 / spikes.argmax(0).float(),
             lambda spikes, samples: spikes.argmax(0).float(),
         ],
-        "Close, but a threshold is a factor: 1/0.8 = 1.25, while 1 + 0.2 is only 1.2.": lambda spikes, samples: (
-            2 - _reached(spikes, samples)
-        ),
+        "Close, but a threshold is a factor: 1/0.8 = 1.25, while 1 + 0.2 is only 1.2.":
+            lambda spikes, samples: 2 - _reached(spikes, samples),
     },
     otherwise="Each neuron must be asked for as much more as it came out too low.",
     solved="Each neuron is asked for as much more, or less, as it came out too low, or too high.",
