@@ -41,17 +41,14 @@ check_wilson = Exercise(
     tolerance=5e-4,  # 1.96 may have more digits
     wrong={
         "This is p ± 1.96 √(p(1 − p)/n). For 198 right of 198 its width is 0: a network without an error would be "
-        "known for certain. Wilson's interval asks which true accuracies could have shown what you saw.": [
-            _plain,
-            lambda right, count: tuple(np.clip(_plain(right, count), 0, 1)),
-        ],
+        "known for certain. Wilson's interval asks which true accuracies could have shown what you saw.":
+            [_plain, lambda right, count: tuple(np.clip(_plain(right, count), 0, 1))],
         "Return shares between 0 and 1, not per cent.": lambda right, count: tuple(
             100 * end for end in wilson(right, count)
         ),
         "Both ends are right, but the lower one comes first.": lambda right, count: wilson(right, count)[::-1],
-        "Your interval lies around p. Wilson's lies around m, which is nearer to one half.": lambda right, count: (
-            _around(right, count, centre=right / count)
-        ),
+        "Your interval lies around p. Wilson's lies around m, which is nearer to one half.":
+            lambda right, count: _around(right, count, centre=right / count),
         "The centre is right, the half width is not. Is everything divided by 1 + z²/n?": [
             lambda right, count: _around(right, count, wider=1 + 1.96**2 / count),
             lambda right, count: _around(right, count, wider=2),
@@ -95,9 +92,6 @@ check_pareto = Exercise(
 )
 
 
-# --- the capstone ---------------------------------------------------------------------------------------------------
-
-
 def _grade_capstone(model: LIReadout) -> str:
     """A trained network, judged on images and chips that its own weights have drawn."""
     if not isinstance(model, LIReadout):
@@ -136,15 +130,15 @@ def _reason(found: Judgement) -> str:
     if found.operations > demands.operations:
         share = found.input_operations / found.operations
         return (
-            f"It spends {found.operations:,.0f} operations an image; {demands.operations:,} are allowed. {share:.0%} "
+            f"It spends {found.operations:,.0f} operations per image; {demands.operations:,} are allowed. {share:.0%} "
             f"of them belong to the {found.steps} steps of input spikes. Fewer steps, less current, or fewer filters?"
         )
     if found.spikes == 0:
         return "No hidden neuron spikes for any image: the network is silent. `models.awaken` finds a larger start."
     if found.no_limits < 0.65 and found.median < 0.65:
         return (
-            f"On images that it has not seen it is right for {found.median:.0%}, also without any limit: chance. Was "
-            "it trained, and with faint stripes? Does it learn with this learning rate?"
+            f"On images that it has not seen it is right for {found.median:.0%}, and for {found.no_limits:.0%} without "
+            "any limit. Was it trained, and with faint stripes? Does it learn with this learning rate?"
         )
     if max(found.no_limits, found.alike) < demands.median + 0.01:
         return (
