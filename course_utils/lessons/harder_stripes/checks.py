@@ -1,6 +1,7 @@
 """Exercises of the lesson on harder stripes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,22 +43,19 @@ check_label_of = Exercise(
     cases=[(_overflowing(),), (_faint(),)],
     draw=_maps,
     wrong={
-        "Every answer is wrong: you take the less likely orientation. Map 0 is horizontal, label 0.": lambda maps: (
-            logsumexp(maps, axis=(2, 3)).argmin(axis=0)
-        ),
+        "Every answer is wrong: you take the less likely orientation. Map 0 is horizontal, label 0.":
+            lambda maps: logsumexp(maps, axis=(2, 3)).argmin(axis=0),
         "With an evidence of 3,000 your sum fails: exp(3000) is more than a float can hold, and infinity is not larger "
-        "than infinity. `logsumexp` computes the logarithm of the sum without ever leaving the range.": [
-            lambda maps: _summed(maps).argmax(axis=0),
-            lambda maps: _summed(maps)[1] >= _summed(maps)[0],
-        ],
+        "than infinity. `logsumexp` computes the logarithm of the sum without ever leaving the range.":
+            [lambda maps: _summed(maps).argmax(axis=0), lambda maps: _summed(maps)[1] >= _summed(maps)[0]],
         "Do you add up the evidence itself? It is a logarithm; probabilities are added, and those are exp(evidence). A "
         "sum of logarithms would mean a patch at every place.": lambda maps: maps.sum((2, 3)).argmax(axis=0),
         "You keep only the best place. Where many places are a little likely and one is likely for the other "
         "orientation, all of them count: add up exp(evidence).": lambda maps: maps.max((2, 3)).argmax(axis=0),
-        "Compare the two orientations: one label an image.": lambda maps: logsumexp(maps, axis=(2, 3)),
+        "Compare the two orientations: one label for each image.": lambda maps: logsumexp(maps, axis=(2, 3)),
     },
     solved="Every place counts, and no number overflows.",
-    otherwise="Add up exp(evidence) over the places, then compare the two orientations: one label an image.",
+    otherwise="Add up exp(evidence) over the places, then compare the two orientations.",
 )
 
 
@@ -70,26 +68,18 @@ check_anywhere = Exercise(
     right=lambda hidden: hidden.amax((3, 4)),
     draw=_hidden,
     wrong={
-        "Time is gone. The leaky integrators need every step; take the maximum over places only.": lambda hidden: (
-            hidden.amax((0, 3, 4))
-        ),
-        "You took the maximum over the maps. They look for different things and must stay apart.": [
-            lambda hidden: hidden.amax(2),
-            lambda hidden: hidden.amax((2, 3, 4)),
-        ],
-        "One axis of places is left. A place has a row and a column: `dim=(3, 4)`.": [
-            lambda hidden: hidden.amax(4),
-            lambda hidden: hidden.amax(3),
-        ],
-        "That is how many places spike. 'Anywhere' is 1 whether one place spikes or ten: the maximum.": lambda hidden: (
-            hidden.sum((3, 4))
-        ),
-        "The mean says what part of the map spikes. One small patch hardly moves it. Take the maximum.": (
-            lambda hidden: hidden.mean((3, 4))
-        ),
-        "That asks whether all places spike. Asked is whether any does: the maximum.": lambda hidden: (
-            hidden.amin((3, 4))
-        ),
+        "Time is gone. The leaky integrators need every step; take the maximum over places only.":
+            lambda hidden: hidden.amax((0, 3, 4)),
+        "You took the maximum over the maps. They look for different things and must stay apart.":
+            [lambda hidden: hidden.amax(2), lambda hidden: hidden.amax((2, 3, 4))],
+        "One axis of places is left. A place has a row and a column.":
+            [lambda hidden: hidden.amax(4), lambda hidden: hidden.amax(3)],
+        "That is how many places spike. 'Anywhere' is 1 whether one place spikes or ten: the maximum.":
+            lambda hidden: hidden.sum((3, 4)),
+        "The mean says what part of the map spikes. One small patch hardly moves it. Take the maximum.":
+            lambda hidden: hidden.mean((3, 4)),
+        "That tells whether all places spike. Return whether any does.":
+            lambda hidden: hidden.amin((3, 4)),
     },
     solved="One answer for all places, at every step.",
     otherwise="1 if any place of the map spikes at this step, else 0.",
@@ -120,22 +110,17 @@ def _grade_controls(controls: Callable[[np.ndarray, np.random.Generator], dict[s
     single, bag, shuffled, backwards = (np.asarray(played[name]) for name in names)
     orders = [_order(frames[trial], shuffled[trial]) for trial in range(len(frames))]
     faults = {
-        "'single frame' must show frame number 10 of each trial at every step.": (
-            not np.allclose(single, frames[:, 10:11])
-        ),
-        "You averaged over the trials (axis 0). The bag is the mean over time, axis 1, of each trial.": (
-            np.allclose(bag, frames.mean(axis=0))
-        ),
-        "'bag of frames' must show the mean over time, of each trial by itself, at every step.": (
-            not np.allclose(bag, frames.mean(axis=1, keepdims=True))
-        ),
+        "'single frame' must show frame number 10 of each trial at every step.":
+            not np.allclose(single, frames[:, 10:11]),
+        "You averaged over the trials (axis 0). The bag is the mean over time, axis 1, of each trial.":
+            np.allclose(bag, frames.mean(axis=0)),
+        "'bag of frames' must show the mean over time, of each trial by itself, at every step.":
+            not np.allclose(bag, frames.mean(axis=1, keepdims=True)),
         "You mirrored the picture. A mirror also turns clockwise into counter-clockwise, so the accuracy would look "
-        "right, but nothing would be said about time. Reverse axis 1.": (
-            np.allclose(backwards, frames[..., ::-1]) or np.allclose(backwards, frames[:, :, ::-1])
-        ),
-        "You reversed the order of the trials (axis 0), and their labels do not follow. Reverse axis 1.": (
-            np.allclose(backwards, frames[::-1])
-        ),
+        "right, but nothing would be said about time. Reverse axis 1.":
+            np.allclose(backwards, frames[..., ::-1]) or np.allclose(backwards, frames[:, :, ::-1]),
+        "You reversed the order of the trials (axis 0), and their labels do not follow. Reverse axis 1.":
+            np.allclose(backwards, frames[::-1]),
         "'reversed' must show the last frame first.": not np.allclose(backwards, frames[:, ::-1]),
         "'shuffled' does not hold each trial's own frames, each once. Shuffle within a trial, not among trials, and "
         "shuffle whole frames, not pixels.": None in orders,
@@ -160,27 +145,23 @@ check_controls = Exercise(
     grade=_grade_controls,
     wrong={
         "Return a dictionary": lambda frames, rng: {},
-        "still missing": lambda frames, rng: _played(frames, rng, shuffled=lambda *_: ...),
-        "Repeat along axis 1": lambda frames, rng: _played(frames, rng, single_frame=lambda f, _: f[:, 10]),
-        "frame number 10": lambda frames, rng: (
-            _played(frames, rng, single_frame=lambda f, _: np.repeat(f[:, :1], 20, axis=1))
-        ),
-        "over the trials": lambda frames, rng: (
-            _played(frames, rng, bag_of_frames=lambda f, _: np.stack([f.mean(0)] * 6))
-        ),
-        "of each trial by itself": lambda frames, rng: _played(frames, rng, bag_of_frames=lambda f, _: f),
+        "still missing": partial(_played, shuffled=lambda *_: ...),
+        "Repeat along axis 1": partial(_played, single_frame=lambda f, _: f[:, 10]),
+        "frame number 10": partial(_played, single_frame=lambda f, _: np.repeat(f[:, :1], 20, axis=1)),
+        "over the trials": partial(_played, bag_of_frames=lambda f, _: np.stack([f.mean(0)] * 6)),
+        "of each trial by itself": partial(_played, bag_of_frames=lambda f, _: f),
         "You mirrored the picture": [
-            lambda frames, rng: _played(frames, rng, reversed=lambda f, _: f[..., ::-1]),
-            lambda frames, rng: _played(frames, rng, reversed=lambda f, _: f[:, :, ::-1]),
+            partial(_played, reversed=lambda f, _: f[..., ::-1]),
+            partial(_played, reversed=lambda f, _: f[:, :, ::-1]),
         ],
-        "order of the trials": lambda frames, rng: _played(frames, rng, reversed=lambda f, _: f[::-1]),
-        "the last frame first": lambda frames, rng: _played(frames, rng, reversed=lambda f, _: f),
+        "order of the trials": partial(_played, reversed=lambda f, _: f[::-1]),
+        "the last frame first": partial(_played, reversed=lambda f, _: f),
         "own frames": [
-            lambda frames, rng: _played(frames, rng, shuffled=lambda f, r: f[r.permutation(6)]),
-            lambda frames, rng: _played(frames, rng, shuffled=lambda f, r: r.permuted(f, axis=1)),
+            partial(_played, shuffled=lambda f, r: f[r.permutation(6)]),
+            partial(_played, shuffled=lambda f, r: r.permuted(f, axis=1)),
         ],
-        "still in order": lambda frames, rng: _played(frames, rng, shuffled=lambda f, _: f),
-        "the same new order": lambda frames, rng: _played(frames, rng, shuffled=lambda f, r: f[:, r.permutation(20)]),
+        "still in order": partial(_played, shuffled=lambda f, _: f),
+        "the same new order": partial(_played, shuffled=lambda f, r: f[:, r.permutation(20)]),
     },
     solved="Four ways to play a film. Three take the order away, one turns it round.",
 )
@@ -205,25 +186,19 @@ def _one_step(rng: np.random.Generator) -> tuple:
 
 
 check_recurrent_step = Exercise(
-    right=lambda drive, i, v, s, w_rec, decay_syn, decay_mem: (
-        _recurrent_step(drive, i, v, s, w_rec, decay_syn, decay_mem)
-    ),
+    right=_recurrent_step,
     draw=_one_step,
     wrong={
         "`s @ w_rec` uses the weights *from* each neuron where those *to* it belong: synapses would run backwards. Row "
-        "j of `w_rec` leads to neuron j: `s @ w_rec.T`.": lambda *given: _recurrent_step(*given, slip="backwards"),
-        "The recurrent part is missing: the layer's own spikes of the step before, through `w_rec`.": lambda *given: (
-            _recurrent_step(*given, slip="none")
-        ),
-        "The reset is missing. A neuron that spiked one step before begins again at 0: the factor 1 − s.": (
-            lambda *given: _recurrent_step(*given, slip="no reset")
-        ),
-        "You integrate the old current. In the formula, v_t takes the new i_t.": lambda *given: (
-            _recurrent_step(*given, slip="old current")
-        ),
-        "The factor 1 − λ_mem is missing: without it a constant current would drive v beyond the current.": (
-            lambda *given: _recurrent_step(*given, slip="no factor")
-        ),
+        "j of `w_rec` leads to neuron j.": partial(_recurrent_step, slip="backwards"),
+        "The recurrent part is missing: the layer's own spikes of the step before, through `w_rec`.":
+            partial(_recurrent_step, slip="none"),
+        "The reset is missing. A neuron that spiked one step before begins again at 0: the factor 1 − s.":
+            partial(_recurrent_step, slip="no reset"),
+        "You integrate the old current. In the formula, v_t takes the new i_t.":
+            partial(_recurrent_step, slip="old current"),
+        "The factor 1 − λ_mem is missing: without it a constant current would drive v beyond the current.":
+            partial(_recurrent_step, slip="no factor"),
         "A neuron spikes (1) where the new potential is above 1, else it does not (0).": [
             lambda *given: (*_recurrent_step(*given)[:2], 1 - _recurrent_step(*given)[2]),
             lambda drive, i, v, *others: (*_recurrent_step(drive, i, v, *others)[:2], (v > 1).float()),
