@@ -11,36 +11,26 @@ check_readout_inputs = Exercise(
     cases=[(16, 4, 2, 2, 1), (16, 4, 2, 2, 2), (28, 5, 12, 2, 2), (9, 3, 3, 3, 1), (16, 4, 3, 2, 2)],
     draw=lambda rng: tuple(map(int, rng.integers((12, 2, 3, 2, 1), (40, 6, 9, 4, 4)))),
     wrong={
-        "You have the places of one map. The linear layer sees those of all filters.": [
-            lambda n, k, f, p, s: ((n - k + 1 - p) // s + 1) ** 2,
-            lambda n, k, f, p, s: (n - k + 1 - p + 1) ** 2,
-        ],
-        "That is one side. The maps are squares, and there is one for each filter.": [
-            lambda n, k, f, p, s: (n - k + 1 - p) // s + 1,
-            lambda n, k, f, p, s: n - k + 1 - p + 1,
-        ],
-        "The maps are squares: you took their side in the place of their area.": lambda n, k, f, p, s: (
-            f * ((n - k + 1 - p) // s + 1)
-        ),
-        "Right for a pool that moves by its own width. `stride` may be another.": lambda n, k, f, p, s: (
-            f * ((n - k + 1) // p) ** 2
-        ),
-        "That is the hidden layer, before the pool. A pool of 2 with stride 1 takes one more row and column.": (
-            lambda n, k, f, p, s: f * (n - k + 1) ** 2
-        ),
+        "You have the places of one map. The linear layer sees those of all filters.":
+            [lambda n, k, f, p, s: ((n - k + 1 - p) // s + 1) ** 2, lambda n, k, f, p, s: (n - k + 1 - p + 1) ** 2],
+        "That is one side. The maps are squares, and there is one for each filter.":
+            [lambda n, k, f, p, s: (n - k + 1 - p) // s + 1, lambda n, k, f, p, s: n - k + 1 - p + 1],
+        "The maps are squares: you took their side in the place of their area.":
+            lambda n, k, f, p, s: f * ((n - k + 1 - p) // s + 1),
+        "Right for a pool that moves by its own width. `stride` may be another.":
+            lambda n, k, f, p, s: f * ((n - k + 1) // p) ** 2,
+        "That is the hidden layer, before the pool. A pool of 2 with stride 1 takes one more row and column.":
+            lambda n, k, f, p, s: f * (n - k + 1) ** 2,
         "A window of K pixels has N − K + 1 places, not N − K: also the first place counts.": [
             lambda n, k, f, p, s: f * ((n - k - p) // s + 1) ** 2,
             lambda n, k, f, p, s: f * ((n - k + 1 - p) // s) ** 2,
             lambda n, k, f, p, s: f * ((n - k - p) // s) ** 2,
             lambda n, k, f, p, s: f * (n - k - p + 1) ** 2,
         ],
-        "You left out the convolution: it takes K − 1 rows and columns from the picture before the pool comes.": [
-            lambda n, k, f, p, s: f * ((n - p) // s + 1) ** 2,
-            lambda n, k, f, p, s: f * (n - p + 1) ** 2,
-        ],
-        "Right for stride 1. With stride S the window takes ⌊(N − pool)/S⌋ + 1 places a side.": lambda n, k, f, p, s: (
-            f * (n - k + 1 - p + 1) ** 2
-        ),
+        "You left out the convolution: it takes K − 1 rows and columns from the picture before the pool comes.":
+            [lambda n, k, f, p, s: f * ((n - p) // s + 1) ** 2, lambda n, k, f, p, s: f * (n - p + 1) ** 2],
+        "Right for stride 1. With stride S the window takes ⌊(N − pool)/S⌋ + 1 places a side.":
+            lambda n, k, f, p, s: f * (n - k + 1 - p + 1) ** 2,
     },
     solved="16 → 13 → 12 pixels a side, and 2 · 12 · 12 = 288.",
     otherwise="Write down the side after the convolution, then after the pool.",
@@ -62,21 +52,16 @@ check_rheobase_bias = Exercise(
     wrong={
         "The mean input is then 1, and the current piles up to 5 times the threshold. A constant input x ends as the "
         "current 5x, so x must be a fifth of the threshold.": lambda kernels, rates: 1 - _drive(kernels, rates),
-        "You give the rheobase on top of what the kernel brings already. Take the kernel's own mean away.": (
-            lambda kernels, rates: torch.full((3,), 1 / 5)
-        ),
-        "The sign is the wrong way round: a kernel that holds back needs a larger bias.": lambda kernels, rates: (
-            _drive(kernels, rates) - 1 / 5
-        ),
-        "You add the kernel's mean input once more. Take it away.": lambda kernels, rates: (
-            1 / 5 + _drive(kernels, rates)
-        ),
-        "You cancel the kernel's mean input. That leaves the mean current at 0, still below the threshold.": (
-            lambda kernels, rates: -_drive(kernels, rates)
-        ),
-        "All of the bias is divided by 5. Only the threshold is: the drive is an input already.": (
-            lambda kernels, rates: (1 - _drive(kernels, rates)) / 5
-        ),
+        "You give the rheobase on top of what the kernel brings already. Take the kernel's own mean away.":
+            lambda kernels, rates: torch.full((3,), 1 / 5),
+        "The sign is the wrong way round: a kernel that holds back needs a larger bias.":
+            lambda kernels, rates: _drive(kernels, rates) - 1 / 5,
+        "You add the kernel's mean input once more. Take it away.":
+            lambda kernels, rates: 1 / 5 + _drive(kernels, rates),
+        "You cancel the kernel's mean input. That leaves the mean current at 0, still below the threshold.":
+            lambda kernels, rates: -_drive(kernels, rates),
+        "All of the bias is divided by 5. Only the threshold is: the drive is an input already.":
+            lambda kernels, rates: (1 - _drive(kernels, rates)) / 5,
         "The mean over all maps is one number. Each map has a kernel of its own, and needs its own bias: the mean goes "
         "over images, rows and columns, the axes 0, 2 and 3.": [
             lambda kernels, rates: (1 / 5 - _drive(kernels, rates).mean()).repeat(3),
@@ -101,33 +86,20 @@ def _never_is(number: int, margin: Tensor) -> Tensor:
     return torch.where(found == len(margin), number, found)
 
 
-_MARGIN = torch.tensor(
-    [
-        [-1.0, 1.0, 1.0, -1.0, 0.0, 1.0],
-        [-1.0, 1.0, -1.0, -1.0, 0.0, 1.0],
-        [1.0, 1.0, 1.0, -1.0, 1.0, 1.0],
-        [1.0, 1.0, -1.0, -1.0, 1.0, 1.0],
-        [1.0, 1.0, 1.0, -1.0, 1.0, -1.0],
-    ]
-)
+_MARGINS = [-1, -1, 1, 1, 1], [1, 1, 1, 1, 1], [1, -1, 1, -1, 1], [-1] * 5, [0, 0, 1, 1, 1], [1, 1, 1, 1, -1]
 check_decision_step = Exercise(
     right=lambda margin: _after_last_wrong(margin),
-    cases=[(_MARGIN,)],
+    cases=[(torch.tensor(_MARGINS).float().T,)],
     draw=lambda rng: (torch.tensor(rng.choice((-0.5, 0.0, 1.0, 2.0), size=(7, 5))).float(),),
     wrong={
         "You give the first step at which the answer is right. It may change its mind later: with the margins 1, −1, 1 "
-        "it is right at step 0, wrong at step 1. Asked for is the step from which on it *stays* so.": lambda margin: (
-            (margin > 0).int().argmax(0)
-        ),
-        "You count steps. An image may be wrong only once, but late: where is its last wrong step?": [
-            lambda margin: (margin > 0).sum(0),
-            lambda margin: (margin <= 0).sum(0),
-        ],
-        "You give the last wrong step. The answer stands one step later.": lambda margin: (
-            _after_last_wrong(margin) - 1
-        ),
-        "For an image that is never right, or wrong at the end, give the number of steps, which says: not within the "
-        "time there was.": [
+        "it is right at step 0, wrong at step 1. Return the step from which on it *stays* right.":
+            lambda margin: (margin > 0).int().argmax(0),
+        "You count steps. An image may be wrong only once, but late: where is its last wrong step?":
+            [lambda margin: (margin > 0).sum(0), lambda margin: (margin <= 0).sum(0)],
+        "You give the last wrong step. The answer stands one step later.":
+            [lambda margin: _after_last_wrong(margin) - 1, lambda margin: (_after_last_wrong(margin) - 1).clamp(min=0)],
+        "For an image that is wrong at the end, give the number of steps: it is not decided within them.": [
             lambda margin: _never_is(0, margin),
             lambda margin: _never_is(-1, margin),
             lambda margin: _never_is(len(margin) - 1, margin),
@@ -149,18 +121,15 @@ check_one_neuron = Exercise(
     right=lambda weight, bias: (weight[1:] - weight[:1], bias[1:] - bias[:1]),
     draw=_two_neurons,
     wrong={
-        "The numbers are right. `nn.Linear(288, 1)` wants weights [1, 288], a bias [1]: `weight[1:]` keeps the axis, "
-        "`weight[1]` drops it.": [
-            lambda weight, bias: (weight[1] - weight[0], bias[1:] - bias[:1]),
-            lambda weight, bias: (weight[1] - weight[0], bias[1] - bias[0]),
-        ],
-        "That neuron says the opposite: it rises for class 0. Its potential should be above 0 for class 1, so take "
-        "w₁ − w₀.": lambda weight, bias: (weight[:1] - weight[1:], bias[:1] - bias[1:]),
-        "The two traces mirror each other: their sum is nearly 0 and says nothing. Take the difference.": [
+        "A shape is wrong: `nn.Linear(288, 1)` wants weights [1, 288] and a bias [1]. `weight[1:]` keeps the axis, "
+        "`weight[1]` drops it.": lambda weight, bias: (weight[1] - weight[0], bias[1:] - bias[:1]),
+        "That neuron says the opposite: its potential is v₀ − v₁, above 0 for class 0.":
+            lambda weight, bias: (weight[:1] - weight[1:], bias[:1] - bias[1:]),
+        "A sum or a mean does not tell which of the two potentials is higher. Take the difference.": [
             lambda weight, bias: (weight.sum(0, keepdim=True), bias[1:] - bias[:1]),
             lambda weight, bias: (weight.mean(0, keepdim=True), bias[1:] - bias[:1]),
         ],
-        "The weights are right, the bias is not. It is an input like the others, so it is treated the same.": [
+        "The bias is wrong. It is an input like the others, so it is treated the same.": [
             lambda weight, bias: (weight[1:] - weight[:1], bias[1:]),
             lambda weight, bias: (weight[1:] - weight[:1], bias[:1]),
             lambda weight, bias: (weight[1:] - weight[:1], bias[:1] + bias[1:]),
