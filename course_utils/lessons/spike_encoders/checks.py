@@ -28,14 +28,12 @@ def _grade_bipolar(bipolar: Callable[[Tensor, int, torch.Generator], Tensor]) ->
         f"A value of 0 spikes in {share[2]:.0%} of the steps. In this code zero is silence; do not map −1…1 to a "
         "probability of 0…1.": share[2] > 0.01,
         "The sign is lost: −0.5 and 0.5 make the same spikes. A negative spike is −1.": spikes.min() >= 0,
-        "A spike is −1 or 1, silence is 0. Multiply the spikes by the sign of the value, not by the value.": (
-            not set(spikes.unique().tolist()) <= {-1, 0, 1}
-        ),
+        "A spike is −1 or 1, silence is 0. Multiply the spikes by the sign of the value, not by the value.":
+            not set(spikes.unique().tolist()) <= {-1, 0, 1},
         "All steps are alike: draw a new random number for each value at every step.": (spikes == spikes[0]).all(),
         "Equal values spike at the same steps. Draw a number for each of them.": (spikes == spikes[:, :1]).all(),
-        f"The mean of the spikes should be the value itself: for {shown(levels)} you get {shown(mean)}.": (
-            not (mean - levels).abs().max() <= 0.02
-        ),
+        f"The mean of the spikes should be the value itself: for {shown(levels)} you get {shown(mean)}.":
+            not (mean - levels).abs().max() <= 0.02,
     }
     for message, seen in faults.items():
         if seen:
@@ -53,9 +51,8 @@ check_bipolar = Exercise(
         "The sign is lost": lambda v, steps, g: encoders.poisson(v.abs(), steps, g),
         "not by the value": lambda v, steps, g: encoders.poisson(v.abs(), steps, g) * v,
         "All steps are alike": lambda v, steps, g: encoders.bipolar_poisson(v, 1, g).expand(steps, *v.shape),
-        "Equal values spike at the same steps": lambda v, steps, g: (
-            (torch.rand(steps, 1, 1, generator=g) < v.abs()) * v.sign()
-        ),
+        "Equal values spike at the same steps":
+            lambda v, steps, g: (torch.rand(steps, 1, 1, generator=g) < v.abs()) * v.sign(),
         "mean of the spikes": lambda v, steps, g: encoders.bipolar_poisson(v / 2, steps, g),
         "Draw from `generator`": lambda v, steps, g: encoders.bipolar_poisson(v, steps),
         "Time comes first": [
@@ -77,8 +74,8 @@ check_steps_needed = Exercise(
     cases=[(0.07,), (0.03,), (0.011,)],
     draw=lambda rng: (rng.uniform(0.005, 0.1),),
     wrong={
-        "You let the error fall with T. That is the law of counts that are set. Here it falls with √T, so the wanted "
-        "error has to be squared.": _rounded(*(lambda error, share=share: share / error for share in (1, 0.5, 0.25))),
+        "You let the error fall with T. It falls with √T, so the wanted error has to be squared.":
+            _rounded(*(lambda error, share=share: share / error for share in (1, 0.5, 0.25))),
         "You forgot p(1 − p). Its largest value, at p = ½, is ¼, not 1.": _rounded(lambda error: 1 / error**2),
         "Under the root stands p(1 − p), not p: at p = ½ that is ¼.": _rounded(lambda error: 0.5 / error**2),
         "That is just too few: round up, not down.": lambda error: math.floor(0.25 / error**2),
@@ -94,23 +91,23 @@ def _grade_scale(input_scale: Callable[[float, float], float]) -> None:
     """A scale at which both ends of a range of values can be told from their neighbours."""
     for darkest, brightest in ((0.05, 0.38), (0.1, 0.8), (0.01, 0.09)):
         scale = attempt(input_scale, darkest, brightest, like=1.0)
-        asked = f"Values from {darkest} to {brightest}, your scale {scale:.3g}: "
+        begin = f"Values from {darkest} to {brightest}, your scale {scale:.3g}: "
         if not 0 <= scale < math.inf:
-            raise NotYet(asked + "a scale must be a finite number above 0.")
+            raise NotYet(begin + "a scale must be a finite number above 0.")
         low, high = encoders.constant_current(torch.tensor([darkest, brightest]), 50, scale=scale).sum(0).tolist()
         if high == 0:
             raise NotYet(
-                f"{asked}not even the brightest pixel fires. A largest value of 1 is good for a probability; a neuron "
-                "needs a current above its rheobase."
+                f"{begin}not even the brightest pixel fires. Its current is {scale * brightest:.3g}; a neuron needs "
+                "more than its rheobase of 1."
             )
         if low == 0:
             raise NotYet(
-                f"{asked}the darkest pixel never fires. Its current is {scale * darkest:.3g}; within 50 steps it fires "
+                f"{begin}the darkest pixel never fires. Its current is {scale * darkest:.3g}; within 50 steps it fires "
                 "only if that is a little above the rheobase of 1."
             )
         if high == 50:
             raise NotYet(
-                f"{asked}the brightest pixel fires at every step, as any brighter one would. Its current is "
+                f"{begin}the brightest pixel fires at every step, as any brighter one would. Its current is "
                 f"{scale * brightest:.3g}; keep it below 10."
             )
 
@@ -140,19 +137,17 @@ check_decode = Exercise(
     right=lambda spikes, worth: (spikes * worth.reshape(-1, 1, 1)).sum(0),
     draw=_spikes_and_worth,
     wrong={
-        "Right, but for a pixel that stays silent: `argmax` of nothing but zeros is 0, the step of the brightest. Who "
-        "never spikes is worth 0.": lambda spikes, worth: worth[spikes.argmax(0)],
+        "Right but for a pixel that stays silent: `argmax` of nothing but zeros is 0, the step of the brightest. A "
+        "pixel that never spikes is worth 0.": lambda spikes, worth: worth[spikes.argmax(0)],
         "Bright and dark are exchanged: you read the table from its end. Step 0 belongs to worth[0].": [
             lambda spikes, worth: (spikes * worth.flip(0).reshape(-1, 1, 1)).sum(0),
             lambda spikes, worth: worth.flip(0)[spikes.argmax(0)],
         ],
         "You return the step. Look up what a spike at this step is worth.": lambda spikes, worth: spikes.argmax(0),
-        "You count spikes. Here no pixel spikes twice; when it does is what tells its value.": lambda spikes, worth: (
-            spikes.sum(0)
-        ),
-        "6 steps of a 2×3 image give one value a pixel, the shape (2, 3).": lambda spikes, worth: (
-            spikes * worth.reshape(-1, 1, 1)
-        ),
+        "You count spikes. Here no pixel spikes twice; *when* it spikes tells its value.":
+            lambda spikes, worth: spikes.sum(0),
+        "6 steps of a 2×3 image give one value for each pixel, the shape (2, 3).":
+            lambda spikes, worth: spikes * worth.reshape(-1, 1, 1),
     },
     solved="Every pixel gets the worth of its step, a silent one gets 0.",
     otherwise="A pixel that spikes at step t should get worth[t], one that never spikes 0.",
