@@ -44,19 +44,15 @@ check_trace = Exercise(
         "A new spike adds only λ in your trace: it fades before it is one step old. Let the old trace fade, then add "
         "the spike.": _stepwise(lambda x, s, decay: decay * (x + s)),
         "A new spike sets your trace to 1. Then only the latest spike is remembered, and the sum over all pairs "
-        "becomes a sum over nearest pairs. Add 1 instead.": _stepwise(
-            lambda x, s, decay: torch.where(s > 0, 1.0, decay * x)
-        ),
-        "This is the leaky integrator: a spike adds only 1 − λ. A trace jumps by 1.": _stepwise(
-            lambda x, s, decay: decay * x + (1 - decay) * s
-        ),
-        "Your trace comes one step late: a spike belongs to the trace after its own step.": lambda spikes, decay: (
-            torch.cat([torch.zeros_like(spikes[:1]), _trace(spikes, decay)[:-1]])
-        ),
-        "λ is no number of your own: it comes in as an argument.": lambda spikes, decay: _trace(spikes, 0.75),
-        "Return one number for each step; `torch.stack` makes one tensor of them.": lambda spikes, decay: (
-            _trace(spikes, decay)[-1]
-        ),
+        "becomes a sum over nearest pairs. Add 1 instead.":
+            _stepwise(lambda x, s, decay: torch.where(s > 0, 1.0, decay * x)),
+        "This is the leaky integrator: a spike adds only 1 − λ. A trace jumps by 1.":
+            _stepwise(lambda x, s, decay: decay * x + (1 - decay) * s),
+        "Your trace comes one step late: a spike belongs to the trace after its own step.":
+            lambda spikes, decay: torch.cat([torch.zeros_like(spikes[:1]), _trace(spikes, decay)[:-1]]),
+        "Your λ is a number of your own. Use the argument.": lambda spikes, decay: _trace(spikes, 0.75),
+        "Return one number for each step; `torch.stack` makes one tensor of them.":
+            lambda spikes, decay: _trace(spikes, decay)[-1],
     },
     solved="Every spike adds 1, and every step keeps the part λ.",
     otherwise="At each step: let the trace fade, then add the spike.",
@@ -86,19 +82,15 @@ check_label_neurons = Exercise(
             lambda counts, labels: assign_labels(counts, 1 - labels),
             lambda counts, labels: assign_labels(counts, 1 - labels).abs(),
         ],
-        "You compare sums, so the class with more images wins. 5 spikes for five horizontal images are 1 an image, 3 "
-        "for one vertical image are 3. Compare means.": [
-            _by_sum,
-            lambda counts, labels: _by_sum(counts, labels).clamp(min=0),
-        ],
+        "You compare sums, so the class with more images wins. 5 spikes for five horizontal images are 1 per image, "
+        "3 for one vertical image are 3. Compare means.":
+            [_by_sum, lambda counts, labels: _by_sum(counts, labels).clamp(min=0)],
         "You label a neuron that never fired. Nobody knows what it stands for: its label is −1.": [
             lambda counts, labels: assign_labels(counts, labels).clamp(min=0),
             lambda counts, labels: assign_labels(counts, labels).abs(),
         ],
-        "Return one label for each neuron. `counts` is [images, neurons].": [
-            lambda counts, labels: labels,
-            lambda counts, labels: counts.argmax(1),
-        ],
+        "Return one label for each neuron. `counts` is [images, neurons].":
+            [lambda counts, labels: labels, lambda counts, labels: counts.argmax(1)],
     },
     solved="Each neuron has the label that it fires for most, a silent one has none.",
     otherwise="Take the mean spikes of each neuron over the images of each label; `counts` is [images, neurons].",
@@ -107,13 +99,13 @@ check_label_neurons = Exercise(
 check_diagnosis = Exercise(
     right=MISSING,
     wrong={
-        "In A all neurons fire, equally often, and all fields are the same. What keeps neurons from learning from the "
+        "In A all neurons fire equally often, and all fields are the same. What keeps neurons from learning from the "
         "same spikes?": MISSING | {"A": "homeostasis"},
         "In B one or more fields are white: their weights stand at the limit of 1. What keeps the sum of weights where "
         "it is?": MISSING | {"B": "homeostasis"},
         "In C the fields that grew are clear, but more than a quarter of the neurons never fired. What gives a neuron "
         "that lost so far a better chance?": MISSING | {"C": "normalisation"},
     },
-    solved="All three found. Without inhibition all become the same, without normalisation few eat all, without "
-    "homeostasis many never fire.",
+    solved="Without inhibition all become the same, without normalisation a few win all, without homeostasis many "
+    "never fire.",
 )
