@@ -42,13 +42,10 @@ check_answers = Exercise(
     wrong={
         "Two silent neurons give you class 0. `argmax` takes the first of equal values: it answers even when nobody "
         "has spoken.": lambda counts: counts.argmax(1),
-        "You have the classes exchanged: column 0 counts for horizontal, label 0.": [
-            lambda counts: _tied(counts, counts.argmin(1)),
-            lambda counts: counts.argmin(1),
-        ],
-        "Silence is a tie, but 4 against 4 is one too, and so is 50 against 50.": lambda counts: (
-            torch.where(counts.sum(1) == 0, -1, counts.argmax(1))
-        ),
+        "You have the classes exchanged: column 0 counts for horizontal, label 0.":
+            [lambda counts: _tied(counts, counts.argmin(1)), lambda counts: counts.argmin(1)],
+        "Silence is a tie, but 4 against 4 is one too, and so is 50 against 50.":
+            lambda counts: torch.where(counts.sum(1) == 0, -1, counts.argmax(1)),
         "Ties should give −1; yours give 1.": lambda counts: counts[:, 1] >= counts[:, 0],
     },
     solved="The larger count wins, and a tie is no answer.",
@@ -71,26 +68,20 @@ check_level = Exercise(
     right=lambda weight, bias, pixels, scale: 5 * _input(weight, bias, pixels, scale),
     draw=_flat_network,
     wrong={
-        "You return [neuron, picture]. A batch comes first: [picture, neuron].": lambda *given: 5 * _input(*given).T,
+        "You return [neuron, picture]. The batch comes first: [picture, neuron].": lambda *given: 5 * _input(*given).T,
         "That is the input x of one step. The synapse remembers the steps before: its current piles up.": _input,
-        "That is the current after it has decayed. The new input is added first, and the sum drives the membrane.": (
-            lambda *given: 4 * _input(*given)
-        ),
-        "You added up 50 steps as if nothing decayed. The synapse forgets a fifth of its current at every step.": (
-            lambda *given: 50 * _input(*given)
-        ),
-        "You divided by 0.8. What goes on for ever adds up to 1/(1 − 0.8) times the input.": lambda *given: (
-            _input(*given) / 0.8
-        ),
-        "The scale brightens the picture. The bias does not come from the picture: do not scale it.": (
-            lambda weight, bias, pixels, scale: 5 * scale * _input(weight, bias, pixels, 1)
-        ),
-        "The bias is missing. It flows into the neuron at every step, picture or not.": (
-            lambda weight, bias, pixels, scale: 5 * _input(weight, 0 * bias, pixels, scale)
-        ),
-        "The scale is missing. It brightens every pixel.": (
-            lambda weight, bias, pixels, scale: 5 * _input(weight, bias, pixels, 1)
-        ),
+        "That is the current after it has decayed. The new input is added first, and the sum drives the membrane.":
+            lambda *given: 4 * _input(*given),
+        "That is 50 times the input. Did you add up 50 steps as if nothing decayed, or leave out the 0.1 before the "
+        "current?": lambda *given: 50 * _input(*given),
+        "You divided by 0.8, what is left after a step. How much is 1 + 0.8 + 0.8² + …?":
+            lambda *given: _input(*given) / 0.8,
+        "The scale brightens the picture. The bias does not come from the picture: do not scale it.":
+            lambda weight, bias, pixels, scale: 5 * scale * _input(weight, bias, pixels, 1),
+        "The bias is missing. It flows into the neuron at every step, picture or not.":
+            lambda weight, bias, pixels, scale: 5 * _input(weight, 0 * bias, pixels, scale),
+        "The scale is missing. It brightens every pixel.":
+            lambda weight, bias, pixels, scale: 5 * _input(weight, bias, pixels, 1),
     },
     tolerance=1e-4,
     solved="Five times the input of one step: 1 + 0.8 + 0.8² + … = 5.",
@@ -113,22 +104,17 @@ check_size = Exercise(
     cases=[(32,), (8,)],
     draw=lambda rng: (int(rng.integers(1, 100)),),
     wrong={
-        "Your parameters are the weights. Every map and every output also has a bias.": lambda hidden: (
-            _size(hidden, parameters=-13 - hidden - 2)
-        ),
-        "A kernel of the second convolution sees all 13 maps: 13·16 weights, not 16.": lambda hidden: (
-            _size(hidden, parameters=-12 * 16 * hidden)
-        ),
-        "The first neurons stand before the pool: 13 maps of 13×13. The pool comes after.": lambda hidden: (
-            _size(hidden, neurons=13 * (6 * 6 - 13 * 13))
-        ),
-        "A pool has no neurons. It passes on the largest of four spikes.": lambda hidden: (
-            _size(hidden, neurons=13 * 6 * 6)
-        ),
+        "Your parameters are the weights. Every map and every output also has a bias.":
+            lambda hidden: _size(hidden, parameters=-13 - hidden - 2),
+        "A kernel of the second convolution sees all 13 maps: 13·16 weights, not 16.":
+            lambda hidden: _size(hidden, parameters=-12 * 16 * hidden),
+        "The first neurons stand before the pool: 13 maps of 13×13. The pool comes after.":
+            lambda hidden: _size(hidden, neurons=13 * (6 * 6 - 13 * 13)),
+        "A pool has no neurons. It passes on the largest of four spikes.":
+            lambda hidden: _size(hidden, neurons=13 * 6 * 6),
         "The two output neurons are missing.": lambda hidden: _size(hidden, neurons=-2),
-        "You counted maps. Every place of a map is a neuron, with a potential of its own.": lambda hidden: (
-            _size(hidden, neurons=-13 * (13 * 13 - 1) - 8 * hidden)
-        ),
+        "You counted maps. Every place of a map is a neuron, with a potential of its own.":
+            lambda hidden: _size(hidden, neurons=-13 * (13 * 13 - 1) - 8 * hidden),
     },
     solved="7,487 parameters and 2,487 neurons with 32 maps.",
     otherwise="Count the parameters of the three layers one by one, each with its biases. Neurons stand at every place "
@@ -139,14 +125,12 @@ _DIAGNOSIS = {name: patient.illness for name, patient in PATIENTS.items()}
 check_diagnosis = Exercise(
     right=_DIAGNOSIS,
     wrong={
-        "A looks healthy, but the same picture gets other counts the second time. Something was left over.": (
-            _DIAGNOSIS | {"A": "silent neurons"}
-        ),
+        "A looks healthy, but the same picture gets other counts the second time. Something was left over.":
+            _DIAGNOSIS | {"A": "silent neurons"},
         "B spikes at nearly every pixel and step, so bright and dark look the same. Too much input, not too "
         "little.": _DIAGNOSIS | {"B": "silent neurons"},
-        "C gets no input spikes at all. What its output neurons do comes from their biases alone.": (
-            _DIAGNOSIS | {"C": "saturation"}
-        ),
+        "C gets no input spikes at all. What its output neurons do comes from their biases alone.":
+            _DIAGNOSIS | {"C": "saturation"},
         "D has ordinary input, but its potentials jump at every step, and further each time. Which step does "
         "that?": _DIAGNOSIS | {"D": "forgotten reset"},
     },
