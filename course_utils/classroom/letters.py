@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.classroom.tables import Table
+from course_utils.data.locate import COURSE_ROOT
 
 
 class Letter(NamedTuple):
@@ -35,11 +36,28 @@ with Path(__file__).with_name("letters.csv").open(encoding="utf-8", newline="") 
     LETTERS = [Letter(**row) for row in csv.DictReader(file)]
 
 
-def letter_table() -> Table:
-    """All letters, in the order in which the course meets them."""
+def letters_in(lesson: str) -> list[Letter]:
+    """What letters mean in one lesson: its own rows, and what holds on from earlier ones where it has none of its own.
+
+    Raises:
+        ValueError: there is no lesson of that topic.
+    """
+    topics = [path.stem[3:] for path in sorted((COURSE_ROOT / "notebooks").glob("[0-9]*.ipynb"))]
+    if lesson not in topics:
+        raise ValueError(f"lesson is {lesson!r}; lessons are {', '.join(topics)}")
+    so_far = topics[: topics.index(lesson)]
+    known: dict[str, Letter] = {}
+    for letter in LETTERS:
+        if letter.lesson == lesson or (letter.holds == "on" and letter.lesson in so_far):
+            known[letter.symbol] = letter
+    return list(known.values())
+
+
+def letter_table(lesson: str | None = None) -> Table:
+    """The letters that hold in one lesson, or all rows, in the order in which the course meets them."""
     rows = [
         (f"${letter.symbol}$", letter.meaning, f"`{letter.code}`" if letter.code else "", letter.unit, letter.lesson,
-         "from here on" if letter.holds == "on" else "here only")
-        for letter in LETTERS
+         "from there on" if letter.holds == "on" else "there only")
+        for letter in (LETTERS if lesson is None else letters_in(lesson))
     ]  # fmt: skip
-    return Table(["letter", "meaning", "in code", "unit", "lesson", "holds"], rows)
+    return Table(["letter", "meaning", "in code", "unit", "introduced in", "holds"], rows)

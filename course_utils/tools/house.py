@@ -16,7 +16,7 @@ PACKAGE = COURSE_ROOT / "course_utils"
 # A room may import from itself and from the rooms below it.
 BELOW = {
     "data": set(),
-    "classroom": set(),
+    "classroom": {"data"},
     "spiking": {"classroom", "data"},
     "training": {"classroom", "data", "spiking"},
     "exchange": {"classroom", "data", "spiking"},

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from course_utils.classroom.letters import LETTERS, letter_table
+from course_utils.classroom.letters import LETTERS, letter_table, letters_in
 from course_utils.tools import house
 from course_utils.tools.views import tags
 from tests import notebook_cells as notebooks
@@ -30,12 +30,7 @@ def letters_of(topic: str) -> set[str]:
 
 @pytest.mark.parametrize("topic", house.LESSONS)
 def test_every_letter_of_a_lesson_has_a_meaning_there(topic: str) -> None:
-    known = {
-        letter.symbol
-        for letter in LETTERS
-        if letter.lesson == topic or (letter.holds == "on" and ORDER.index(letter.lesson) < ORDER.index(topic))
-    }
-    assert letters_of(topic) - known == set()
+    assert letters_of(topic) - {letter.symbol for letter in letters_in(topic)} == set()
 
 
 @pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: f"{letter.lesson} {letter.symbol}")
@@ -54,3 +49,11 @@ def test_rows_stand_in_the_order_of_the_course_and_a_lesson_says_a_letter_once()
     assert places == sorted(places)
     assert max(Counter((letter.symbol, letter.lesson) for letter in LETTERS).values()) == 1
     assert len(letter_table().rows) == len(LETTERS)
+
+
+def test_a_lesson_s_own_meaning_goes_before_an_earlier_one() -> None:
+    meanings = {letter.symbol: letter.meaning for letter in letters_in("hardware_quantization")}
+    assert meanings["s"].startswith("scale") and meanings["v"].startswith("membrane potential")
+    assert {row[4] for row in letter_table("mnist_cnn").rows} == {"start_here", "pytorch_basics", "mnist_cnn"}
+    with pytest.raises(ValueError, match="'07_li_readout'; lessons are start_here"):
+        letter_table("07_li_readout")
