@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from course_utils.data import digits, locate
-from course_utils.data.digits import load_images, small_digits
+from course_utils.data.digits import ImageSet, load_images, small_digits
 from course_utils.data.locate import find
 
 FILES = [name for name, _ in datasets.MNIST.resources]
@@ -23,6 +23,10 @@ def real(name: str) -> Path:
     return REAL[name].parent
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def contents(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
@@ -30,16 +34,18 @@ def contents(folder: Path) -> dict[Path, tuple[int, int]]:
 # --- the small digits ---------------------------------------------------------------------------------------------
 
 
+def check_form(part: ImageSet, source: str, count: int) -> None:
+    assert (part.source, len(part.classes)) == (source, 10)
+    assert (part.images.shape, part.images.dtype) == ((count, 28, 28), torch.uint8)
+    assert (part.labels.shape, part.labels.dtype) == ((count,), torch.int64)
+
+
 def test_small_digits_have_the_form_of_mnist():
-    train, test = small_digits()
-    for part, count in ((train, 1297), (test, 500)):
-        assert part.source == "digits8x8"
-        assert (part.images.shape, part.images.dtype) == ((count, 28, 28), torch.uint8)
-        assert (part.labels.shape, part.labels.dtype) == ((count,), torch.int64)
+    for part, count in zip(small_digits(), (1297, 500), strict=True):
+        check_form(part, "digits8x8", count)
         assert part.classes == tuple("0123456789")
         assert set(part.labels.tolist()) == set(range(10))
-        assert part.images.min() == 0
-        assert part.images.max() == 255
+        assert (part.images.min(), part.images.max()) == (0, 255)
 
 
 def test_every_small_digit_is_in_one_part_only_with_its_label_and_in_the_same_order_every_time():
@@ -64,15 +70,12 @@ def test_every_small_digit_is_in_one_part_only_with_its_label_and_in_the_same_or
 def test_the_real_set_is_read_whole_and_its_folder_left_as_it_was(name: str, capsys):
     folder = real(name).parent
     before = contents(folder)
-    train, test = load_images(name)
+    parts = load_images(name)
     assert contents(folder) == before
-    assert (train.source, test.source) == (name, name)
-    for part, count, labels in zip((train, test), (60_000, 10_000), FIRST_LABELS[name], strict=True):
-        assert (part.images.shape, part.images.dtype) == ((count, 28, 28), torch.uint8)
-        assert (part.labels.shape, part.labels.dtype) == ((count,), torch.int64)
+    for part, count, labels in zip(parts, (60_000, 10_000), FIRST_LABELS[name], strict=True):
+        check_form(part, name, count)
         assert part.labels[:5].tolist() == labels
         assert part.labels.bincount().min() > 0.08 * count
-    assert len(train.classes) == 10
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1
     assert f"{name} from " in printed
@@ -82,7 +85,7 @@ def test_the_real_set_is_read_whole_and_its_folder_left_as_it_was(name: str, cap
 def test_the_real_set_is_fetched_from_a_mirror_and_found_the_next_time(tmp_path: Path, mirror, monkeypatch, capsys):
     folder = real("MNIST")
     server = mirror({name: (folder / name).read_bytes() for name in FILES})
-    only_here(monkeypatch, tmp_path, server.url())
+    use_mirror(monkeypatch, tmp_path, server.url())
     first = load_images("MNIST")
     second = load_images("MNIST")
     assert len(server.sent) == 4
@@ -95,45 +98,28 @@ def test_the_real_set_is_fetched_from_a_mirror_and_found_the_next_time(tmp_path:
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: whole[:100] + b"!" + whole[101:]])
-def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, monkeypatch, damage):
+def test_a_damaged_file_is_named_and_left_alone(only_here: Path, damage):
     """Where no real file is at hand any bytes do: they are damage from the first to the last."""
     whole = REAL["MNIST"].read_bytes() if REAL["MNIST"] else bytes(1000)
-    file = tmp_path / "MNIST" / "raw" / FILES[0]
+    file = only_here / "MNIST" / "raw" / FILES[0]
     file.parent.mkdir(parents=True)
     file.write_bytes(damage(whole))
     assert file.read_bytes() != whole
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=rf"{file} is damaged .*Delete or replace this file"):
         load_images("MNIST")
-    assert f"{file} is damaged" in str(caught.value)
-    assert "Delete or replace this file" in str(caught.value)
-    assert file.read_bytes() == damage(whole)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
-
-
-def test_a_data_folder_that_does_not_exist_is_named(tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "typo"))
-    with pytest.raises(ValueError, match=r"COURSE_DATA is .*typo.*not a folder"):
-        load_images("MNIST")
+    assert file.read_bytes() == damage(whole) and files_in(only_here) == [file]
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_without_data_and_network_one_line_says_what_stands_in(name, tmp_path: Path, monkeypatch, capsys, dead_url):
-    only_here(monkeypatch, tmp_path, dead_url)
+    use_mirror(monkeypatch, tmp_path, dead_url)
     loaded = load_images(name)
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1
     assert f"No {name} here" in printed
-    for part, expected in zip(loaded, small_digits(), strict=True):
-        assert part.source == "digits8x8"
-        assert torch.equal(part.images, expected.images)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-@pytest.mark.parametrize("name", ["mnist", "", "KMNIST", None])
-def test_an_unknown_name_is_answered_with_the_known_ones(name):
-    with pytest.raises(ValueError, match=f"name is {name!r}.*MNIST, FashionMNIST"):
-        load_images(name)
+    assert all(torch.equal(part.images, small.images) for part, small in zip(loaded, small_digits(), strict=True))
+    assert {part.source for part in loaded} == {"digits8x8"}
+    assert files_in(tmp_path) == []
 
 
 # --- where data is looked for -------------------------------------------------------------------------------------
@@ -152,9 +138,12 @@ def test_the_named_folder_comes_before_the_courses_own(tmp_path: Path, monkeypat
         unset()
         assert find("both") == own / "both"
     assert find(".") is None  # a folder is no file
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "typo"))
+    with pytest.raises(ValueError, match=r"COURSE_DATA is .*typo.*not a folder"):
+        load_images("MNIST")
 
 
-def only_here(monkeypatch: pytest.MonkeyPatch, downloads: Path, mirror: str) -> None:
+def use_mirror(monkeypatch: pytest.MonkeyPatch, downloads: Path, mirror: str) -> None:
     """No `$COURSE_DATA`, another folder for downloads, one mirror for every set."""
     monkeypatch.delenv("COURSE_DATA", raising=False)
     for module in (locate, digits):

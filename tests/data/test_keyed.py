@@ -39,8 +39,3 @@ def test_a_result_recorded_today_can_be_had_again_tomorrow():
 
 def test_all_keys_differ():
     assert len(torch.cat([keys(torch.arange(10_000), 0, epoch) for epoch in range(10)]).unique()) == 100_000
-
-
-def test_samples_are_whole_numbers():
-    with pytest.raises(ValueError, match="float32"):
-        keys(torch.tensor([1.0]))

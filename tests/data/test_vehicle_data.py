@@ -43,19 +43,6 @@ def test_a_split_is_even_and_keeps_every_picture_once():
     assert np.array_equal(again, parts.test.images) and not np.array_equal(other, parts.test.images)
 
 
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        ({"test": 3}, "test is 3; it must be an even number, 2 or more"),
-        ({"validation": 0}, "validation is 0"),
-        ({"validation": 100, "test": 100}, "together they must be below 200, for one class has 100 pictures"),
-    ],
-)
-def test_parts_that_cannot_be(parts: dict, message: str):
-    with pytest.raises(ValueError, match=message):
-        split(DRAWN, 0, **parts)
-
-
 def test_no_shape_is_lost_to_rounding():
     for width, height in np.random.default_rng(0).integers(8, 400, (300, 2)).tolist():
         assert shaped(Image.new("L", (width, height)), 20, 30).shape == (20, 30)
@@ -83,46 +70,37 @@ def archive(folder: Path, *pictures: tuple[str, str, tuple[int, int]], damaged: 
             packed.writestr(f"{name}.jpg", data[: len(data) // 3] if name == damaged else data)
 
 
-def test_photographs_from_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_photographs_from_an_archive(only_here: Path):
     pictures = [(f"Motorbikes/image_000{number}", "red", (90, 60)) for number in (1, 2)]
     pictures += [(f"airplanes/image_000{number}", "white", (120, 50)) for number in (1, 2)]
-    archive(tmp_path, *pictures)
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    archive(only_here, *pictures)
     found = load_vehicles(16, 20)
     assert found.source == "Caltech-101"
     assert found.labels.tolist() == [0, 0, 1, 1]
     assert found.images.shape == (4, 16, 20)
     assert found.images[0].mean() == pytest.approx(76, abs=3), "red, in grey"
-    archive(tmp_path, *pictures, damaged="Motorbikes/image_0002")
+    archive(only_here, *pictures, damaged="Motorbikes/image_0002")
     with pytest.raises(ValueError, match=r"Motorbikes/image_0002\.jpg is damaged"):
         load_vehicles()
-    (tmp_path / "caltech101_vehicles.zip").write_bytes(b"no archive")
-    with pytest.raises(ValueError, match=r"caltech101_vehicles\.zip is damaged"):
-        load_vehicles()
 
 
-def test_photographs_where_torchvision_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_photographs_where_torchvision_puts_them(only_here: Path):
     for folder in ("Motorbikes", "airplanes"):
-        place = tmp_path / "caltech101" / "101_ObjectCategories" / folder
+        place = only_here / "caltech101" / "101_ObjectCategories" / folder
         place.mkdir(parents=True)
         Image.new("L", (90, 60)).save(place / "image_0001.jpg")
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     assert load_vehicles().labels.tolist() == [0, 1]
 
 
-def test_without_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    monkeypatch.setattr(vehicles, "find", lambda name: None)
+def test_without_photographs(only_here: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vehicles, "draw_vehicles", lambda count, **size: (count, size))
     assert load_vehicles(20, 30) == (1598, {"height": 20, "width": 30})
 
 
-def test_the_aspect_ratios_are_those_of_the_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    monkeypatch.setattr("course_utils.data.locate.DOWNLOADS", tmp_path)
+def test_the_aspect_ratios_are_those_of_the_originals(only_here: Path):
     assert vehicles.aspect_ratios() is None
     sizes = {"Motorbikes/a": (160, 100), "airplanes/a": (260, 100), "airplanes/b": (90, 45)}
-    archive(tmp_path, *((name, "red", size) for name, size in sizes.items()))
+    archive(only_here, *((name, "red", size) for name, size in sizes.items()))
     assert vehicles.aspect_ratios().tolist() == [1.6, 2.6, 2.0]
 
 
@@ -133,35 +111,32 @@ def test_the_real_photographs():
     assert found.images.std(axis=(1, 2)).min() > 5
 
 
-def pictures(folder: Path, *modes_and_sizes: tuple[str, tuple[int, int]]) -> list[Path]:
+GREY = ("L", (12, 10))
+
+
+def pictures(folder: Path, *modes_and_sizes: tuple[str, tuple[int, int]] | None) -> list[Path]:
+    """Files 0.png, 1.png …; one of nothing is damaged."""
     paths = [folder / f"{number}.png" for number in range(len(modes_and_sizes))]
-    for path, (mode, size) in zip(paths, modes_and_sizes, strict=True):
-        Image.new(mode, size).save(path)
+    for path, form in zip(paths, modes_and_sizes, strict=True):
+        Image.new(*form).save(path) if form else path.write_bytes(b"nothing")
     return paths
 
 
 def test_pictures_of_your_own(tmp_path: Path):
-    grey = ("L", (12, 10))
-    paths = pictures(tmp_path, grey, grey)
-    assert from_files(paths, [1, 0]).images.shape == (2, 10, 12)
-    with pytest.raises(ValueError, match="2 pictures and 1 labels"):
-        from_files(paths, [1])
-    with pytest.raises(ValueError, match=r"1\.png has the label 2; it must be 0 \(motorbike\)"):
-        from_files(paths, [1, 2])
-    with pytest.raises(ValueError, match=r"1\.png has 12 × 11 pixels, 0\.png has 12 × 10; all must have one size"):
-        from_files(pictures(tmp_path, grey, ("L", (12, 11))), [0, 1])
-    with pytest.raises(ValueError, match=r"1\.png is coloured \(mode RGB\)"):
-        from_files(pictures(tmp_path, grey, ("RGB", (12, 10))), [0, 1])
-    with pytest.raises(ValueError, match="height is 4"):
-        from_files(pictures(tmp_path, ("L", (12, 4))), [0])
-    paths[1].write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"1\.png is damaged"):
-        from_files(paths[1:], [0])
+    assert from_files(pictures(tmp_path, GREY, GREY), [1, 0]).images.shape == (2, 10, 12)
 
 
-@pytest.mark.parametrize("size", [{"height": 7}, {"width": 7.5}, {"height": True}])
-def test_sizes_that_cannot_be(size: dict):
-    with pytest.raises(ValueError, match="it must be a whole number, 8 or more"):
-        draw_vehicles(1, **size)
-    with pytest.raises(ValueError, match="count is 0"):
-        draw_vehicles(0)
+@pytest.mark.parametrize(
+    ("found", "labels", "words"),
+    [
+        ([GREY, GREY], [1], "2 pictures and 1 labels"),
+        ([GREY, GREY], [1, 2], r"1\.png has the label 2; it must be 0 \(motorbike\)"),
+        ([GREY, ("L", (12, 11))], [0, 1], r"1\.png has 12 × 11 pixels, 0\.png has 12 × 10; all must have one size"),
+        ([GREY, ("RGB", (12, 10))], [0, 1], r"1\.png is coloured \(mode RGB\)"),
+        ([("L", (12, 4))], [0], "height is 4"),
+        ([None], [0], r"0\.png is damaged"),
+    ],
+)
+def test_pictures_that_do_not_fit_are_named(tmp_path: Path, found: list, labels: list, words: str):
+    with pytest.raises(ValueError, match=words):
+        from_files(pictures(tmp_path, *found), labels)
