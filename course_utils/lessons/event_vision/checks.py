@@ -85,14 +85,13 @@ check_equal_counts = Exercise(
         "Rows and columns are exchanged: the order of the axes is [time, channel, y, x].":
             lambda some, steps: _frames(_by_number)(some, steps).transpose(2, 3),
         "ON and OFF are exchanged: channel 0 is ON, so the channel is 1 − on.": _frames(_by_number, on_first=False),
-        "You divide too early. Event number n of N belongs to frame steps·n // N: the division comes last.": [
+        "Your frames differ where N is no multiple of `steps`. Event n of N belongs to frame steps·n // N.": [
             _frames(lambda count, steps: (np.arange(count) // (count // steps)).clip(max=steps - 1)),
             _frames(lambda count, steps: np.arange(count) // (count // steps)),
         ],
     },
     solved="Each frame tells equally much; how long it took is lost.",
-    otherwise="600 events in 4 frames are 150 each, the first 150 in frame 0: event number n of N belongs to frame "
-    "steps·n // N, and the division comes last.",
+    otherwise="600 events in 4 frames are 150 each: event n of N belongs to frame steps·n // N, divided last.",
 )
 
 
