@@ -78,8 +78,7 @@ check_anywhere = Exercise(
             lambda hidden: hidden.sum((3, 4)),
         "The mean says what part of the map spikes. One small patch hardly moves it. Take the maximum.":
             lambda hidden: hidden.mean((3, 4)),
-        "That tells whether all places spike. Return whether any does.":
-            lambda hidden: hidden.amin((3, 4)),
+        "That tells whether all places spike. Return whether any does.": lambda hidden: hidden.amin((3, 4)),
     },
     solved="One answer for all places, at every step.",
     otherwise="1 if any place of the map spikes at this step, else 0.",
