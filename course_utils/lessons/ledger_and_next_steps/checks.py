@@ -137,8 +137,8 @@ def _reason(found: Judgement) -> str:
         return "No hidden neuron spikes for any image: the network is silent. `models.awaken` finds a larger start."
     if found.no_limits < 0.65 and found.median < 0.65:
         return (
-            f"On images that it has not seen it is right for {found.median:.0%}, and for {found.no_limits:.0%} without "
-            "any limit. Was it trained, and with faint stripes? Does it learn with this learning rate?"
+            f"On images that it has not seen it is right for {found.median:.0%}, little better than chance, and so it "
+            "is without any limit. Was it trained, and with faint stripes? Does it learn with this learning rate?"
         )
     if max(found.no_limits, found.alike) < demands.median + 0.01:
         return (
