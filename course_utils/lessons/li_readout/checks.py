@@ -62,8 +62,7 @@ check_rheobase_bias = Exercise(
             lambda kernels, rates: -_drive(kernels, rates),
         "All of the bias is divided by 5. Only the threshold is: the drive is an input already.":
             lambda kernels, rates: (1 - _drive(kernels, rates)) / 5,
-        "The mean over all maps is one number. Each map has a kernel of its own, and needs its own bias: the mean goes "
-        "over images, rows and columns, the axes 0, 2 and 3.": [
+        "The mean over all maps is one number. Each map has a kernel of its own, and needs a bias of its own.": [
             lambda kernels, rates: (1 / 5 - _drive(kernels, rates).mean()).repeat(3),
             lambda kernels, rates: 1 / 5 - _drive(kernels, rates).mean(),
         ],
