@@ -13,7 +13,7 @@ check_map_size = Exercise(
     draw=lambda rng: tuple(rng.integers([10, 2, 1, 0], [40, 8, 5, 4]).tolist()),
     wrong={
         "A 5-pixel kernel on 28 pixels gives you 23. Count the places for its left edge: the first is 0, the last is "
-        "23. How many places are that?": lambda n, k, s, p: (n + 2 * p - k) // s,
+        "23. How many is that?": lambda n, k, s, p: (n + 2 * p - k) // s,
         "You keep the size. Without padding the kernel cannot hang over the border, so the map is smaller than the "
         "image.": lambda n, k, s, p: n,
         "You divide by the kernel, as if the windows did not overlap. At stride 1 they overlap almost entirely.":
@@ -23,8 +23,7 @@ check_map_size = Exercise(
             lambda n, k, s, p: (n - k) // s + 1,
         "You leave out the stride: with stride 2 the kernel takes every second place only.":
             lambda n, k, s, p: n + 2 * p - k + 1,
-        "28 pixels, kernel 3, stride 2, padding 1: 27 pixels are left to move through: 13 steps of 2, and a half one. "
-        "A step that does not fit is not taken: round down.":
+        "28 pixels, kernel 3, stride 2, padding 1: 27 pixels make 13 steps of 2. Half a step is not taken: round down.":
             [lambda n, k, s, p: (n + 2 * p - k) / s + 1, lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1],
         "9 pixels, kernel 3, stride 2: you get 3. The left edge can stand at 0, 2, 4, 6. The first place is there "
         "before any step: divide first, then count it.": lambda n, k, s, p: (n + 2 * p - k + 1) // s,
