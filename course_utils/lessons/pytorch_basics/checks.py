@@ -25,8 +25,7 @@ check_nearest_mean = Exercise(
     cases=[_images_and_means(np.random.default_rng(1))],
     draw=_images_and_means,
     wrong={
-        "Images and means do not line up: broadcasting compares shapes from the right, where both count pixels; the "
-        "numbers of images and of means differ. Give each of the two an axis of length 1 where the other one counts.":
+        "Images and means do not line up. Give each of the two an axis of length 1 where the other one counts.":
             lambda images, means: (images - means).square().sum(1).argmin(),
         "You return for each class the nearest image, not for each image the nearest class. Along which axis do you "
         "look for the smallest?": lambda images, means: _differences(images, means).square().sum(2).argmin(0),
@@ -127,8 +126,7 @@ check_best_rate = Exercise(
         "At 2/steep the steep direction jumps from side to side for ever: its factor is −1. That is the limit, not the "
         "best rate.": lambda flat, steep: 2 / steep,
         "With 1/steep the steep direction lands at once, and then waits for the flat one: with curvatures 1 and 10 it "
-        "still has the factor 0.9. Make the rate a little larger: the steep direction can afford it.":
-            lambda flat, steep: 1 / steep,
+        "still has the factor 0.9. The steep direction can afford a larger rate.": lambda flat, steep: 1 / steep,
         "1/flat suits the flat direction alone. With curvatures 1 and 10 the steep one has the factor 1 − 10 = −9 and "
         "runs away.": lambda flat, steep: 1 / flat,
         "Along the flat direction 2/flat is the limit already, and a steeper one runs away.":
