@@ -152,8 +152,8 @@ check_spike_time_slopes = Exercise(
         "for it.": [_slopes(lambda w, g, slope: -g), _slopes(lambda w, g, slope: g)],
         "You divide by the speed that each input alone gives. The potential has one speed, the sum over all inputs.":
             _slopes(lambda w, g, slope: -g / (w * slope)),
-        "You multiply by the weight: that is how the time depends on a *factor* of the weight. Return how it depends "
-        "on the weight itself.": _slopes(lambda w, g, slope: -w * g / (w * slope).sum()),
+        "You multiply by the weight. That is the slope for a *factor* on the weight, not for the weight itself.":
+            _slopes(lambda w, g, slope: -w * g / (w * slope).sum()),
         "The speed is Σ w·g′; your sum leaves out the weights.": _slopes(lambda w, g, slope: -g / slope.sum()),
         "d is how long ago an input spiked, t − times; you have it the other way round.":
             _slopes(lambda w, g, slope: -g / (w * slope).sum(), sign=-1),
