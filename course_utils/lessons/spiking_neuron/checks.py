@@ -156,8 +156,7 @@ check_leaky_arguments = Exercise(
         "has a factor too; Leaky leaves it to you.": lambda tau, dt: (_exact(tau, dt), 1),
         "Your factor is λ. In v ← λ v + (1 − λ) RI the current has another one.":
             lambda tau, dt: (_exact(tau, dt), _exact(tau, dt)),
-        "Your factor is Euler's. Beside the exact beta it lets the potential under a constant current end at another "
-        "value than the current: the rheobase is wrong.":
+        "Your factor is Euler's. Beside the exact beta the potential does not end at RI then: the rheobase is wrong.":
             lambda tau, dt: (_exact(tau, dt), dt / tau),
     },
     solved="One step of Leaky is now our exact step, whatever the time constant and the time step.",
