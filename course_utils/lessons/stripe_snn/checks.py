@@ -104,6 +104,7 @@ check_size = Exercise(
     cases=[(32,), (8,)],
     draw=lambda rng: (int(rng.integers(1, 100)),),
     wrong={
+        "Parameters come first, neurons second.": lambda hidden: _size(hidden)[::-1],
         "Your parameters are the weights. Every map and every output also has a bias.":
             lambda hidden: _size(hidden, parameters=-13 - hidden - 2),
         "A kernel of the second convolution sees all 13 maps: 13·16 weights, not 16.":
