@@ -64,10 +64,10 @@ check_balanced_height = Exercise(
             _root(lambda layers: 2 * (layers - 1)),
         "The norms were measured at the height that is given. Your answer ignores this: scale that height.":
             lambda norms, height: _root(lambda layers: layers - 1)(norms, 1.0),
-        "You compare the first two layers. Only the first and the last norm count, and how many ways lie between "
-        "them.": lambda norms, height: height * norms[1] / norms[0],
-        "You compare the last two layers. Only the first and the last norm count, and how many ways lie between "
-        "them.": lambda norms, height: height * norms[-1] / norms[-2],
+        "You compare two neighbours. Only the first and the last norm count, and how many ways lie between them.": [
+            lambda norms, height: height * norms[1] / norms[0],
+            lambda norms, height: height * norms[-1] / norms[-2],
+        ],
     },
     solved="One layer's factor is the root of what all of them did together, and the height makes up for it.",
     otherwise="Only the first and the last norm count, and how many ways lie between them. In 48, 24, 12, 6 each of "
@@ -100,8 +100,7 @@ check_batch_norm = Exercise(
     draws=3,
     tolerance=1e-2,  # with or without the small number under the root, and whether the variance counts n or n − 1
     wrong={
-        "You normalise every time step by itself. Then a neuron's weights mean something else at each step, and what "
-        "the steps say by their difference is lost.": _batch_norm((1,)),
+        "You normalise every time step by itself. What the steps say by their difference is lost.": _batch_norm((1,)),
         "You normalise every image by itself, over time.": _batch_norm((0,)),
         "You normalise over the neurons. That is layer norm; batch norm gives each neuron its own mean.":
             _batch_norm((2,)),
@@ -112,14 +111,13 @@ check_batch_norm = Exercise(
         "You shift first and scale afterwards, so the shift is scaled, too.":
             _batch_norm(combine=lambda z, scale, shift: (z + shift) * scale),
         "You divide by the variance. Divide by its root, the standard deviation.":
-            lambda current, scale, shift: (current - current.mean((0, 1))) / current.var((0, 1)) * scale + shift,
-        "You forgot to take the mean away.":
-            lambda current, scale, shift: current / current.std((0, 1)) * scale + shift,
-        "You have one standard deviation for all neurons. Each neuron needs its own.": lambda current, scale, shift: (
-            (current - current.mean((0, 1))) / (current - current.mean((0, 1))).std() * scale + shift
-        ),
-        "Scaled, but not shifted: add the shift of each neuron.":
-            _batch_norm(combine=lambda z, scale, shift: z * scale),
+            lambda x, scale, shift: (x - x.mean((0, 1))) / x.var((0, 1)) * scale + shift,
+        "You forgot to take the mean away.": lambda x, scale, shift: x / x.std((0, 1)) * scale + shift,
+        "You have one standard deviation for all neurons. Each neuron needs its own.": [
+            lambda x, scale, shift: (x - x.mean((0, 1))) / (x - x.mean((0, 1))).std() * scale + shift,
+            lambda x, scale, shift: (x - x.mean((0, 1))) / x.std() * scale + shift,
+        ],
+        "Scaled, but not shifted: add the shift of each neuron.": _batch_norm(combine=lambda z, scale, _: z * scale),
         "Scale and shift have changed places.": _batch_norm(combine=lambda z, scale, shift: z * shift + scale),
     },
     solved="One mean and one standard deviation for each neuron, over time and batch together.",
