@@ -249,7 +249,7 @@ def misfit(found: Any, wanted: Any) -> str:
 def shown(value: Any) -> str:
     """A value in a few characters."""
     if isinstance(value, type):
-        return f"a {value.__name__}"
+        return f"{'an' if value.__name__[0] in 'AEIOU' else 'a'} {value.__name__}"
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
     if isinstance(value, bytes):
