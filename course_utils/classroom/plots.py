@@ -124,13 +124,6 @@ def membrane_trace(
     ax.set(xlabel="time (ms)", ylabel="membrane potential $v$")
 
 
-def spike_rows(trains: dict[str, np.ndarray], ax: Axes) -> None:
-    """Spike times (ms) as short vertical lines, one row for each name, the first on top."""
-    colors = [f"C{row % 6}" for row in range(len(trains))]
-    ax.eventplot(list(trains.values()), lineoffsets=range(len(trains)), linelengths=0.7, linewidths=2, colors=colors)
-    ax.set(xlabel="time (ms)", ylim=(len(trains) - 0.5, -0.5), yticks=range(len(trains)), yticklabels=list(trains))
-
-
 def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel", first: int = 1) -> AxesImage:
     """Who spikes when: a column for each time step, a row for each neuron, the first on top.
 
@@ -152,46 +145,3 @@ def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel", first: int = 
     ax.set(xlabel="time step", ylabel=ylabel)
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     return image
-
-
-def receptive_fields(
-    weights: np.ndarray, ax: Axes, *, columns: int = 10, names: Sequence[str] | None = None
-) -> AxesImage:
-    """The weights into every neuron as small square pictures, in one image; black is 0, white the largest weight.
-
-    Args:
-        weights: [inputs, neurons]; the number of inputs is a square.
-        ax: where to draw.
-        columns: pictures in a row.
-        names: a letter or two for each neuron, written under its picture.
-    """
-    inputs, neurons = weights.shape
-    side, rows = round(inputs**0.5), -(-neurons // columns)
-    step = side + (6 if names else 2)
-    wall = np.full((rows * step - (0 if names else 2), columns * (side + 2) - 2), np.nan)
-    for neuron, field in enumerate(weights.T):
-        top, left = neuron // columns * step, neuron % columns * (side + 2)
-        wall[top : top + side, left : left + side] = field.reshape(side, side)
-        if names:
-            ax.text(left + side / 2, top + side + 2.2, names[neuron], ha="center", va="center", fontsize=9)
-    ax.set_axis_off()
-    between = plt.get_cmap("gray").with_extremes(bad="lightsteelblue")  # a white field has an edge, too
-    return ax.imshow(np.ma.masked_invalid(wall), vmin=0, vmax=np.nanmax(wall), cmap=between)
-
-
-def output_traces(potentials: np.ndarray, ax: Axes, *, reach: float, steps: int | None = None) -> None:
-    """Membrane potentials of two output neurons over time, each with its name at the top.
-
-    Args:
-        potentials: [time, 2].
-        ax: where to draw.
-        reach: the axis shows potentials from −reach to reach.
-        steps: the axis shows so many time steps; as many as there are if None.
-    """
-    ax.axhline(0, color="gray", lw=0.8)
-    for v, style, color, name in zip(potentials.T, ("-", "--"), (BLUE, ORANGE), ("0", "1"), strict=True):
-        ax.plot(np.arange(len(v)), v, style, color=color, label=f"$v_{name}$")
-    last = (len(potentials) if steps is None else steps) - 1
-    ax.set(xlabel="time step", xlim=(-0.02 * last, 1.02 * last))
-    ax.set(ylabel="membrane potential", ylim=(-reach, 1.35 * reach))  # room for the legend
-    ax.legend(loc="upper right", ncols=2)

@@ -7,16 +7,35 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_utils.classroom.explorer import Explorer
-from course_utils.classroom.plots import BLUE, ORANGE, matrix, output_traces
+from course_utils.classroom.plots import BLUE, ORANGE, matrix
 from course_utils.data.stripes import ORIENTATIONS
 from course_utils.spiking.neurons import LI
 
 STEPS = 50
 ONSET = 5  # the step at which the toy's evidence arrives
 OUTPUT_NEURON = LI(tau_mem_ms=10.0, tau_syn_ms=5.0, update="euler")  # as Norse's LICell
+
+
+def output_traces(potentials: np.ndarray, ax: Axes, *, reach: float, steps: int | None = None) -> None:
+    """Membrane potentials of two output neurons over time, each with its name at the top.
+
+    Args:
+        potentials: [time, 2].
+        ax: where to draw.
+        reach: the axis shows potentials from −reach to reach.
+        steps: the axis shows so many time steps; as many as there are if None.
+    """
+    ax.axhline(0, color="gray", lw=0.8)
+    for v, style, color, name in zip(potentials.T, ("-", "--"), (BLUE, ORANGE), ("0", "1"), strict=True):
+        ax.plot(np.arange(len(v)), v, style, color=color, label=f"$v_{name}$")
+    last = (len(potentials) if steps is None else steps) - 1
+    ax.set(xlabel="time step", xlim=(-0.02 * last, 1.02 * last))
+    ax.set(ylabel="membrane potential", ylim=(-reach, 1.35 * reach))  # room for the legend
+    ax.legend(loc="upper right", ncols=2)
 
 
 def draw_readouts(bias_0: float, bias_1: float, evidence: float) -> tuple[Figure, str]:

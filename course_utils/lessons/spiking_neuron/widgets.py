@@ -15,6 +15,13 @@ from course_utils.spiking.neurons import LIF, firing_rate
 TOP_HZ = 300  # of the f–I curve; a rate beyond it is marked at the upper edge
 
 
+def spike_rows(trains: dict[str, np.ndarray], ax: Axes) -> None:
+    """Spike times (ms) as short vertical lines, one row for each name, the first on top."""
+    colors = [f"C{row % 6}" for row in range(len(trains))]
+    ax.eventplot(list(trains.values()), lineoffsets=range(len(trains)), linelengths=0.7, linewidths=2, colors=colors)
+    ax.set(xlabel="time (ms)", ylim=(len(trains) - 0.5, -0.5), yticks=range(len(trains)), yticklabels=list(trains))
+
+
 def draw_circuit(ax: Axes) -> None:
     """A current source that feeds a resistor and a capacitor side by side."""
     wires = [([0, 6], [0, 0]), ([0, 6], [4, 4]), ([0, 0], [0, 4]), ([3, 3], [0, 4])]

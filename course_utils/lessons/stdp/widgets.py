@@ -5,13 +5,40 @@ from collections.abc import Mapping, Sequence
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from course_utils.classroom.explorer import Explorer
-from course_utils.classroom.plots import BLUE, ORANGE, receptive_fields
+from course_utils.classroom.plots import BLUE, ORANGE
 
 STEPS = 140
 INPUT_MS = 60  # when the input spikes
+
+
+def receptive_fields(
+    weights: np.ndarray, ax: Axes, *, columns: int = 10, names: Sequence[str] | None = None
+) -> AxesImage:
+    """The weights into every neuron as small square pictures, in one image; black is 0, white the largest weight.
+
+    Args:
+        weights: [inputs, neurons]; the number of inputs is a square.
+        ax: where to draw.
+        columns: pictures in a row.
+        names: a letter or two for each neuron, written under its picture.
+    """
+    inputs, neurons = weights.shape
+    side, rows = round(inputs**0.5), -(-neurons // columns)
+    step = side + (6 if names else 2)
+    wall = np.full((rows * step - (0 if names else 2), columns * (side + 2) - 2), np.nan)
+    for neuron, field in enumerate(weights.T):
+        top, left = neuron // columns * step, neuron % columns * (side + 2)
+        wall[top : top + side, left : left + side] = field.reshape(side, side)
+        if names:
+            ax.text(left + side / 2, top + side + 2.2, names[neuron], ha="center", va="center", fontsize=9)
+    ax.set_axis_off()
+    between = plt.get_cmap("gray").with_extremes(bad="lightsteelblue")  # a white field has an edge, too
+    return ax.imshow(np.ma.masked_invalid(wall), vmin=0, vmax=np.nanmax(wall), cmap=between)
 
 
 def draw_pair(a_plus: float, a_minus: float, tau_plus_ms: int, tau_minus_ms: int, delay_ms: int) -> tuple[Figure, str]:
