@@ -1,5 +1,7 @@
 """Images that are moved, turned, bent and mirrored at random, each by its key."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -12,21 +14,12 @@ from course_utils.training.augment import Varied, bipolar, displaced, flipped, s
 KEYS = keyed.keys(torch.arange(200), 0)
 
 
-def pictures(count: int = 4, channels: int = 1, height: int = 40, width: int = 64, seed: int = 0) -> torch.Tensor:
-    return torch.rand(count, channels, height, width, generator=torch.Generator().manual_seed(seed))
-
-
-def test_shifted_images_are_the_same_pixels_elsewhere():
+def test_shifted_images_are_the_same_pixels_elsewhere_and_flipped_ones_mirrored():
     images = torch.zeros(200, 1, 8, 8)
     images[:, 0, 3, 4] = 1
-    found = shifted(images, KEYS).nonzero()
-    rows, columns = found[:, 2] - 3, found[:, 3] - 4
+    found = shifted(images, KEYS).nonzero()[:, 2:] - torch.tensor([3, 4])
     assert len(found) == 200
-    assert set(rows.tolist()) == set(columns.tolist()) == {-2, -1, 0, 1, 2}
-    assert len({*zip(rows.tolist(), columns.tolist(), strict=True)}) == 25
-
-
-def test_flipped_images():
+    assert {*map(tuple, found.tolist())} == {*product(range(-2, 3), repeat=2)}
     images = torch.rand(200, 3, 4, 4)
     found = flipped(images, KEYS)
     mirrored = (found == images.flip(-1)).flatten(1).all(1)
@@ -88,31 +81,18 @@ def test_displaced_frames_stay_spikes_and_move_together() -> None:
     assert torch.equal(displaced(frames[7:8], keys[7:8])[0], found[7])
 
 
-def test_varied_pictures_are_the_same_mirrored_and_moved() -> None:
-    x = pictures(200)
+def test_varied_pictures_are_the_same_mirrored_and_moved_in_training_only() -> None:
+    x = torch.rand(200, 1, 40, 64, generator=torch.Generator().manual_seed(0))
     found = varied(x, generator=torch.Generator().manual_seed(1))
     kinds = set()
-    for before, after in zip(x[:, 0], found[:, 0], strict=True):
-        for mirrored in (False, True):
-            source = before.flip(1) if mirrored else before
-            wide = nn.functional.pad(source[None, None], [3] * 4, mode="replicate")[0, 0]
-            for down in range(7):
-                for right in range(7):
-                    if torch.equal(after, wide[down : down + 40, right : right + 64]):
-                        kinds.add((mirrored, down, right))
-                        break
-    assert {mirrored for mirrored, *_ in kinds} == {False, True}
-    assert {down for _, down, _ in kinds} == {right for *_, right in kinds} == set(range(7))
+    for before, after in zip(x, found, strict=True):
+        for mirrored, source in ((False, before), (True, before.flip(-1))):
+            windows = nn.functional.pad(source, [3] * 4, mode="replicate").unfold(1, 40, 1).unfold(2, 64, 1)[0]
+            same = (windows == after).flatten(2).all(2).nonzero()
+            kinds |= {(mirrored, *place) for place in same.tolist()}
+    assert [set(part) for part in zip(*kinds, strict=True)] == [{False, True}, set(range(7)), set(range(7))]
     assert torch.equal(varied(x, shift=0, mirror=False), x)
+    model = Varied(nn.Identity(), mirror=False)
+    assert not torch.equal(model(x), x) and torch.equal(model.eval()(x), x)
     with pytest.raises(ValueError, match="shift is -1"):
         varied(x, shift=-1)
-
-
-def test_a_picture_is_varied_in_training_only() -> None:
-    seen = []
-    model = Varied(nn.Identity(), mirror=False)
-    model.model.register_forward_hook(lambda *_: seen.append(_[1][0]))
-    model(x := pictures())
-    model.eval()
-    model(x)
-    assert not torch.equal(seen[0], x) and torch.equal(seen[1], x)
