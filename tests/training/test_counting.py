@@ -79,27 +79,24 @@ def test_a_layer_is_counted_as_one_by_one(layer_and_input):
 
 
 def test_a_well_known_network_costs_what_is_computed_by_hand():
-    """LeNet-like, 28×28: 24·24·6·25 + 8·8·16·6·25 + 256·10."""
+    """LeNet-like, 28×28: 24·24·6·25 + 8·8·16·6·25 + 256·10. Padding by name is padding by number."""
     model = nn.Sequential(
         nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 10)
     )
-    counted = count(model, torch.rand(3, 1, 28, 28) + 0.1)
-    assert counted.dense / 3 == 24 * 24 * 6 * 25 + 8 * 8 * 16 * 6 * 25 + 256 * 10
-
-
-def test_padding_by_name_is_padding_by_number():
-    x = torch.rand(2, 3, 7, 7).round()
-    named, numbered = nn.Conv2d(3, 4, 3, padding="same"), nn.Conv2d(3, 4, 3, padding=1)
-    assert count(named, x) == count(numbered, x)
+    x = torch.rand(3, 1, 28, 28) + 0.1
+    assert count(model, x).dense / 3 == 24 * 24 * 6 * 25 + 8 * 8 * 16 * 6 * 25 + 256 * 10
+    assert count(nn.Conv2d(1, 4, 3, padding="same"), x) == count(nn.Conv2d(1, 4, 3, padding=1), x)
 
 
 def test_every_call_is_counted_by_its_own_inputs():
     layer = nn.Linear(3, 2)
     with OperationCounter(layer) as counter:
-        layer(torch.tensor([[0.0, 1.0, 1.0]]))
-        layer(torch.tensor([[0.0, 0.0, 0.0]]))
-        layer(torch.tensor([[0.0, 0.5, 1.0]]))
+        for x in ([0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.5, 1.0]):
+            layer(torch.tensor([x]))
     assert counter.per_sample(2) == Operations(spikes=0, accumulates=2, multiply_accumulates=2, dense=9)
+    for samples in (0, -1):
+        with pytest.raises(ValueError, match=f"samples is {samples}"):
+            counter.per_sample(samples)
 
 
 class Spiking(nn.Module):
@@ -118,40 +115,25 @@ class Spiking(nn.Module):
 
 
 @pytest.mark.parametrize("cell", [norse.torch.LIFBoxCell(), snntorch.Leaky(beta=0.9)], ids=["Norse", "snnTorch"])
-def test_spikes_are_counted_over_all_time_steps(cell):
+def test_spikes_are_counted_over_all_time_steps_without_a_trace(cell):
     torch.manual_seed(0)
     model = Spiking(cell)
     nn.init.uniform_(model.linear.weight, 0, 2)
     x = torch.bernoulli(torch.full((30, 2, 4), 0.5))
+    expected = model(x)
+    assert hooks(model) == 0
     with OperationCounter(model, spiking=(type(cell),)) as counter:
+        assert hooks(model) == 2
         spikes = model(x)
+    assert hooks(model) == 0 and torch.equal(spikes, expected)
     counted = counter.per_sample(2)
     assert 0 < spikes.sum().item() < spikes.numel()
     assert counted.spikes == spikes.sum().item() / 2
     assert counted.accumulates == x.sum().item() * 5 / 2
     assert counted.multiply_accumulates == 0
     assert counted.dense == 30 * 4 * 5
-    assert count(model, x).spikes == 0  # only the layers that were named
-
-
-def test_counting_changes_no_output_and_leaves_no_hook():
-    torch.manual_seed(0)
-    model, x = Spiking(norse.torch.LIFBoxCell()), torch.rand(10, 2, 4)
-    expected = model(x)
-    assert hooks(model) == 0
-    with OperationCounter(model, spiking=(norse.torch.LIFBoxCell,)) as counter:
-        assert hooks(model) == 2
-        assert torch.equal(model(x), expected)
-    assert hooks(model) == 0
-    before = counter.per_sample(1)
-    model(x)
-    assert counter.per_sample(1) == before
+    assert count(model, x).spikes == 0, "only the layers that were named"
+    assert counter.per_sample(2) == counted, "what came after was not counted"
     with pytest.raises(RuntimeError), OperationCounter(model):
         model(torch.zeros(1, 2, 3))
     assert hooks(model) == 0, "after an exception, too"
-
-
-@pytest.mark.parametrize("samples", [0, -1])
-def test_no_samples_are_refused(samples: int):
-    with pytest.raises(ValueError, match=f"samples is {samples}"):
-        OperationCounter(nn.Linear(3, 2)).per_sample(samples)
