@@ -77,13 +77,13 @@ def test_a_students_record_goes_before_the_shipped_one_and_leaves_it_alone(tmp_p
     assert read("mnist_cnn") == [own, second] and path.read_bytes() == kept
 
 
-def _write(seed_and_folder: tuple[int, Path]) -> None:
-    write(replace(RECORD, seed=seed_and_folder[0]), seed_and_folder[1])
+def write_seed(seed: int, folder: Path) -> None:
+    write(replace(RECORD, seed=seed), folder)
 
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path):
     with ProcessPoolExecutor(3) as processes:
-        list(processes.map(_write, [(seed, tmp_path) for seed in range(12)]))
+        list(processes.map(write_seed, range(12), [tmp_path] * 12))
     assert [record.seed for record in read(None, tmp_path)] == list(range(12))
 
 
@@ -134,11 +134,8 @@ def test_a_damaged_line_is_named_and_left_alone(tmp_path: Path, line: str, named
             use()
         assert str(caught.value).startswith(f"{path}, line 3, ") and named in str(caught.value)
     assert path.read_bytes() == content.encode("utf-8", "surrogateescape") and read("stripe_snn", tmp_path) == []
-
-
-def test_an_empty_file_is_named(tmp_path: Path):
-    (tmp_path / "broken.jsonl").touch()
-    with pytest.raises(ValueError, match=r"broken\.jsonl, line 1, is not JSON"):
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"mnist_cnn\.jsonl, line 1, is not JSON"):
         read(None, tmp_path)
 
 
@@ -171,6 +168,7 @@ def test_a_table_has_a_row_a_record_and_shows_as_markdown():
     assert len(lines) == 4 and set(lines[1]) <= set("| -")
     assert {line.count("|") for line in lines} == {len(shown.columns) + 1}
     assert "SNN" in repr(shown) and len(repr(shown).splitlines()) == 3
+    assert ledger.versions("numpy") == {"numpy": np.__version__}
 
 
 def test_the_table_of_an_experiment_says_what_was_not_run(tmp_path: Path):
@@ -184,10 +182,6 @@ def test_the_table_of_an_experiment_says_what_was_not_run(tmp_path: Path):
     assert shown.rows[0] == ["b", "not run", "99.00%", "99.00%", "99.00%", "82.00% (nearest mean)"]
     assert shown.rows[1] == ["a", "not run", "not run", "", "", ""]
     assert [row[0] for row in ledger.runs_table("two-models", ["a"], tmp_path).rows] == ["a"]
-
-
-def test_versions_are_those_installed():
-    assert ledger.versions("numpy") == {"numpy": np.__version__}
 
 
 # --- the records of this course -----------------------------------------------------------------------------------
