@@ -135,7 +135,8 @@ class Exercise:
         case = ", ".join(f"{name} = {shown(value)}" for name, value in zip(names, tries[first], strict=False))
         begin = "Right for some cases, but for" if first else "For"
         mine, value, place = _where_they_differ(found[first], expected[first])
-        seen = f"{begin} {case} you return {shown(mine)}{place}; right is {shown(value)}."
+        verb = "raise" if isinstance(mine, type) else "return"
+        seen = f"{begin} {case} you {verb} {shown(mine)}{place}; right is {shown(value)}."
         raise NotYet(f"{seen} {self.otherwise}".strip())
 
     def _compare_keys(self, answer: Mapping) -> None:
