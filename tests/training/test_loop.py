@@ -42,36 +42,23 @@ def by_plan(model: nn.Module, file: Path | None = None, forward: Callable = nois
 # --- learning -------------------------------------------------------------------------------------------------------
 
 
-def test_a_small_network_learns_the_small_digits(digits):
-    model = mlp()
-    assert accuracy(model, *digits[1]) < 0.3
-    history = fit(model, *digits, epochs=5, learning_rate=0.01, seed=0)
-    assert len(history.loss) == len(history.accuracy) == 5
-    assert history.loss[-1] < history.loss[0] / 4
-    assert history.accuracy[-1] == accuracy(model, *digits[1]) > 0.9
-
-
-def test_a_seed_fixes_the_training_and_another_changes_it(digits):
-    def trained(seed: int, elsewhere: int) -> tuple[Tensor, History]:
+def test_a_small_network_learns_the_small_digits_by_its_seed_alone(digits):
+    def trained(seed: int, elsewhere: int, watched: tuple = digits[1], epochs: int = 2) -> tuple[Tensor, History]:
         model = mlp()
         torch.manual_seed(elsewhere)  # what else was drawn must not matter
-        history = fit(model, *digits, epochs=1, learning_rate=0.01, seed=seed)
+        assert accuracy(model, *digits[1]) < 0.3
+        history = fit(model, digits[0], watched, epochs=epochs, learning_rate=0.01, seed=seed)
+        assert len(history.loss) == len(history.accuracy) == epochs
+        assert history.accuracy[-1] == accuracy(model, *watched)
         return weights(model), history
 
-    (first, first_history), (again, again_history), (other, _) = trained(1, 5), trained(1, 6), trained(2, 6)
-    assert torch.equal(first, again)
-    assert first_history == again_history
+    five = trained(0, 5, epochs=5)[1]
+    assert five.loss[-1] < five.loss[0] / 4 and five.accuracy[-1] > 0.9
+    (first, history), (again, same_history), (other, _) = trained(1, 5), trained(1, 6), trained(2, 6)
+    assert torch.equal(first, again) and history == same_history
     assert not torch.equal(first, other)
-
-
-def test_nothing_is_learned_from_the_validation_set(digits):
-    train, validation = digits
-    trained = []
-    for watched in (validation, (validation[0][:10], torch.zeros(10, dtype=torch.long))):
-        model = mlp()
-        fit(model, train, watched, epochs=2, learning_rate=0.01, seed=0)
-        trained.append(weights(model))
-    assert torch.equal(*trained)
+    watching_another = trained(1, 5, (digits[1][0][:10], torch.zeros(10, dtype=torch.long)))[0]
+    assert torch.equal(first, watching_another), "nothing is learned from the validation set"
 
 
 def test_the_history_holds_the_mean_loss_over_the_samples():
@@ -104,12 +91,8 @@ def test_two_processes_learn_what_one_does(tmp_path: Path):
     assert max(abs(a - b) for a, b in zip(alone, shared, strict=True)) < 1e-10
     assert alone[-1] < alone[0]
     assert by_plan(network(), tmp_path / "a.safetensors").updates == shared, "their checkpoint is anybody's"
-
-
-def test_alone_without_torchrun():
-    with team() as processes:
-        assert processes == (0, 1)
-        assert processes.total(torch.tensor(2.0)) == 2
+    with team() as processes:  # alone, without torchrun
+        assert processes == (0, 1) and processes.total(torch.tensor(2.0)) == 2
 
 
 # --- plans ----------------------------------------------------------------------------------------------------------
@@ -159,7 +142,9 @@ def test_predict_is_the_model_in_evaluation_mode_and_changes_nothing(training: b
     model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 3)).train(training)
     inputs, before = torch.randn(20, 5), weights(model)
     outputs = predict(model, inputs, batch_size)
-    assert [module.training for module in model.modules()] == [training] * 5
+    with pytest.raises(RuntimeError):
+        predict(model, torch.zeros(2, 4))
+    assert [module.training for module in model.modules()] == [training] * 5, "also when the model fails"
     assert torch.equal(weights(model), before)  # batch norm has learned nothing
     assert not outputs.requires_grad
 
@@ -169,13 +154,6 @@ def test_predict_is_the_model_in_evaluation_mode_and_changes_nothing(training: b
     keyed = predict(model, inputs, batch_size, forward=with_keys, keys=-inputs[:, 0])
     torch.testing.assert_close(outputs, model.eval()(inputs))
     torch.testing.assert_close(keyed, outputs - inputs[:, :1])
-
-
-def test_predict_restores_the_mode_when_the_model_fails():
-    model = nn.Linear(5, 3)
-    with pytest.raises(RuntimeError):
-        predict(model, torch.zeros(2, 4))
-    assert model.training
 
 
 @pytest.mark.parametrize(
@@ -201,24 +179,20 @@ def stop_after(calls: int, function: Callable) -> Callable:
     return stopped
 
 
-def test_an_interruption_in_a_step_keeps_the_model(digits, capsys):
+def test_an_interruption_keeps_the_model_and_a_history_that_can_be_drawn(digits, capsys):
     model = mlp()
     untrained = weights(model)
-    loss = stop_after(4, nn.functional.cross_entropy)
-    assert fit(model, *digits, epochs=1, learning_rate=0.01, seed=0, loss=loss) == History()
+    settings = {"learning_rate": 0.01, "seed": 0}
+    assert fit(model, *digits, epochs=1, **settings, loss=stop_after(4, nn.functional.cross_entropy)) == History()
     assert not torch.equal(weights(model), untrained)
     assert predict(model, digits[1][0]).isfinite().all()
     printed = capsys.readouterr().out
     assert "Interrupted in epoch 1" in printed
     assert "keeps what it has learned" in printed
-
-
-def test_an_interruption_during_validation_keeps_a_history_that_can_be_drawn():
     train = torch.eye(4), torch.arange(4)
-    score = stop_after(1, accuracy)
-    history = fit(nn.Linear(4, 4), train, train, epochs=3, learning_rate=0.01, seed=0, score=score)
+    history = fit(nn.Linear(4, 4), train, train, epochs=3, **settings, score=stop_after(1, accuracy))
     assert len(history.loss) == len(history.accuracy) == 1
-    learning_curves({"interrupted": history})
+    learning_curves({"interrupted during validation": history})
 
 
 def test_an_interrupted_fit_goes_on_as_if_nothing_had_happened(digits, tmp_path):
@@ -248,34 +222,22 @@ def test_an_interrupted_plan_ends_with_the_same_weights_bit_for_bit(tmp_path: Pa
     assert not torch.equal(weights(whole), weights(network()))
 
 
-def damaged(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:300])
-
-
-def of_another_network(file: Path) -> None:
-    file.unlink()
-    by_plan(nn.Sequential(nn.Conv2d(1, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 6 * 6, 4)).double(), file)
-
-
-def of_another_seed(file: Path) -> None:
-    file.unlink()
-    by_plan(network(), file, seed=4)
+OTHER = nn.Sequential(nn.Conv2d(1, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 6 * 6, 4)).double()
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("leave", "words"),
     [
-        (damaged, "is damaged"),
-        (of_another_network, "another network"),
-        (of_another_seed, r'a\.safetensors was left by another training.*"seed": 4.*not.*"seed": 3'),
+        (lambda file: by_plan(network(), file) and file.write_bytes(file.read_bytes()[:300]), "is damaged"),
+        (lambda file: by_plan(OTHER, file), "another network"),
+        (lambda file: by_plan(network(), file, seed=4), r'another training.*"seed": 4.*not.*"seed": 3'),
     ],
 )
-def test_a_wrong_checkpoint_is_named_and_left_alone(tmp_path: Path, spoil: Callable, words: str):
+def test_a_wrong_checkpoint_is_named_and_left_alone(tmp_path: Path, leave: Callable, words: str):
     file = tmp_path / "a.safetensors"
-    by_plan(network(), file)
-    spoil(file)
+    leave(file)
     before = file.read_bytes()
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=rf"a\.safetensors.*{words}"):
         by_plan(network(), file)
     assert file.read_bytes() == before
 
