@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,11 @@ RECORD = Record(
 
 
 def counted(calls: list, **options) -> Experiment:
-    def run(model: str):
-        def one(seed: int, checkpoint: Path) -> Record:
-            calls.append((model, seed))
-            return replace(RECORD, accuracy=0.9 + seed / 100)
+    def one(model: str, seed: int, checkpoint: Path) -> Record:
+        calls.append((model, seed))
+        return replace(RECORD, accuracy=0.9 + seed / 100)
 
-        return one
-
-    return Experiment("two-models", "for a test", {"a": run("a"), "b": run("b")}, seeds=(0, 1), **options)
+    return Experiment("two-models", "for a test", {name: partial(one, name) for name in "ab"}, seeds=(0, 1), **options)
 
 
 def test_every_run_is_recorded_once(tmp_path: Path):
@@ -47,12 +45,10 @@ def test_every_run_is_recorded_once(tmp_path: Path):
     assert list(experiment.run(tmp_path)) == []
     assert set(ledger.runs("two-models", tmp_path)) == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
     assert ledger.read(None, tmp_path) == [], "a lesson's table shows no experiment unasked"
-
-
-@pytest.mark.parametrize(("argument", "wrong", "has"), [("seeds", 7, "[0, 1]"), ("models", "c", "['a', 'b']")])
-def test_what_an_experiment_does_not_have_is_named(tmp_path: Path, argument: str, wrong, has: str):
-    with pytest.raises(ValueError, match=re.escape(f"{argument} hold {[wrong]!r}; two-models has {has}")):
-        next(counted([]).run(tmp_path, **{argument: [wrong]}))
+    for wrong, words in (({"seeds": [7]}, "seeds hold [7]; two-models has [0, 1]"),
+                         ({"models": ["c"]}, "models hold ['c']; two-models has ['a', 'b']")):  # fmt: skip
+        with pytest.raises(ValueError, match=re.escape(words)):
+            next(experiment.run(tmp_path, **wrong))
 
 
 def test_what_waits_for_a_card_runs_without_one_only_if_it_is_named(tmp_path: Path, monkeypatch):
@@ -69,19 +65,14 @@ def test_an_interrupted_experiment_goes_on_and_ends_with_the_same_record(tmp_pat
     experiment = Experiment("small", "for a test", {"flat": SMALL.record})
     (expected,) = experiment.run(tmp_path / "whole", seeds=[3])
     assert len(expected.curve["loss"]) == len(expected.curve["accuracy"]) == 3
-    fit = room.fit
+    calls = iter(range(1))  # one epoch is scored, then Ctrl-C
 
-    def interrupted(*arguments, **how):
-        def score(*parts):
-            score.calls += 1
-            if score.calls == 2:
-                raise KeyboardInterrupt
-            return room.accuracy(*parts)
+    def score(*parts) -> float:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return room.accuracy(*parts)
 
-        score.calls = 0
-        return fit(*arguments, **how, score=score)
-
-    monkeypatch.setattr(room, "fit", interrupted)
+    monkeypatch.setattr(room, "fit", partial(room.fit, score=score))
     with pytest.raises(KeyboardInterrupt):
         list(experiment.run(tmp_path / "parts", seeds=[3]))
     assert ledger.read(None, tmp_path / "parts", experiment="small") == []
@@ -100,7 +91,7 @@ SPLIT = Split("by hand", *PARTS)
 FIELDS = {"lesson": "x", "task": "t", "config": {}, "baseline": RECORD.baseline}
 
 
-def test_a_record_holds_what_follows_from_the_network_and_its_data():
+def test_a_record_holds_what_follows_from_the_network_and_its_data_and_no_stand_in_is_taken():
     model = nn.Linear(4, 4)
     nn.init.eye_(model.weight)
     record = measured(model, SPLIT, **FIELDS, seed=2, time_steps=5)
@@ -111,9 +102,6 @@ def test_a_record_holds_what_follows_from_the_network_and_its_data():
     assert (twice.accuracy, twice.accumulates, twice.multiply_accumulates, twice.dense) == (0.5, 4, 4, 32)
     given = measured(None, SPLIT, cost=Operations(1.0, 2.0, 3.0, 4.0), accuracy=0.25, parameters=7, **FIELDS)
     assert (given.accuracy, given.parameters, given.spikes, given.dense) == (0.25, 7, 1.0, 4.0)
-
-
-def test_a_stand_in_for_a_data_set_is_refused():
     assert real("by hand", SPLIT, SPLIT) == (SPLIT, SPLIT)
     with pytest.raises(ValueError, match="this experiment needs MNIST itself"):
         real("MNIST", replace(SPLIT, source="MNIST"), SPLIT)
@@ -157,14 +145,6 @@ def test_the_installed_command_lists_all_experiments():
     assert "the five stripe models on plain stripes (40 of 40 runs recorded)" in listed["stripes-plain"]
 
 
-def test_the_command_refuses_by_name(capsys):
-    for arguments in (["no-such"], ["stripes-plain", "--seeds", "9"]):
-        with pytest.raises(SystemExit):
-            command.main(arguments)
-    told = capsys.readouterr().err
-    assert "there is no experiment 'no-such'" in told and "seeds hold [9]" in told
-
-
 ONE = """
 import sys
 from course_utils.tools import experiment
@@ -181,7 +161,12 @@ def test_an_experiment_is_found_without_the_code_of_the_others():
     assert not rooms & {"deep_spiking_convnets", "event_vision", "nengodl_conversion", "stdp", "vehicles"}
 
 
-def test_the_command_runs_what_is_asked_for_and_shows_the_table(tmp_path: Path, monkeypatch, capsys):
+def test_the_command_runs_what_is_asked_for_and_refuses_by_name(tmp_path: Path, monkeypatch, capsys):
+    for arguments in (["no-such"], ["stripes-plain", "--seeds", "9"]):
+        with pytest.raises(SystemExit):
+            command.main(arguments)
+    told = capsys.readouterr().err
+    assert "there is no experiment 'no-such'" in told and "seeds hold [9]" in told
     monkeypatch.setattr(command, "defined", lambda name: iter([counted([])]))
     command.main(["two-models", "--seeds", "1", "--only", "b", "--to", str(tmp_path)])
     out = capsys.readouterr().out
