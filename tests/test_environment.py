@@ -26,9 +26,7 @@ def entries_of(lock: str) -> dict[Requirement, str]:
 ENTRIES = entries_of(LOCK)
 EXTRA_ENTRIES = entries_of(EXTRA_LOCK)
 PINS = list(ENTRIES)
-FOR_HERE = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate()]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
-CARD = ["jupyterlab", "torch", "norse", "snntorch", "nengo", "nengo-dl", "matplotlib", "ipywidgets", "nbval"]
 
 
 def test_environment_yml_holds_the_pins_of_the_lock():
@@ -61,31 +59,26 @@ def test_the_lock_satisfies_what_the_project_asks_for(wanted: Requirement):
         assert wanted.specifier.contains(version, prereleases=True), f"{pin} does not satisfy {wanted}"
 
 
-def test_the_extra_lock_holds_the_other_extras_and_nothing_that_is_in_the_lock():
+def test_the_project_asks_for_the_course_and_the_extra_lock_holds_the_other_extras_alone():
     extras = PROJECT["optional-dependencies"]
     assert sorted(map(str, EXTRA_ENTRIES)) == sorted(extras["xylo"] + extras["neurobench"])
     assert not {pin.name for pin in PINS} & {pin.name for pin in EXTRA_ENTRIES}
-
-
-def test_only_one_pin_of_a_package_holds_here():
-    names = [pin.name for pin in FOR_HERE]
-    assert sorted(names) == sorted(set(names))
+    card = {"jupyterlab", "torch", "norse", "snntorch", "nengo", "nengo-dl", "matplotlib", "ipywidgets", "nbval"}
+    assert card <= {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
 
 
 def test_what_is_installed_is_what_the_lock_says():
+    """Of a package only one pin holds here."""
+    here = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate()]
+    assert len(here) == len({pin.name for pin in here})
     extras = [pin for pin in EXTRA_ENTRIES if installed_version(pin.name)]
-    found = {pin: installed_version(pin.name) for pin in [*FOR_HERE, *extras]}
+    found = {pin: installed_version(pin.name) for pin in [*here, *extras]}
     wrong = [
         f"{pin}: {version or 'not installed'}"
         for pin, version in found.items()
         if version is None or not pin.specifier.contains(version, prereleases=True)
     ]
     assert wrong == [], "run `python noxfile.py -s tests`, which sets up what the lock says"
-
-
-def test_the_packages_of_the_course_are_direct_dependencies():
-    direct = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
-    assert set(CARD) <= direct
 
 
 def installed_version(name: str) -> str | None:

@@ -46,16 +46,10 @@ def plain() -> tuple[nn.Module, Run]:
     return layers, lambda x: layers(x.flatten(0, 1)).unflatten(0, x.shape[:2]).mean(0)
 
 
-def by_hand() -> tuple[nn.Module, Run]:
-    """The network of the course."""
+def by_hand(constant: bool = False) -> tuple[nn.Module, Run]:
+    """The network of the course; a constant current is the first step's picture: its convolution is computed once."""
     network = lenet5(neuron=Neuron(decay=DECAY))
-    return network, network
-
-
-def by_hand_constant() -> tuple[nn.Module, Run]:
-    """The first step's picture as a constant current: the first convolution is computed once."""
-    network = lenet5(neuron=Neuron(decay=DECAY))
-    return network, lambda x: network(x[0], len(x))
+    return network, (lambda x: network(x[0], len(x))) if constant else network
 
 
 def in_norse() -> tuple[nn.Module, Run]:
@@ -121,7 +115,7 @@ def in_spikingjelly() -> tuple[nn.Module, Run]:
 CONTENDERS: dict[str, Callable[[], tuple[nn.Module, Run]]] = {
     "plain network, T·B pictures": plain,
     "by hand, spikes": by_hand,
-    "by hand, constant input": by_hand_constant,
+    "by hand, constant input": lambda: by_hand(constant=True),
     "Norse": in_norse,
     "snnTorch": in_snntorch,
     "SpikingJelly": in_spikingjelly,
