@@ -67,13 +67,6 @@ def test_places_orientations_and_peaks_are_equally_likely():
     assert [np.mean(drawn.peaks == peaks) for peaks in (1, 2, 3)] == pytest.approx([1 / 3] * 3, abs=0.035)
 
 
-def test_a_patch_takes_only_the_peaks_that_it_can_show():
-    assert tuple(EASY.peaks) == (1, 2, 3)
-    assert tuple(HARD.peaks) == (1,)
-    np.testing.assert_allclose(wave(5, 2), 0, atol=1e-9)
-    np.testing.assert_allclose(wave(5, 3), -wave(5, 1), atol=1e-9)
-
-
 # --- the matched filter -------------------------------------------------------------------------------------------
 
 

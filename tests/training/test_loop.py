@@ -245,27 +245,25 @@ def test_a_wrong_checkpoint_is_named_and_left_alone(tmp_path: Path, leave: Calla
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
+TRAIN = torch.eye(4), torch.arange(4)
+GOOD = {"train": TRAIN, "validation": TRAIN, "epochs": 1, "learning_rate": 0.1, "seed": 0}
+
+
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("refused", "message"),
     [
-        ({"epochs": 0}, "epochs is 0"),
-        ({"epochs": -1}, "epochs is -1"),
-        ({"batch_size": 0}, "batch_size 0"),
-        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
-        ({"train": (torch.eye(4), torch.arange(3))}, "4 inputs but 3 labels"),
+        (lambda model: fit(model, **GOOD | {"epochs": 0}), "epochs is 0"),
+        (lambda model: fit(model, **GOOD | {"epochs": -1}), "epochs is -1"),
+        (lambda model: fit(model, **GOOD | {"batch_size": 0}), "batch_size 0"),
+        (lambda model: fit(model, **GOOD | {"learning_rate": 0.0}), "learning_rate is 0.0"),
+        (lambda model: fit(model, **GOOD | {"train": (torch.eye(4), torch.arange(3))}), "4 inputs but 3 labels"),
+        (lambda model: by_plan(model, plan=Plan(1, 200, 0.1)), "100 inputs; they do not fill a batch of 200"),
+        (lambda _: Plan(1, 16, 0.1, "lion"), "optimizer is 'lion'"),
     ],
 )
-def test_bad_arguments_are_named(change: dict, message: str):
+def test_bad_arguments_are_named(refused: Callable, message: str):
     model = nn.Linear(4, 4)
     untrained = weights(model)
-    train = torch.eye(4), torch.arange(4)
     with pytest.raises(ValueError, match=message):
-        fit(model, **{"train": train, "validation": train, "epochs": 1, "learning_rate": 0.1, "seed": 0} | change)
+        refused(model)
     assert torch.equal(weights(model), untrained)
-
-
-def test_bad_plans():
-    with pytest.raises(ValueError, match="optimizer is 'lion'"):
-        Plan(1, 16, 0.1, "lion")
-    with pytest.raises(ValueError, match="100 inputs; they do not fill a batch of 200"):
-        by_plan(network(), plan=Plan(1, 200, 0.1))
