@@ -1,11 +1,14 @@
 """The lesson on stripes and spikes: its explorers, and what is wrong with its patients."""
 
-import matplotlib.pyplot as plt
+import norse.torch as norse
 import numpy as np
 import pytest
+import torch
 
 from course_utils.lessons.stripe_snn import checks, widgets
-from tests.corners import check_corners
+from course_utils.spiking import stripe_networks as models
+
+PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
 def test_every_illness_has_one_patient() -> None:
@@ -49,11 +52,6 @@ def charts() -> dict[str, widgets.Chart]:
     return {"silent": silent, "full": full}
 
 
-def test_explorers_draw_at_every_corner() -> None:
-    check_corners(widgets.weak_spot_explorer(weak_spots()))
-    check_corners(widgets.chart_explorer(charts()))
-
-
 def test_the_map_holds_the_share_of_right_answers() -> None:
     spots = weak_spots()
     assert spots.accuracy.shape == (2, 4, 7)
@@ -70,10 +68,40 @@ def test_wrong_answers_are_marked_and_right_ones_are_not(always_right) -> None:
     texts = [text.get_text() for text in figure.axes[1].texts]
     assert len(texts) == widgets.TILES and sum("✗" in text for text in texts) == wrong == len(figure.axes[1].patches)
     assert f"{spots.accuracy[place]:.0%}" in alt
-    plt.close(figure)
 
 
 def test_a_chart_tells_its_counts() -> None:
     figure, alt = widgets.draw_chart(charts(), "full", 0)
     assert "counts 50 and 50" in alt and "horizontal 50, vertical 50" in figure.axes[1].get_title(loc="left")
-    plt.close(figure)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("FlatLIF", {}),
+        ("FlatLIF", {"scale": 5, "steps": 20}),
+        ("BroadConv", {}),
+        ("BroadConv", {"hidden": 4, "scale": 10, "steps": 6}),
+        ("LeanConv", {}),
+    ],
+)
+def test_the_lesson_writes_out_the_same_models(lesson, name, options, seed) -> None:
+    torch.manual_seed(seed)
+    by_hand = lesson[name](**options)
+    torch.manual_seed(seed)
+    packaged = getattr(models, name)(**options)
+    assert list(by_hand.state_dict()) == list(packaged.state_dict())
+    assert torch.equal(by_hand(PICTURES), packaged(PICTURES))
+
+
+def test_the_lesson_writes_out_the_same_noise_and_helpers(lesson) -> None:
+    for seed, gain, steps in ((0, 2.6, 50), (1, 1.0, 7)):
+        by_hand = lesson["PoissonInput"](steps, gain, seed)
+        packaged = models.PoissonInput(steps, gain, seed)
+        for _ in range(2):
+            assert torch.equal(by_hand(PICTURES), packaged(PICTURES))
+    inputs = torch.rand(9, 4, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(lesson["over_time"](norse.LIFCell(), inputs), models.over_time(norse.LIFCell(), inputs))
+    layer = torch.nn.Linear(3, 2)
+    assert torch.equal(lesson["each_step"](layer, inputs), models.each_step(layer, inputs))

@@ -69,12 +69,6 @@ def test_a_seed_repeats_its_spikes_and_the_ends_are_certain(seed, steps) -> None
     assert (signed == torch.tensor([-1.0, 0.0, 1.0])).all()
 
 
-def test_bipolar_spikes_have_the_sign_and_the_share_of_the_value() -> None:
-    spikes = encoders.bipolar_poisson(torch.tensor([-0.7, 0.2]).repeat(100, 1), 500, seeded())
-    assert spikes[..., 0].max() == 0 and spikes[..., 1].min() == 0
-    assert chance(-spikes[..., 0], 0.7) > 0.01 and chance(spikes[..., 1], 0.2) > 0.01
-
-
 # regular counts
 
 

@@ -59,12 +59,6 @@ def test_a_pool_has_the_gradient_of_a_neuron() -> None:
     assert torch.allclose(x.grad.flatten(1), expected[:, None].expand(2, 4))
 
 
-def test_neurons_without_leak_add_up_and_with_leak_forget() -> None:
-    currents = torch.full((5, 1), 0.4)
-    assert SpikingNeurons(Neuron(decay=1.0))(currents).flatten().tolist() == [0, 0, 1, 0, 0]
-    assert SpikingNeurons(Neuron(decay=0.5))(currents).flatten().tolist() == [0, 0, 0, 0, 0]
-
-
 @pytest.mark.parametrize("decay", [0.6, 1.0])
 @pytest.mark.parametrize("constant", [False, True])
 def test_the_gradient_of_neurons_is_that_of_finite_differences(decay, constant) -> None:
@@ -95,17 +89,6 @@ def test_without_holding_every_step_draws_and_nobody_stays_silent() -> None:
     assert not (out[0] == out[1]).all()
     assert (out.sum(0) > 0).all()
     assert 0.2 < (out == 0).float().mean() < 0.3
-
-
-@pytest.mark.parametrize("held", [True, False])
-def test_masks_belong_to_samples_not_to_batches(held) -> None:
-    x = torch.ones(5, 6, 7)
-    dropout = HeldDropout(0.5, seed=(3, 1), held=held)
-    together = dropout(x, KEYS)
-    apart = torch.cat([dropout(x[:, part], KEYS[part]) for part in (slice(0, 2), slice(2, 6))], dim=1)
-    assert torch.equal(together, apart)
-    order = torch.tensor([5, 2, 0, 1, 4, 3])
-    assert torch.equal(dropout(x, KEYS[order]), together[:, order])
 
 
 @pytest.mark.parametrize("other", [{"seed": (3, 2)}, {"seed": (4, 1)}, {"keys": KEYS + 6}])

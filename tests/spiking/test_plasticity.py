@@ -68,28 +68,26 @@ def test_equals_norse_up_to_pairs_of_one_step() -> None:
     assert torch.allclose(weights.T, changes(rule, pre, post) - rule.a_minus * pre.T @ post, rtol=0, atol=1e-12)
 
 
-@pytest.fixture(scope="module")
-def layer() -> WinnerTakeAll:
-    return WinnerTakeAll()
+LAYER = WinnerTakeAll()
 
 
 @pytest.fixture
-def start(layer) -> Learned:
-    return layer.start(40, 4, torch.Generator().manual_seed(0))
+def start() -> Learned:
+    return LAYER.start(40, 4, torch.Generator().manual_seed(0))
 
 
 def bright(*shape: int, seed: int = 0) -> torch.Tensor:
     return spikes(*shape, seed=seed, rate=0.3).float()
 
 
-def test_start_is_normalised_random_and_repeatable(layer, start) -> None:
+def test_start_is_normalised_random_and_repeatable(start) -> None:
     assert torch.allclose(start.weights.sum(0), torch.tensor(16.0)) and start.weights.std() > 0
     assert (start.theta == 0).all()
-    assert torch.equal(start.weights, layer.start(40, 4, torch.Generator().manual_seed(0)).weights)
+    assert torch.equal(start.weights, LAYER.start(40, 4, torch.Generator().manual_seed(0)).weights)
 
 
-def test_one_winner_a_step_and_a_sum_that_stays(layer, start) -> None:
-    fired, learned = layer.learn(bright(100, 40), start)
+def test_one_winner_a_step_and_a_sum_that_stays(start) -> None:
+    fired, learned = LAYER.learn(bright(100, 40), start)
     assert fired.shape == (100, 4) and set(fired.sum(1).tolist()) == {0, 1}
     assert torch.allclose(learned.weights.sum(0), torch.tensor(16.0), rtol=1e-5)
     assert (learned.theta > 0).sum() == (fired.sum(0) > 0).sum()
@@ -104,21 +102,21 @@ def test_without_a_rule_learning_fires_as_responding_does(start) -> None:
         assert torch.equal(still.learn(shown[:, image], start)[0], answers[:, image])
 
 
-def test_switches(layer, start) -> None:
+def test_switches(start) -> None:
     shown = bright(100, 40)
-    free, _ = replace(layer, inhibition=False).learn(shown, start)
+    free, _ = replace(LAYER, inhibition=False).learn(shown, start)
     assert free.sum(1).max() > 1
-    _, flat = replace(layer, theta_plus=0.0).learn(shown, start)
+    _, flat = replace(LAYER, theta_plus=0.0).learn(shown, start)
     assert (flat.theta == 0).all()
-    _, grown = replace(layer, total_weight=None).learn(shown, start)
+    _, grown = replace(LAYER, total_weight=None).learn(shown, start)
     assert not torch.allclose(grown.weights.sum(0), torch.tensor(16.0), atol=0.01) and grown.weights.max() <= 1
 
 
-def test_a_winner_moves_towards_what_it_saw(layer) -> None:
+def test_a_winner_moves_towards_what_it_saw() -> None:
     learned = Learned(torch.full((40, 1), 0.4), torch.zeros(1))
     shown = torch.zeros(100, 40)
     shown[:, :20] = bright(100, 20)
-    fired, learned = layer.learn(shown, learned)
+    fired, learned = LAYER.learn(shown, learned)
     assert fired.sum() > 1 and learned.weights[:20].min() > learned.weights[20:].max()
 
 

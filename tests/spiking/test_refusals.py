@@ -13,7 +13,7 @@ from course_utils.spiking.convnets import build, lenet5, vgg7
 from course_utils.spiking.encoders import constant_current
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import HeldDropout
-from course_utils.spiking.neurons import LIF, heaviside
+from course_utils.spiking.neurons import LIF, firing_rate, heaviside
 from course_utils.spiking.plasticity import PairSTDP, Traces, WinnerTakeAll, assign_labels, vote
 from course_utils.spiking.stripe_networks import BroadConv, FlatLIF, LeanConv, LIReadout, PoissonInput
 from course_utils.spiking.surrogates import arctan, fast_sigmoid, triangle
@@ -42,6 +42,9 @@ NEURONS = [
     *((LIF, {"refractory_ms": bad}, f"refractory_ms is {bad}; it must be a time, 0 or more") for bad in (-0.1, NAN)),
     (LIF, {"reset": "none"}, 'reset is \'none\'; it must be "zero" or "subtract"'),
     (LIF, {"update": "midpoint"}, 'update is \'midpoint\'; it must be "exact" or "euler"'),
+    (firing_rate, {"current": torch.tensor([1.0, NAN])}, "current holds NaN"),
+    *((partial(firing_rate, zeros(1)), {name: bad}, f"{name[:3]}.* is {bad}")
+      for name, bad in (("tau_mem_ms", 0.0), ("threshold", 0.0), ("refractory_ms", -1.0))),
     *((Neuron, {"decay": bad}, f"decay is {bad}; it must be above 0 and at most 1") for bad in (0, -0.1, 1.1, NAN)),
     *((Neuron, {"threshold": bad}, f"threshold is {bad}; it must be above 0") for bad in (0, -1, INF, NAN)),
     *((partial(triangle, height=1.0), {"width": bad}, f"width is {bad}") for bad in (0.0, -1.0, INF, NAN)),
@@ -91,6 +94,7 @@ NETWORKS = [
     (partial(lenet5(size=12, dropout=0.2), rand(2, 1, 12, 12), 4), {"keys": torch.arange(3)}, r"2 samples need \[2\]"),
     (lenet5, {"size": 3}, "size is 3; it must be larger: 1×1 pixel is left for a pool of 2×2"),
     (vgg7, {"size": 16}, "size is 16; it must be larger: 1×1 pixel is left"),
+    (lenet5, {"steps": 0}, "steps is 0; it must be a whole number"),
     (lenet5, {"size": 0}, "size is 0; it must be a whole number, 1 or more"),
     (lenet5, {"in_channels": 1.0}, "in_channels is 1.0; it must be a whole number"),
     (lenet5, {"classes": True}, "classes is True; it must be a whole number"),

@@ -1,0 +1,352 @@
+"""The stripe networks: shapes, sizes counted by hand, reproducible noise, readouts, what they do not depend on."""
+
+import math
+from functools import partial
+
+import norse.torch as norse
+import pytest
+import torch
+
+from course_utils.data.patches import HARD, make_patches
+from course_utils.data.rotation import make_rotations
+from course_utils.data.stripes import make_stripes
+from course_utils.lessons.harder_stripes.models import PatchNet, RotationNet
+from course_utils.spiking import stripe_networks as models
+from course_utils.spiking.neurons import LIF
+from course_utils.spiking.stripe_networks import (
+    READOUTS,
+    STEPS,
+    BroadConv,
+    FlatLIF,
+    LeanConv,
+    LIReadout,
+    PoissonInput,
+    RecurrentLIF,
+    awaken,
+    spike,
+)
+
+PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+STRIPES, PATCHES, TRIALS = (
+    torch.tensor(drawn)[:, None] / 255
+    for drawn in (
+        make_stripes(100, 0).images, make_patches(40, 0, settings=HARD).images, make_rotations(6, 0).frames
+    )
+)  # fmt: skip
+COUNTING = {
+    "FlatLIF": FlatLIF,
+    "BroadConv": BroadConv,
+    "LeanConv, Poisson": lambda: LeanConv(PoissonInput()),
+    "LeanConv, constant current": LeanConv,
+}
+
+
+def seeded(build, seed: int = 1):
+    torch.manual_seed(seed)
+    return build()
+
+
+@pytest.mark.parametrize("name", COUNTING)
+@pytest.mark.parametrize("count", [1, 6])
+def test_pictures_become_spike_counts(name, count) -> None:
+    model = seeded(COUNTING[name])
+    scores = model(PICTURES[:count])
+    steps = getattr(model, "steps", STEPS)
+    assert scores.shape == (count, 2)
+    assert ((scores >= 0) & (scores <= steps) & (scores == scores.round())).all()
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_a_gradient_reaches_every_parameter(name) -> None:
+    model = seeded(COUNTING[name])
+    torch.nn.functional.cross_entropy(model(PICTURES), torch.tensor([0, 1, 0, 1, 0, 1])).backward()
+    for parameter in model.parameters():
+        assert parameter.grad.isfinite().all()
+        assert parameter.grad.any()
+
+
+@pytest.mark.parametrize("name", set(COUNTING) - {"LeanConv, Poisson"})
+def test_nothing_is_left_over_from_the_batch_before(name) -> None:
+    model = seeded(COUNTING[name])
+    together = model(PICTURES)
+    assert torch.equal(model(PICTURES), together)
+    assert torch.equal(torch.cat([model(picture[None]) for picture in PICTURES]), together)
+
+
+@pytest.mark.parametrize(
+    ("build", "by_hand"),
+    [
+        (FlatLIF, 256 * 2 + 2),
+        (partial(FlatLIF, size=8), 64 * 2 + 2),
+        (BroadConv, (13 * 16 + 13) + (32 * 13 * 16 + 32) + (32 * 9 * 2 + 2)),
+        (partial(BroadConv, hidden=5), (13 * 16 + 13) + (5 * 13 * 16 + 5) + (5 * 9 * 2 + 2)),
+        (LeanConv, (2 * 16 + 2) + (72 * 2 + 2)),
+        (LIReadout, (2 * 16 + 2) + (2 * 12 * 12 * 2 + 2)),
+        (PatchNet, (8 * 16 + 8) + (8 * 2 + 2)),
+        (partial(PatchNet, pool="sum"), (8 * 16 + 8) + (8 * 2 + 2)),
+        (partial(PatchNet, pool="none"), (8 * 16 + 8) + (8 * 144 * 2 + 2)),
+    ],
+)
+def test_parameters_as_counted_by_hand(build, by_hand) -> None:
+    model = build()
+    assert sum(values.numel() for values in model.parameters()) == by_hand
+    side = math.isqrt(model.linear.in_features) if isinstance(model, FlatLIF) else 16
+    assert model(PICTURES[:2, :, :side, :side]).shape == (2, 2)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("build", "images", "hidden", "readout"),
+    [
+        (LIReadout, STRIPES[:3], (2, 13, 13), (2,)),
+        (partial(LIReadout, outputs=1), STRIPES[:3], (2, 13, 13), (1,)),
+        (partial(PatchNet, steps=STEPS), PATCHES[:3], (8, 13, 13), (2,)),
+    ],
+)
+def test_what_a_network_did_has_time_first(build, images, hidden, readout) -> None:
+    model = seeded(build)
+    activity = model.activity(images)
+    assert activity.inputs.shape == (STEPS, 3, 1, 16, 16)
+    assert activity.hidden.shape == (STEPS, 3, *hidden) and activity.readout.shape == (STEPS, 3, *readout)
+    assert set(activity.hidden.unique().tolist()) <= {0.0, 1.0}
+    assert model(images).shape == (3, 2)
+    if isinstance(model, PatchNet):
+        torch.testing.assert_close(model(images), activity.readout.mean(0))
+
+
+def test_maps_have_the_sizes_of_the_lesson() -> None:
+    model = seeded(BroadConv)
+    seen = []
+    for cell in (model.lif1, model.lif2, model.lif3):
+        cell.register_forward_hook(lambda cell, inputs, output: seen.append(tuple(output[0].shape[1:])))
+    model(PICTURES)
+    assert set(seen) == {(13, 13, 13), (32, 3, 3), (2,)} and len(seen) == 3 * model.steps
+    assert 13**3 + 32 * 9 + 2 == 2487, "neurons"
+
+
+@pytest.mark.parametrize(("level", "spikes"), [(0.99, False), (1.01, True)])
+def test_model_1_spikes_if_five_times_its_input_is_above_the_threshold(level, spikes) -> None:
+    model = FlatLIF(steps=500)
+    torch.nn.init.zeros_(model.linear.weight)
+    torch.nn.init.constant_(model.linear.bias, level / 5)
+    assert bool(model(PICTURES).any()) == spikes
+
+
+def test_each_step_is_the_layer_at_every_step() -> None:
+    layer = torch.nn.Conv2d(1, 2, 4)
+    inputs = torch.rand(5, 3, 1, 16, 16)
+    one_by_one = torch.stack([layer(now) for now in inputs])
+    assert torch.allclose(models.each_step(layer, inputs), one_by_one, atol=1e-6)
+
+
+def test_over_time_hands_the_state_on_and_begins_at_rest() -> None:
+    cell, inputs = norse.LIFCell(), torch.rand(30, 4, 2)
+    state, spikes = None, []
+    for now in inputs:
+        spike, state = cell(now, state)
+        spikes.append(spike)
+    for _ in range(2):
+        assert torch.equal(models.over_time(cell, inputs), torch.stack(spikes))
+    assert torch.stack(spikes).any()
+
+
+def test_poisson_noise_belongs_to_the_network_and_is_restored_with_it(tmp_path) -> None:
+    model = LeanConv(PoissonInput(seed=3))
+    torch.manual_seed(0)
+    model(PICTURES)
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    expected = [model.encode(PICTURES) for _ in range(2)]
+    assert not torch.equal(*expected), "new spikes at every call"
+    other = LeanConv(PoissonInput(seed=4))
+    torch.manual_seed(5)  # torch's own generator has no part in it
+    other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    assert all(torch.equal(other.encode(PICTURES), spikes) for spikes in expected)
+
+
+def test_poisson_rates_follow_the_gain_and_are_cut_at_one() -> None:
+    rates = PoissonInput(steps=4000, gain=2.0)(torch.tensor([0.0, 0.1, 0.3, 0.5, 0.9])).mean(0)
+    expected = torch.tensor([0.0, 0.2, 0.6, 1.0, 1.0])
+    assert (rates - expected).abs().max() < 4 * math.sqrt(0.25 / 4000)
+
+
+# --- the LI readout --------------------------------------------------------------------------------------------------
+
+
+def awake(seed: int, **options: object) -> LIReadout:
+    """An awake network whose readout is not zero."""
+    torch.manual_seed(seed)
+    model = LIReadout(**options)
+    readout = [values.clone() for values in model.linear.state_dict().values()]
+    awaken(model, STRIPES)
+    model.linear.load_state_dict(dict(zip(("weight", "bias"), readout, strict=True)))
+    return model
+
+
+def difference(model: LIReadout, **options: object) -> LIReadout:
+    """The network with one output neuron that has the difference of the two outputs' weights and biases."""
+    one = LIReadout(outputs=1, **options).to(model.linear.weight.dtype)
+    state = model.state_dict()
+    for name in ("linear.weight", "linear.bias"):
+        state[name] = state[name][1:] - state[name][:1]
+    one.load_state_dict(state)
+    return one
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("name", "expected"), {"maximum": 3.0, "last": -2.0, "mean": 0.5, "integral": 0.2}.items())
+def test_a_readout_is_what_its_name_says(name, expected) -> None:
+    trace = torch.tensor([0.0, 3.0, 1.0, -2.0])
+    torch.testing.assert_close(READOUTS[name](trace, 0.1), torch.tensor(expected))
+
+
+@torch.no_grad()
+def test_the_score_is_the_readout_of_the_traces() -> None:
+    for name, read in READOUTS.items():
+        model = awake(0, readout=name)
+        traces = model.activity(STRIPES[:5]).readout
+        torch.testing.assert_close(model(STRIPES[:5]), read(traces, 0.1))  # Δt = 1 ms, τ = 10 ms
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("readout", ["last", "mean", "integral"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_one_output_neuron_has_the_difference_of_two(readout, seed) -> None:
+    two = awake(seed, readout=readout).double()
+    one = difference(two, readout=readout)
+    scores, score = two(STRIPES[:20].double()), one(STRIPES[:20].double())
+    assert (score[:, 0] == 0).all()
+    expected = scores[:, 1] - scores[:, 0]
+    assert expected.std() > 0.01
+    torch.testing.assert_close(score[:, 1], expected, atol=1e-12, rtol=1e-12)
+
+
+@torch.no_grad()
+def test_a_maximum_over_time_is_no_difference() -> None:
+    two = awake(0, readout="maximum")
+    scores, score = two(STRIPES), difference(two, readout="maximum")(STRIPES)
+    assert (score[:, 1] - (scores[:, 1] - scores[:, 0])).abs().max() > 0.1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("gain", [1.0, 6.0])
+@pytest.mark.parametrize("filters", [2, 5])
+def test_awaken_puts_the_mean_current_of_every_map_at_the_rheobase(gain, filters) -> None:
+    torch.manual_seed(3)  # both kernels of this seed are negative: a silent hidden layer
+    model = LIReadout(filters=filters)
+    kernels = model.conv.weight.clone()
+    assert awaken(model, STRIPES, gain) is model
+    torch.testing.assert_close(model.conv.weight, gain * kernels)
+    drive = model.conv(model.encode(STRIPES).mean(0)).mean((0, 2, 3))
+    piled_up = drive * 5  # 4/5 of the synaptic current is left after a step, so a constant input sums to 5 times itself
+    torch.testing.assert_close(piled_up, torch.ones(filters), atol=1e-5, rtol=1e-5)
+    assert (model.linear.weight == 0).all() and (model.linear.bias == 0).all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("seed", range(5))
+def test_every_map_spikes_once_awake(seed) -> None:
+    torch.manual_seed(seed)
+    rates = awaken(LIReadout(), STRIPES).activity(STRIPES).hidden.mean((0, 1, 3, 4))
+    assert (rates > 0.005).all() and (rates < 0.2).all()
+
+
+@pytest.mark.parametrize("gain", [0, -1, float("nan")])
+def test_a_gain_that_is_not_above_zero_is_refused(gain) -> None:
+    model = LIReadout()
+    before = model.conv.weight.clone()
+    with pytest.raises(ValueError, match=r"gain is .*; it must be above 0"):
+        awaken(model, STRIPES, gain)
+    assert (model.conv.weight == before).all(), "nothing was changed"
+
+
+# --- patches and turning stripes --------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("seed", range(5))
+def test_model_6_is_awake_where_there_is_a_patch_and_quiet_on_grey(seed) -> None:
+    model = seeded(PatchNet, seed)
+    assert (model.activity(PATCHES).hidden.mean((0, 1, 3, 4)) > 1e-4).all()
+    grey = torch.full((1, 1, 16, 16), 0.15)
+    assert model.activity(grey).hidden.sum() == 0
+
+
+@torch.no_grad()
+def test_the_place_of_a_patch_makes_no_difference() -> None:
+    model = seeded(PatchNet, 0)
+    grey = torch.full((144, 1, 16, 16), 0.15)
+    patch = PATCHES[0, 0, :5, :5] * 0.5 + torch.linspace(0, 0.2, 5)
+    for number, picture in enumerate(grey):
+        row, column = divmod(number, 12)
+        if 3 <= row < 9 and 3 <= column < 9:  # a kernel meets it in full on every side
+            picture[0, row : row + 5, column : column + 5] = patch
+    scores = model(grey)[[12 * row + column for row in range(3, 9) for column in range(3, 9)]]
+    assert scores.std(0).max() < 1e-6
+    assert (scores[0] - model(torch.full((1, 1, 16, 16), 0.15))[0]).abs().max() > 1e-3, "it is seen"
+
+
+def test_the_spike_has_the_surrogate_gradient_it_promises() -> None:
+    v = torch.tensor([-2.0, -0.1, 0.0, 0.3], requires_grad=True)
+    spikes = spike(v)
+    assert spikes.tolist() == [0, 0, 0, 1]
+    spikes.sum().backward()
+    torch.testing.assert_close(v.grad, 1 / (1 + v.detach().abs()) ** 2)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("tau_mem_ms", "tau_syn_ms"), [(10.0, 5.0), (3.0, 20.0)])
+def test_without_recurrence_it_is_a_plain_lif_neuron(tau_mem_ms, tau_syn_ms) -> None:
+    inputs = 3 * torch.rand(60, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    layer = RecurrentLIF(5, recurrent=False, learnable=False).double()
+    layer.log_tau_mem.fill_(math.log(tau_mem_ms))  # in double precision, to compare spike for spike
+    layer.log_tau_syn.fill_(math.log(tau_syn_ms))
+    expected = LIF(tau_mem_ms=tau_mem_ms, tau_syn_ms=tau_syn_ms).run(inputs).spikes
+    assert torch.equal(layer(inputs), expected)
+    assert 0.01 < expected.mean() < 1
+
+
+@torch.no_grad()
+def test_a_recurrent_weight_leads_from_its_column_to_its_row_one_step_later() -> None:
+    layer = RecurrentLIF(3)
+    layer.recurrent.weight.zero_()
+    layer.recurrent.weight[2, 0] = 100.0
+    inputs = torch.zeros(4, 1, 3)
+    inputs[1, 0, 0] = 100.0
+    spikes = layer(inputs)[:, 0]
+    assert spikes[:2].sum(1).tolist() == [0, 1] and spikes[1, 0] == 1
+    assert spikes[2, 2] == 1 and spikes[:2, 2].sum() == 0 and spikes[:, 1].sum() == 0
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+@pytest.mark.parametrize("learnable", [True, False])
+def test_what_is_trained_is_what_was_asked_for(recurrent, learnable) -> None:
+    model = seeded(partial(RotationNet, recurrent=recurrent, learnable=learnable))
+    names = {name for name, _ in model.named_parameters()}
+    assert ("memory.recurrent.weight" in names) == recurrent
+    assert ({"memory.log_tau_mem", "memory.log_tau_syn"} <= names) == learnable
+    scores = model(TRIALS)
+    assert scores.shape == (6, 2) and (scores[:, 0] == 0).all()
+    scores[:, 1].sum().backward()
+    for name, values in model.named_parameters():
+        assert values.grad is not None and values.grad.abs().sum() > 0, name
+
+
+@torch.no_grad()
+def test_a_trial_does_not_depend_on_its_batch_and_time_counts() -> None:
+    model = seeded(RotationNet)
+    activity = model.activity(TRIALS)
+    assert activity.inputs.shape == (20, 6, 1, 16, 16)
+    assert activity.hidden.shape == (20, 6, 64) and activity.readout.shape == (20, 6, 1)
+    assert activity.inputs.mean().abs() < 0.1, "grey is no current"
+    torch.testing.assert_close(model(TRIALS[2:3]), model(TRIALS)[2:3])
+    assert (model(TRIALS) - model(TRIALS.flip(2)))[:, 1].abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_later_frames_change_nothing_before_them() -> None:
+    model = seeded(RotationNet)
+    cut = TRIALS.clone()
+    cut[:, :, 10:] = 0
+    whole, part = model.activity(TRIALS), model.activity(cut)
+    assert torch.equal(whole.hidden[:10], part.hidden[:10])
+    assert not torch.equal(whole.hidden[10:], part.hidden[10:])
