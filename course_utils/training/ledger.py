@@ -30,7 +30,7 @@ _ABOUT = ("about", "models", "seeds")  # these stand in a header only
 
 def mine() -> Path:
     """Where records go that are run here: `data/results/mine/`, or the folder that `$COURSE_RESULTS` names."""
-    return Path(os.environ.get("COURSE_RESULTS", MINE))
+    return Path(os.environ.get("COURSE_RESULTS") or MINE).expanduser()
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
@@ -216,7 +216,7 @@ def _paths(folders: Sequence[Path], lesson: str | None, experiment: str | None) 
 def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
     """Header and records of a file, to be changed; then all of it is written, or nothing. One process at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent / ".lock"):
+    with FileLock(path.parent / ".lock", timeout=60):  # writing takes far less: who waits longer should hear of it
         header, records = _load(path) if path.exists() else ({}, {})
         yield header, records
         entries = [_entries(_told(record)) for _, record in sorted(records.items())]
@@ -253,8 +253,9 @@ def _lines(path: Path) -> list[dict]:
         try:
             found.append(dict(json.loads(line)))
         except (TypeError, ValueError) as error:
+            remedy = "Remove the line" if number > 1 else "It is the file's header; remove the file"
             raise ValueError(
-                f"{path}, line {number}, is not JSON of one object ({error}). Remove the line, or run its lesson again."
+                f"{path}, line {number}, is not JSON of one object ({error}). {remedy}, and run what wrote it again."
             ) from error
     return found
 

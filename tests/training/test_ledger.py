@@ -77,6 +77,16 @@ def test_a_students_record_goes_before_the_shipped_one_and_leaves_it_alone(tmp_p
     assert read("mnist_cnn") == [own, second] and path.read_bytes() == kept
 
 
+def test_own_records_go_to_the_folder_that_the_environment_names(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # what "~" means on Windows
+    for named, folder in ((None, ledger.MINE), ("", ledger.MINE), ("~/own", tmp_path / "own"), ("own", Path("own"))):
+        monkeypatch.delenv("COURSE_RESULTS", raising=False)
+        if named is not None:
+            monkeypatch.setenv("COURSE_RESULTS", named)
+        assert ledger.mine() == folder
+
+
 def write_seed(seed: int, folder: Path) -> None:
     write(replace(RECORD, seed=seed), folder)
 
