@@ -57,7 +57,8 @@ class Checkpoint:
         try:
             with safe_open(self.file, "pt") as file:
                 settings = (file.metadata() or {}).get("settings")
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+                # copies: Windows replaces no file that somebody still looks into
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{self.file} is damaged ({error}); remove it to begin anew") from error
         if settings != self._identity:
