@@ -57,30 +57,29 @@ def spoil(argument: Any) -> None:
         argument[...] = 0
 
 
+STYLES: dict[str, Callable[[Any], Any]] = {
+    "torch": lambda value: value if isinstance(value, torch.Tensor) else torch.tensor(value),
+    "NumPy": as_array,
+    "loop": lambda value: as_array(value).tolist(),
+    "in place": lambda value: copy.deepcopy(value.detach() if isinstance(value, torch.Tensor) else value),
+    "float64": lambda value: mapped(value, doubled),
+}
+
+
 def in_style(right: Callable, style: str) -> Callable:
     """The right function as other people write it."""
 
     def answer(*arguments: Any) -> Any:
-        if style == "float64":
-            return mapped(right(*map(doubled, arguments)), lambda value: mapped(value, doubled))
-        found = right(*arguments)
-        match style:
-            case "torch":
-                return mapped(found, lambda value: value if isinstance(value, torch.Tensor) else torch.tensor(value))
-            case "NumPy":
-                return mapped(found, as_array)
-            case "loop":
-                return mapped(found, lambda value: as_array(value).tolist())
-            case "in place":
-                found = copy.deepcopy(mapped(found, lambda value: getattr(value, "detach", lambda: value)()))
-                for argument in arguments:
-                    spoil(argument)
-                return found
+        found = mapped(right(*(map(doubled, arguments) if style == "float64" else arguments)), STYLES[style])
+        if style == "in place":
+            for argument in arguments:
+                spoil(argument)
+        return found
 
     return answer
 
 
-@pytest.mark.parametrize("style", ["torch", "NumPy", "loop", "float64", "in place"])
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_right_answer_is_right_in_every_style(name: str, style: str) -> None:
     verdict = EXERCISES[name](in_style(EXERCISES[name].right, style))
@@ -107,16 +106,10 @@ def test_an_exercise_knows_what_may_go_wrong(name: str) -> None:
         assert exercise(lambda *_: ...).status == "not started"
         for useless in (lambda *_: None, lambda *_: 1 / 0, lambda *_: sum, lambda *_: "spike", lambda *_: float("nan")):
             assert exercise(useless).status == "not yet"
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_an_answer_that_ignores_its_argument_is_wrong(name: str) -> None:
-    """The right value of the first case, whatever goes in."""
-    exercise = EXERCISES[name]
-    if exercise.grade is None:
-        case = exercise.cases[0] if exercise.cases else exercise.draw(np.random.default_rng(1))
-        value = exercise.right(*copy.deepcopy(case))
-        assert exercise(lambda *_: value).status == "not yet"
+        if exercise.grade is None:
+            case = exercise.cases[0] if exercise.cases else exercise.draw(np.random.default_rng(1))
+            value = exercise.right(*copy.deepcopy(case))
+            assert exercise(lambda *_: value).status == "not yet", "right for the first case, whatever goes in"
 
 
 # --- the lessons --------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.data import patches, rotation, stripes
-from course_utils.data.patches import make_patches, matched_filter
+from course_utils.data.patches import make_patches
 from course_utils.data.rotation import make_rotations
 from course_utils.data.stripes import make_stripes
 
@@ -110,11 +110,3 @@ def test_a_bad_setting_is_named_with_its_value_before_anything_is_drawn(name: st
         make(1, 0, settings=replace(settings, **{field: value}))
     told = value[-1] if field in ("peaks", "noise") and isinstance(value, tuple) and value else value
     assert f"{field} is {told!r}; " in str(caught.value)
-
-
-@pytest.mark.parametrize(("patch", "message"), [(17, "size is 16"), (5, "peaks is 2; 5 pixels can show 1 to 1 peaks")])
-def test_a_patch_has_to_fit_and_to_show_its_peaks(patch: int, message: str):
-    bad = replace(patches.EASY, patch=patch)
-    for refuses in (lambda: make_patches(1, 0, settings=bad), lambda: matched_filter(np.zeros((1, 16, 16)), bad)):
-        with pytest.raises(ValueError, match=message):
-            refuses()

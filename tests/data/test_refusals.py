@@ -16,7 +16,7 @@ from course_utils.data.download import NotAvailable
 from course_utils.data.events import Events, check_events, decode, frames, frames_by_count, load_nmnist, time_surface
 from course_utils.data.events import window as window_of
 from course_utils.data.keyed import keys
-from course_utils.data.patches import EASY, matched_filter
+from course_utils.data.patches import EASY, make_patches, matched_filter
 from course_utils.data.rotation import turned_stripes
 from course_utils.data.saccades import Camera, load_event_digits, simulate_saccades
 from course_utils.data.stripes import make_stripes, stripe_image, write_stripes
@@ -44,6 +44,9 @@ REFUSED = [
     ]),
     (call(write_stripes, "never made", make_stripes(1, 0), first=-1), "first is -1"),
     *((call(turned_stripes, 16, 1, bad), "angle_deg is") for bad in (math.nan, math.inf, np.array([0, math.nan]))),
+    *((refused, words) for bad, words in [(17, "size is 16"), (5, "peaks is 2; 5 pixels can show 1 to 1 peaks")]
+      for refused in [call(matched_filter, GREY, replace(EASY, patch=bad)),
+                      call(make_patches, 1, 0, settings=replace(EASY, patch=bad))]),
     (call(matched_filter, GREY, replace(EASY, noise=(0.1, 0))), "noise is 0"),
     (call(matched_filter, GREY[:, :8, :8], EASY), r"shape of images is \(1, 8, 8\)"),
     # events
