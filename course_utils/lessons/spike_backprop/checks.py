@@ -10,54 +10,55 @@ from torch import Tensor
 from course_utils.classroom.exercise import Exercise
 
 
-def _add_after_fading(f: Tensor, s: Tensor, leak: float) -> Tensor:
-    return leak * f + s
+def _add_after_fading(f: Tensor, s: Tensor, decay: float) -> Tensor:
+    return decay * f + s
 
 
 def _factor(form: Callable, trace: Callable = _add_after_fading, silent: Callable = torch.zeros_like) -> Callable:
     """A leak factor by its form, of the trace f, the count N, ln λ, λ, and the number of steps."""
 
-    def leak_factor(s: Tensor, leak: float) -> Tensor:
+    def leak_factor(s: Tensor, decay: float) -> Tensor:
         f = torch.zeros_like(s[0])
         for now in s:
-            f = trace(f, now, leak)
+            f = trace(f, now, decay)
         n = s.sum(0)
-        return torch.where(n > 0, form(f, n.clamp(min=1), math.log(leak), leak, len(s)), silent(f))
+        return torch.where(n > 0, form(f, n.clamp(min=1), math.log(decay), decay, len(s)), silent(f))
 
     return leak_factor
 
 
-def _of_all(s: Tensor, leak: float) -> Tensor:
+def _of_all(s: Tensor, decay: float) -> Tensor:
     f = torch.zeros_like(s[0])
     for now in s:
-        f = leak * f + now
-    return torch.where(f > 0, 1 + math.log(leak) * f / s.sum(), 0.0)
+        f = decay * f + now
+    return torch.where(f > 0, 1 + math.log(decay) * f / s.sum(), 0.0)
 
 
 check_leak_factor = Exercise(
-    right=_factor(lambda f, n, log, leak, steps: 1 + log * f / n),
+    right=_factor(lambda f, n, log, decay, steps: 1 + log * f / n),
     cases=[(torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.float64), 0.5)],
     draw=lambda rng: (torch.tensor(1.0 * (rng.random((30, 8)) < rng.uniform(0.05, 0.3))), rng.uniform(0.6, 0.95)),
     wrong={
         "A neuron that never fired gives 0/0 in your factor. Its factor is 0.":
-            _factor(lambda f, n, log, leak, steps: 1 + log * f / n, silent=lambda f: f * math.nan),
+            _factor(lambda f, n, log, decay, steps: 1 + log * f / n, silent=lambda f: f * math.nan),
         "Right for neurons that fired. But one that never fired gets 1; its factor is 0.":
-            _factor(lambda f, n, log, leak, steps: 1 + log * f / n, silent=torch.ones_like),
+            _factor(lambda f, n, log, decay, steps: 1 + log * f / n, silent=torch.ones_like),
         "Your factor is above 1: the trace shrinks between spikes, so its slope is negative. Is it ln λ, or −ln λ?":
-            _factor(lambda f, n, log, leak, steps: 1 - log * f / n),
+            _factor(lambda f, n, log, decay, steps: 1 - log * f / n),
         "You divide by the number of steps. Divide by the number of spikes of each neuron.":
-            _factor(lambda f, n, log, leak, steps: 1 + log * f / steps),
+            _factor(lambda f, n, log, decay, steps: 1 + log * f / steps),
         "You divide by the rate N/T. Divide by the count N of each neuron.":
-            _factor(lambda f, n, log, leak, steps: 1 + log * f * steps / n),
+            _factor(lambda f, n, log, decay, steps: 1 + log * f * steps / n),
         "You divide by the spikes of all neurons. Each has its own count: sum over time only.": _of_all,
-        "You left out the slope: f′ = ln(λ)·f.": _factor(lambda f, n, log, leak, steps: 1 + f / n),
-        "ln λ is the natural logarithm, `math.log(leak)`; you multiply by λ itself.":
-            _factor(lambda f, n, log, leak, steps: 1 + leak * f / n),
+        "You left out the slope: f′ = ln(λ)·f.": _factor(lambda f, n, log, decay, steps: 1 + f / n),
+        "ln λ is the natural logarithm, `math.log(decay)`; you multiply by λ itself.":
+            _factor(lambda f, n, log, decay, steps: 1 + decay * f / n),
         "Your trace never leaks: you use the number of spikes. Multiply by λ at every step.":
-            _factor(lambda f, n, log, leak, steps: 1 + log * f / n, lambda f, s, leak: f + s),
+            _factor(lambda f, n, log, decay, steps: 1 + log * f / n, lambda f, s, decay: f + s),
         "A new spike adds only λ in your trace. Let the old trace fade, then add the spike.":
-            _factor(lambda f, n, log, leak, steps: 1 + log * f / n, lambda f, s, leak: leak * (f + s)),
-        "This is f′/N alone. The IF neuron's part, 1, is missing.": _factor(lambda f, n, log, leak, steps: log * f / n),
+            _factor(lambda f, n, log, decay, steps: 1 + log * f / n, lambda f, s, decay: decay * (f + s)),
+        "This is f′/N alone. The IF neuron's part, 1, is missing.":
+            _factor(lambda f, n, log, decay, steps: log * f / n),
     },
     solved="Below 1 for neurons that fired, 0 for those that did not.",
     otherwise="With spikes at steps 0, 2 and 3 of four and λ = 0.5 the trace ends at 1.625, and N is 3.",
@@ -67,8 +68,8 @@ check_leak_factor = Exercise(
 def _backwards(passes: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A recursion from the last step that lets a part of the next step's error through, a function of s, u, σ′, λ."""
 
-    def through_time(e: Tensor, s: Tensor, u: Tensor, slope: Tensor, leak: float) -> Tensor:
-        delta, part = e * slope, passes(s, u, slope, leak) + 0 * e
+    def through_time(e: Tensor, s: Tensor, u: Tensor, slope: Tensor, decay: float) -> Tensor:
+        delta, part = e * slope, passes(s, u, slope, decay) + 0 * e
         for t in reversed(range(len(e) - 1)):
             delta[t] += part[t] * delta[t + 1]
         return delta
@@ -76,39 +77,39 @@ def _backwards(passes: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return through_time
 
 
-def _forwards(e: Tensor, s: Tensor, u: Tensor, slope: Tensor, leak: float) -> Tensor:
+def _forwards(e: Tensor, s: Tensor, u: Tensor, slope: Tensor, decay: float) -> Tensor:
     later = torch.cat([(e * slope)[1:], e.new_zeros(1)])
-    return e * slope + leak * (1 - s - u * slope) * later
+    return e * slope + decay * (1 - s - u * slope) * later
 
 
 def _draw_through_time(rng: np.random.Generator) -> tuple:
-    steps, leak = int(rng.integers(6, 16)), float(rng.uniform(0.6, 0.95))
+    steps, decay = int(rng.integers(6, 16)), float(rng.uniform(0.6, 0.95))
     v, s, u = 0.0, [], []
     for current in rng.random(steps):
-        u.append(leak * v + current)
+        u.append(decay * v + current)
         s.append(float(u[-1] > 1))
         v = u[-1] * (1 - s[-1])
     s, u = torch.tensor(s).double(), torch.tensor(u).double()
-    return torch.tensor(rng.normal(size=steps)), s, u, 1 / (1 + (u - 1).abs()) ** 2, leak
+    return torch.tensor(rng.normal(size=steps)), s, u, 1 / (1 + (u - 1).abs()) ** 2, decay
 
 
 check_through_time = Exercise(
-    right=_backwards(lambda s, u, slope, leak: leak * (1 - s - u * slope)),
+    right=_backwards(lambda s, u, slope, decay: decay * (1 - s - u * slope)),
     draw=_draw_through_time,
     wrong={
         "You look at each step alone. The potential also acts on the next one: add λ·δ[t+1] times ∂v/∂u.":
-            _backwards(lambda s, u, slope, leak: 0 * s),
+            _backwards(lambda s, u, slope, decay: 0 * s),
         "The reset is missing: after a spike the potential is 0, so nothing of it reaches the next step.":
-            _backwards(lambda s, u, slope, leak: leak),
+            _backwards(lambda s, u, slope, decay: decay),
         "One half of the product rule is missing. v = u(1 − s), and s depends on u too: −u·σ′.":
-            _backwards(lambda s, u, slope, leak: leak * (1 - s)),
+            _backwards(lambda s, u, slope, decay: decay * (1 - s)),
         "The other half of the product rule is missing: ∂v/∂u has the term 1 − s.":
-            _backwards(lambda s, u, slope, leak: -leak * u * slope),
+            _backwards(lambda s, u, slope, decay: -decay * u * slope),
         "In the second half u is missing: ∂(u(1 − s))/∂u = (1 − s) − u·σ′.":
-            _backwards(lambda s, u, slope, leak: leak * (1 - s - slope)),
+            _backwards(lambda s, u, slope, decay: decay * (1 - s - slope)),
         "A sign: ∂(1 − s)/∂u is −σ′, so the second half is −u·σ′.":
-            _backwards(lambda s, u, slope, leak: leak * (1 - s + u * slope)),
-        "The leak is missing: ∂u[t+1]/∂v[t] = λ.": _backwards(lambda s, u, slope, leak: 1 - s - u * slope),
+            _backwards(lambda s, u, slope, decay: decay * (1 - s + u * slope)),
+        "The leak is missing: ∂u[t+1]/∂v[t] = λ.": _backwards(lambda s, u, slope, decay: 1 - s - u * slope),
         "Only the next step's own spike reaches back. Use δ[t+1], which holds all later steps. Does your loop begin at "
         "the end?": _forwards,
     },

@@ -91,17 +91,17 @@ check_order_code = Exercise(
 )
 
 check_current_for = Exercise(
-    right=lambda period, leak: 1 / (1 - leak**period),
+    right=lambda period, decay: 1 / (1 - decay**period),
     cases=[(5.0, math.exp(-1 / 20)), (12.5, 0.9)],
     draw=lambda rng: (rng.uniform(1, 30), rng.uniform(0.7, 0.98)),
     wrong={
-        "So far the potential comes under a current of 1. Which current brings it to 1?": lambda p, leak: 1 - leak**p,
-        "You forgot the period: this current reaches the threshold in one step.": lambda p, leak: 1 / (1 - leak),
+        "So far the potential comes under a current of 1. Which current brings it to 1?": lambda p, decay: 1 - decay**p,
+        "You forgot the period: this current reaches the threshold in one step.": lambda p, decay: 1 / (1 - decay),
         "Not λ to the power of 1/P: after P steps λᴾ is left of the distance.":
-            lambda p, leak: 1 / (1 - leak ** (1 / p)),
+            lambda p, decay: 1 / (1 - decay ** (1 / p)),
         "You share the way evenly among the steps. Each step takes the part 1 − λ of the distance that is left.":
-            [lambda p, leak: 1 / p, lambda p, leak: 1 / (p * (1 - leak))],
-        "This is what is left of a potential after P steps, λᴾ.": lambda p, leak: leak**p,
+            [lambda p, decay: 1 / p, lambda p, decay: 1 / (p * (1 - decay))],
+        "This is what is left of a potential after P steps, λᴾ.": lambda p, decay: decay**p,
     },
     otherwise="After P steps the potential is I (1 − λᴾ).",
     solved="The f–I curve, read backwards.",
