@@ -112,7 +112,7 @@ def _of_node(node: nir.NIRNode) -> list[str]:
     return found
 
 
-class Part(NamedTuple):
+class LayerInRuns(NamedTuple):
     """A layer on the chip: its name, neurons, inputs of each (a matrix has a synapse for every one, be its weight 0),
     circuits that each neuron takes, and the runs, one after the other, into which the layer is divided."""
 
@@ -123,7 +123,7 @@ class Part(NamedTuple):
     runs: int
 
 
-def partition(graph: nir.NIRGraph) -> list[Part]:
+def partition(graph: nir.NIRGraph) -> list[LayerInRuns]:
     """The runs that each layer of a graph of `stripe_graph` takes: ⌈neurons / ⌊512 / circuits⌋⌉.
 
     Source: E. Arnold et al., "Scalable network emulation on analog neuromorphic hardware", Frontiers in Neuroscience
@@ -135,5 +135,5 @@ def partition(graph: nir.NIRGraph) -> list[Part]:
         if isinstance(matrix, nir.Linear):
             neurons, fan_in = matrix.weight.shape
             circuits = circuits_for(fan_in, layer=target)
-            found.append(Part(target, neurons, fan_in, circuits, -(-neurons // (CIRCUITS // circuits))))
+            found.append(LayerInRuns(target, neurons, fan_in, circuits, -(-neurons // (CIRCUITS // circuits))))
     return found

@@ -101,13 +101,22 @@ def circles() -> list[str]:
 
 
 def names_of_two_things() -> dict[str, list[str]]:
-    """Public names that more than one module defines; those that every room or command has are left out."""
+    """Public names that more than one module defines: functions, classes, and what is assigned but constants and
+    exercises. Names that every room or command has are left out."""
     usual = {"main", "EXPERIMENTS"}
     where = defaultdict(list)
     for module, path in MODULES.items():
+        names = set()
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                where[node.name].append(module.removeprefix("course_utils."))
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                stored = (part for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+                names |= {part.id for part in stored if not part.id.isupper()}
+        for name in names:
+            if not name.startswith(("_", "check_") if module.endswith(".checks") else "_"):
+                where[name].append(module.removeprefix("course_utils."))
     return {name: places for name, places in sorted(where.items()) if len(places) > 1 and name not in usual}
 
 

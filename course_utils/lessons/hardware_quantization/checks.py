@@ -10,10 +10,10 @@ from course_utils.chips.placing import INPUTS, circuits_for
 from course_utils.chips.virtual_chip import to_integers
 from course_utils.classroom.exercise import Exercise
 
-Layers = Sequence[tuple[int, int]]  # how many neurons, how many inputs each
+_Layers = Sequence[tuple[int, int]]  # how many neurons, how many inputs each
 
 
-def _each(circuits: Callable[[int], float]) -> Callable[[Layers], float]:
+def _each(circuits: Callable[[int], float]) -> Callable[[_Layers], float]:
     return lambda layers: sum(neurons * circuits(inputs) for neurons, inputs in layers)
 
 

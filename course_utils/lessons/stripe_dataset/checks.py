@@ -62,10 +62,10 @@ check_read_name = Exercise(
     "wrong label or a missing image, and nobody notices: raise a ValueError for it.",
 )  # fmt: skip
 
-Rule = Callable[[np.ndarray], np.ndarray]  # images [count, 16, 16] → labels [count]
+_Rule = Callable[[np.ndarray], np.ndarray]  # images [count, 16, 16] → labels [count]
 
 
-def _share_right(rule: Rule, drawn: stripes.StripeSet) -> float:
+def _share_right(rule: _Rule, drawn: stripes.StripeSet) -> float:
     try:
         return float((attempt(rule, drawn.images, like=drawn.labels) == drawn.labels).mean())
     except NotYet as wrong:
@@ -78,7 +78,7 @@ def _first_that_holds(causes: dict[str, bool]) -> str:
     return next(message for message, holds in causes.items() if holds)
 
 
-def _grade_baseline(baseline: Rule) -> None:
+def _grade_baseline(baseline: _Rule) -> None:
     right = _share_right(baseline, stripes.make_stripes(500, seed=1))
     hard = _share_right(baseline, stripes.make_stripes(1000, seed=1, settings=stripes.HARD))
     if right == 1 and hard >= 0.7:
@@ -116,7 +116,7 @@ def _wave_rule(images: np.ndarray, peaks: tuple[int, ...] = (4, 5), kept: Callab
     return (in_columns > in_rows).astype(int)
 
 
-def _grade_wave_rule(wave_rule: Rule) -> str:
+def _grade_wave_rule(wave_rule: _Rule) -> str:
     hard = stripes.make_stripes(2000, seed=2, settings=stripes.HARD)
     right, baseline = _share_right(wave_rule, hard), _share_right(stripes.row_column_baseline, hard)
     if right > 0.92:
