@@ -8,7 +8,6 @@ from torch.nn import functional
 from course_utils.lessons.deep_spiking_convnets import checks, widgets
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import HeldDropout, SpikingAvgPool, SpikingNeurons, draw_weights
-from tests.corners import check_corners
 
 
 def test_other_right_answers_are_accepted() -> None:
@@ -72,11 +71,6 @@ def test_dropped_counts_keep_the_mean() -> None:
     assert redrawn.std() < 0.5 * held.std()
     none, redrawn = widgets.dropped_counts(0.0, 10)
     assert np.array_equal(none, redrawn), "p = 0 drops nothing"
-
-
-@pytest.mark.parametrize("name", ["example_explorer", "leak_explorer", "dropout_explorer"])
-def test_an_explorer_draws_at_every_corner(name) -> None:
-    check_corners(getattr(widgets, name)())
 
 
 def test_the_player_plays_the_step() -> None:

@@ -5,15 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.data.digits import small_digits
 from course_utils.lessons.mnist_cnn import widgets
 from course_utils.training import ledger
 from tests import notebook_cells as notebooks
-from tests.corners import check_corners
-
-
-def test_explorer_draws_at_every_corner() -> None:
-    check_corners(widgets.convolution_explorer(small_digits()[0].images[:3].numpy()))
 
 
 @pytest.mark.parametrize("kernel", widgets.KERNELS)

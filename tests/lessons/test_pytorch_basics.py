@@ -1,6 +1,5 @@
 """The lesson on PyTorch: the loop that it writes is the package's; other ways to the same slips; its pictures."""
 
-import math
 
 import numpy as np
 import pytest
@@ -9,21 +8,13 @@ from torch import nn
 
 from course_utils.lessons.pytorch_basics import checks, widgets
 from course_utils.training import loop as training
-from tests import notebook_cells as notebooks
-from tests.corners import check_corners
 
 # --- the taught loop ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def train():
-    namespace = {"math": math, "torch": torch, "nn": nn}
-    return notebooks.run_cells("pytorch_basics", "taught", namespace=namespace)["train"]
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("count", "batch_size"), [(60, 20), (50, 20), (7, 20)])
-def test_the_taught_loop_is_fit(train, seed: int, count: int, batch_size: int):
+def test_the_taught_loop_is_fit(lesson, seed: int, count: int, batch_size: int):
     generator = torch.Generator().manual_seed(seed)
     data = torch.randn(count, 12, generator=generator), torch.randint(4, (count,), generator=generator)
 
@@ -33,14 +24,11 @@ def test_the_taught_loop_is_fit(train, seed: int, count: int, batch_size: int):
 
     by_lesson, by_package = network(), network()
     settings = {"epochs": 3, "learning_rate": 0.03, "seed": seed, "batch_size": batch_size}
-    losses = train(by_lesson, *data, **settings)
+    losses = lesson["train"](by_lesson, *data, **settings)
     assert losses == training.fit(by_package, data, data, **settings).loss and len(losses) == 3
     for one, other in zip(by_lesson.parameters(), by_package.parameters(), strict=True):
         assert torch.equal(one, other)
-
-
-def test_the_taught_loop_has_the_defaults_of_fit(train):
-    assert train.__defaults__ == (training.fit.__kwdefaults__["batch_size"],)
+    assert lesson["train"].__defaults__ == (training.fit.__kwdefaults__["batch_size"],)
 
 
 # --- the exercises ------------------------------------------------------------------------------------------------
@@ -94,13 +82,6 @@ def test_shapes_that_do_not_line_up_are_told_apart_from_other_errors():
 
 
 # --- the pictures -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("explorer", [widgets.descent_explorer, widgets.graph_explorer, widgets.gradient_flow_explorer])
-def test_explorers_draw_at_every_corner(explorer):
-    state = torch.get_rng_state()
-    check_corners(explorer())
-    assert torch.equal(torch.get_rng_state(), state), "a picture draws no number from the global generator"
 
 
 @pytest.mark.parametrize(("name", "landscape"), widgets.LANDSCAPES.items())

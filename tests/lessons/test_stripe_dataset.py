@@ -6,9 +6,7 @@ import pytest
 from course_utils.data import stripes
 from course_utils.data.locate import DOWNLOADS
 from course_utils.data.stripe_folder import StripeFolder
-from course_utils.lessons.stripe_dataset import checks, widgets
-from tests import notebook_cells as notebooks
-from tests.corners import check_corners
+from course_utils.lessons.stripe_dataset import checks
 
 
 def swapped_name(name: str) -> tuple[int, int]:
@@ -40,19 +38,13 @@ def test_a_rule_of_another_kind_is_right_too() -> None:
     assert by_deviation, by_deviation
 
 
-@pytest.mark.parametrize("explorer", [widgets.stripe_explorer, widgets.sampling_explorer])
-def test_explorers_draw_at_every_corner(explorer) -> None:
-    check_corners(explorer())
-
-
-def test_the_lesson_draws_the_same_images_as_the_package() -> None:
-    taught = notebooks.run_cells("stripe_dataset", "taught", namespace={"np": np})["stripe_image"]
+def test_the_lesson_draws_the_same_images_as_the_package(lesson) -> None:
     for seed, (orientation, peaks, noise) in enumerate(
         [("horizontal", 1, 0.1), ("vertical", 5, 0.3), ("vertical", 7, 2)]
     ):
         for contrast in (1, 0.07):
             arguments = (16, peaks, orientation, noise)
-            by_hand = taught(*arguments, np.random.default_rng(seed), contrast)
+            by_hand = lesson["stripe_image"](*arguments, np.random.default_rng(seed), contrast)
             packaged = stripes.stripe_image(*arguments, np.random.default_rng(seed), contrast=contrast)
             assert (by_hand == packaged).all()
 

@@ -1,24 +1,11 @@
 """The lesson on motorbikes and airplanes: its explorer, and the function that it writes out."""
 
-import io
-import warnings
-from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
 import torch
 
 from course_utils.lessons.vehicles import checks, front_end, widgets
-from tests import notebook_cells as lessons
-from tests.corners import check_corners
-
-LESSON = "vehicles"
-
-
-@pytest.fixture(scope="module")
-def lesson() -> dict:
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        return lessons.run_cells(LESSON, "setup", "taught")
 
 
 def test_the_lesson_builds_the_kernel_that_the_package_has(lesson) -> None:
@@ -32,10 +19,6 @@ def test_the_current_of_the_exercise_is_the_front_end_s() -> None:
     assert checks.check_current_for.right(5 - 0.5, front_end.NEURON.decay_mem) == pytest.approx(wanted)
 
 
-def test_the_explorer_draws_at_every_corner() -> None:
-    check_corners(widgets.front_end_explorer())
-
-
 def test_the_explorer_says_what_it_shows() -> None:
     figure, alt = widgets.draw_front_end("digit", "fine", "on and off", 300)
     filters, values = widgets._coefficients("digit", "fine", "on and off")
@@ -43,7 +26,6 @@ def test_the_explorer_says_what_it_shows() -> None:
     alike = front_end.likeness(front_end.reconstruct(values, filters, 300), image).item()
     assert f"{alike:.2f}" in alt and f"{alike:.2f} alike" in figure.axes[2].get_title(loc="left")
     assert all(words in alt for words in widgets.kinds(values, "fine", "on and off", 300))
-    widgets.plt.close(figure)
 
 
 def test_the_first_cells_are_counted_by_scale_and_by_centre() -> None:
@@ -68,9 +50,7 @@ def test_kernels_and_answers_are_drawn() -> None:
     figure = widgets.draw_kernels({"fine, on-centre": front_end.FINE["on"], "fine, off-centre": front_end.FINE["off"]})
     up, down = (line.get_ydata() for line in figure.axes[0].lines[:2])
     assert up.max() == 1 and down.min() == -1
-    widgets.plt.close(figure)
     figure, ax = widgets.plt.subplots()
     widgets.draw_answer(np.arange(12).reshape(6, 2), ax, "two")
     assert [line.get_label() for line in ax.lines[:2]] == list(widgets.CLASSES)
     assert ax.lines[1].get_ydata().tolist() == [1, 3, 5, 7, 9, 11]
-    widgets.plt.close(figure)
