@@ -27,7 +27,7 @@ def event_net(seed: int, *, decay: float = 0.8) -> OverTime:
 
 
 class FramesFirst(nn.Module):
-    """A network as `training.fit` wants it: frames [batch, time, 2, 34, 34] of any type to scores [batch, classes].
+    """A network as `loop.fit` wants it: frames [batch, time, 2, 34, 34] of any type to scores [batch, classes].
 
     While it learns, every recording is `displaced` anew.
     """

@@ -87,7 +87,7 @@ Weights = Callable[[str, float, int, int], LIReadout]  # (task, mismatch, seed, 
 
 @functools.cache
 def _own(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
-    """With weights that were trained with this chip in the loop."""
+    """The model of this seed after training with this chip in the loop."""
     model, split, _ = trained(task, seed)
     own = copy.deepcopy(model)
     tuned(InTheLoop(VirtualChip(own, limits(mismatch), chip)), split, seed)
@@ -96,7 +96,7 @@ def _own(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
 
 @functools.cache
 def _any_chip(task: str, mismatch: float, seed: int) -> LIReadout:
-    """With weights that met other chips in training, of this mismatch."""
+    """The model of this seed after training on chips of this mismatch, another one for every batch."""
     model, split, _ = trained(task, seed)
     own = copy.deepcopy(model)
     tuned(AnyChip(own, limits(mismatch)), split, seed, images=len(split.train[0]), epochs=4)

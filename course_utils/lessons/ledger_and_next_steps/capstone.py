@@ -88,7 +88,7 @@ class Judgement:
 
     @property
     def energy_nj(self) -> float:
-        """Of an image, by the 45 nm convention; a spike's weight is a whole number that is added."""
+        """The energy of an image by the 45 nm convention: each operation adds a weight, a whole number of 8 bits."""
         counted = Operations(self.spikes, self.operations, 0.0, 0.0)
         return energy.CONVENTIONS["8-bit integer"].energy_nj(counted)
 

@@ -25,7 +25,7 @@ NUMBERS = {path.stem[3:]: path.stem[:2] for path in sorted(NOTEBOOKS.glob("[0-9]
 
 
 def number(record: Record) -> str:
-    """Of the lesson that ran it, as two digits; its topic if no notebook has that name."""
+    """The number of the lesson that ran this, as two digits; the lesson's topic if no notebook has that name."""
     return NUMBERS.get(record.lesson, record.lesson)
 
 

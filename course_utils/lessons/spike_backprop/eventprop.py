@@ -31,7 +31,7 @@ class Membrane:
             raise ValueError(f"both time constants are {self.tau_mem_ms} ms; the solution used here needs two values")
 
     def after(self, v: float, i: float, ms: float) -> tuple[float, float]:
-        """Potential and current a time without events later."""
+        """Potential and current after some time in which nothing happens."""
         slow, fast = math.exp(-ms / self.tau_mem_ms), math.exp(-ms / self.tau_syn_ms)
         share = self.tau_syn_ms / (self.tau_mem_ms - self.tau_syn_ms)
         return v * slow + i * share * (slow - fast), i * fast

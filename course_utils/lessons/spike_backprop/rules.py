@@ -55,7 +55,7 @@ class Rule(NamedTuple):
 
 
 def _currents(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Of [time, batch, …]: a convolution if the weight has four axes, else a matrix product."""
+    """The currents of inputs [time, batch, …]: by a convolution if the weight has four axes, else by a matrix."""
     connect = functional.conv2d if weight.dim() == 4 else functional.linear
     return connect(x.flatten(0, 1), weight, bias).unflatten(0, x.shape[:2])
 
