@@ -137,7 +137,7 @@ def test_a_question_without_an_answer_is_refused(changes: dict):
 
 
 # --- at every corner of the controls ------------------------------------------------------------------------------
-# Each lesson's own test file calls `check_corners` for each of its explorers; here, that it notices what is wrong.
+# `tests/lessons/test_explorers.py` calls `check_corners` for every explorer; here, that it notices what is wrong.
 
 
 FAULTS = {
