@@ -46,42 +46,37 @@ def test_what_is_encoded_is_decoded(found: list[tuple[int, int, int, int]]):
 
 
 @pytest.fixture(scope="module")
-def by_tonic():
-    """tonic's reader of a file's bytes: x, y, polarity, time."""
+def check_with_tonic():
+    """Holds what we read from a file's bytes to what tonic reads: x, y, polarity, time."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tonic_io = pytest.importorskip("tonic.io")
     kind = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.int8)])
 
-    def read(data: bytes) -> list[np.ndarray]:
-        found = tonic_io.read_mnist_file(io.BytesIO(data), dtype=kind, is_stream=True)
-        return [found[name] for name in "xypt"]
+    def check(data: bytes, mine: Events) -> None:
+        theirs = tonic_io.read_mnist_file(io.BytesIO(data), dtype=kind, is_stream=True)
+        for part, name in zip(mine, "xypt", strict=True):
+            assert np.array_equal(part, theirs[name])
 
-    return read
-
-
-def test_invented_files_are_read_as_tonic_reads_them(by_tonic):
-    @given(some_events)
-    def same(found: list[tuple[int, int, int, int]]):
-        data = encode(found)
-        assert all(np.array_equal(mine, theirs) for mine, theirs in zip(decode(data), by_tonic(data), strict=True))
-
-    same()
+    return check
 
 
-def test_real_files_are_read_as_tonic_reads_them(by_tonic):
+@given(found=some_events)
+def test_invented_files_are_read_as_tonic_reads_them(check_with_tonic, found: list[tuple[int, int, int, int]]):
+    check_with_tonic(encode(found), decode(encode(found)))
+
+
+def test_real_files_are_read_as_tonic_reads_them(check_with_tonic):
     path = events.find("NMNIST_1100.zip")
     if path is None:
         pytest.skip("NMNIST_1100.zip is neither in $COURSE_DATA nor in data/")
-    train, test = load_nmnist()
     with zipfile.ZipFile(path) as packed:
-        for folder, recordings in (("Train/", train), ("Test/", test)):
+        for folder, recordings in zip(("Train/", "Test/"), load_nmnist(), strict=True):
             names = sorted(name for name in packed.namelist() if name.startswith(folder) and name.endswith(".bin"))
             assert len(names) == len(recordings.events)
             for name, mine in zip(names, recordings.events, strict=True):
-                data = packed.read(name)
-                assert all(np.array_equal(a, b) for a, b in zip(mine, by_tonic(data), strict=True)), name
-                assert events.encode(mine) == data
+                check_with_tonic(packed.read(name), mine)
+                assert events.encode(mine) == packed.read(name), name
 
 
 @pytest.mark.parametrize(

@@ -1,45 +1,42 @@
 """The views keep what is taught and leave out what is not for the reader."""
 
+import copy
+
 import nbformat
 import pytest
 
 from course_utils.tools import views
 from tests import notebook_cells as notebooks
 
-LESSON = pytest.mark.parametrize("topic", notebooks.TOPICS)
+
+@pytest.fixture(params=notebooks.TOPICS)
+def lesson(request) -> nbformat.NotebookNode:
+    return notebooks.read(request.param)
 
 
-def code(notebook: nbformat.NotebookNode) -> list[str]:
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-
-
-@LESSON
 @pytest.mark.parametrize("view", views.VIEWS)
-def test_a_view_is_valid_has_all_code_and_changes_no_source(view, topic) -> None:
-    notebook = notebooks.read(topic)
-    derived = views.VIEWS[view](notebook)
+def test_a_view_is_valid_has_all_code_and_changes_no_source(view: str, lesson) -> None:
+    before = copy.deepcopy(lesson)
+    derived = views.VIEWS[view](lesson)
     nbformat.validate(derived)
-    assert code(derived) == code(notebook)
-    assert notebook == notebooks.read(topic)
+    code, before_code = ([c.source for c in book.cells if c.cell_type == "code"] for book in (derived, before))
+    assert code == before_code
+    assert lesson == before
 
 
-@LESSON
-def test_student_view(topic) -> None:
-    view = views.student(notebooks.read(topic))
-    assert not any("instructor" in views.tags(cell) for cell in view.cells)
-    assert "For the instructor" not in "".join(cell.source for cell in view.cells)
-    for cell in view.cells:
+def test_student_view(lesson) -> None:
+    for cell in views.student(lesson).cells:
+        assert "instructor" not in views.tags(cell) and "For the instructor" not in cell.source
         assert not cell.get("outputs") and cell.get("execution_count") is None
         if "solution" in views.tags(cell):
             assert cell.metadata.jupyter.source_hidden
 
 
-@LESSON
-def test_instructor_view(topic) -> None:
-    view = views.instructor(notebooks.read(topic))
+def test_instructor_view(lesson) -> None:
+    lengths = [minutes for _, minutes, _ in views.sections(lesson)]
+    view = views.instructor(lesson)
     plan = view.cells[1].source
     assert plan.startswith("## Plan for the instructor")
-    lengths = [minutes for _, minutes, _ in views.sections(notebooks.read(topic))]
     assert plan.count("\n| ") == len(lengths) + 1
     assert f"{sum(lengths)} minutes, or " in plan
     marks = [cell.source for cell, _, _ in views.sections(view)]
@@ -51,14 +48,10 @@ def test_instructor_view(topic) -> None:
             assert not cell.metadata.jupyter.source_hidden
 
 
-@LESSON
-def test_slides_view(topic) -> None:
-    view = views.slides(notebooks.read(topic))
-    kinds = [cell.metadata.slideshow.slide_type for cell in view.cells]
-    assert kinds[0] == "slide" and set(kinds) <= {"slide", "subslide", "fragment", "-", "skip"}
-    for cell in view.cells:
-        if views.tags(cell) & {"exercise", "predict", "widget"}:
-            assert cell.metadata.slideshow.slide_type != "skip"
+def test_slides_view(lesson) -> None:
+    kinds = [(cell.metadata.slideshow.slide_type, views.tags(cell)) for cell in views.slides(lesson).cells]
+    assert kinds[0][0] == "slide" and {kind for kind, _ in kinds} <= {"slide", "subslide", "fragment", "-", "skip"}
+    assert not any(kind == "skip" and tags & {"exercise", "predict", "widget"} for kind, tags in kinds)
 
 
 def test_one_command_writes_each_view_and_overwrites_nothing(tmp_path, capsys) -> None:
