@@ -86,7 +86,8 @@ def check_events(events: Events, name: str = "") -> None:
         for at in np.flatnonzero((part < 0) | (part >= limit))[:1]:
             refuse(at, f"has {part_name} {part[at]}; it must be a whole number from 0 to {limit - 1}")
     for at in np.flatnonzero(np.diff(events.time_us) < 0)[:1] + 1:
-        refuse(at, f"goes back in time, from {events.time_us[at - 1]} to {events.time_us[at]} µs")
+        remedy = "" if name else "; sort by time first"
+        refuse(at, f"goes back in time, from {events.time_us[at - 1]} to {events.time_us[at]} µs{remedy}")
 
 
 @dataclass(frozen=True)

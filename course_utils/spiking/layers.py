@@ -208,7 +208,7 @@ class OverTime(nn.Module):
 
     @property
     def neuron(self) -> Neuron:
-        """What the first neurons are."""
+        """Decay, threshold and surrogate of the first spiking layer."""
         return next(module.neuron for module in self.modules() if isinstance(module, SpikingNeurons))
 
     def parts(self) -> tuple[nn.Sequential, nn.Sequential]:
