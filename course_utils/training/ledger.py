@@ -236,6 +236,8 @@ def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
 def _load(path: Path) -> tuple[dict, dict[tuple, Record]]:
     """Header and records of a file, the records by identity."""
     header, *lines = _lines(path)
+    if "accuracy" in header:
+        raise ValueError(f"{path}, line 1, is a record; the header that stood before it is missing. Restore the file.")
     shared = _entries({name: value for name, value in header.items() if name not in _ABOUT})
     records = {}
     for number, line in enumerate(lines, start=2):

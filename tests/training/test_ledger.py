@@ -145,7 +145,10 @@ def test_a_damaged_line_is_named_and_left_alone(tmp_path: Path, line: str, named
         assert str(caught.value).startswith(f"{path}, line 3, ") and named in str(caught.value)
     assert path.read_bytes() == content.encode("utf-8", "surrogateescape") and read("stripe_snn", tmp_path) == []
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"mnist_cnn\.jsonl, line 1, is not JSON"):
+    with pytest.raises(ValueError, match=r"mnist_cnn\.jsonl, line 1, is not JSON.*header; remove the file"):
+        read(None, tmp_path)
+    path.write_text(json.dumps(CONTENT) + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 1, is a record; the header that stood before it is missing"):
         read(None, tmp_path)
 
 
