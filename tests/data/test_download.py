@@ -71,7 +71,7 @@ def test_dead_and_silent_mirrors_are_named_quickly(tmp_path: Path, mirror, dead_
         start = time.perf_counter()
         with pytest.raises(NotAvailable) as caught:
             download(urls, tmp_path / "set.gz", MD5, timeout_s=0.2)
-        assert time.perf_counter() - start < 2
+        assert time.perf_counter() - start < 4.5, "less than the 5 s of a mirror that is not told how long to wait"
     title, *answers = str(caught.value).splitlines()
     assert "set.gz could not be downloaded" in title
     assert all(line.startswith(url) for line, url in zip(answers, urls, strict=True))
