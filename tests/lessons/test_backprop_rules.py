@@ -137,15 +137,6 @@ def test_smooth_spikes_agree_with_finite_differences(leak) -> None:
             assert abs(slope - found[name].view(-1)[k]) <= 1e-5 * scale, name
 
 
-def test_hard_spikes_have_no_slope() -> None:
-    net = conv_net(0, RULES["surrogate"])
-    x, labels = spikes(0, 20, 2, 1, 10, 10), torch.tensor([0, 1])
-    with torch.no_grad():
-        before = half_squared_error(net(x), labels)
-        net.layers[0].weight += 1e-12
-        assert half_squared_error(net(x), labels) == before
-
-
 def test_leak_correction_by_hand() -> None:
     s = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=F64)
     # λ = ½. Neuron 0: 1, ½, 1¼, 1⅝ with 3 spikes. Neuron 1: 1, ½, 1¼, ⅝ with 2. Neuron 2 never fires.

@@ -71,10 +71,6 @@ def test_only_the_order_counts(numbers, kept, factor) -> None:
         assert torch.equal(front_end.by_rank(stretched, kept), code)
 
 
-def test_equal_ones_are_ranked_in_reading_order() -> None:
-    assert ranks(torch.tensor([[[0.5, 0.7], [0.7, 0.5]]])).tolist() == [[[2, 0], [1, 3]]]
-
-
 def test_more_ranks_rebuild_more_and_the_table_stands_for_the_sizes() -> None:
     x = torch.zeros(2, 40, 64)
     x[0, 10:30, 20:40], x[1, 5:15, 5:60] = 1, 0.5
@@ -115,11 +111,7 @@ def test_a_neuron_fires_at_the_rate_that_was_asked_for(rate) -> None:
     if not near_half.any():
         assert abs(count - 120 * front_end.fired(rates)) < 1
     assert abs(front_end.fired(rates) - rates) <= max(1 / 3, rates / 3)
-
-
-def test_no_rate_needs_no_current() -> None:
-    assert front_end.currents(torch.zeros(2)).tolist() == [0, 0]
-    assert not front_end.spikes(torch.zeros(2), 50).any()
+    assert front_end.currents(torch.zeros(2)).tolist() == [0, 0] and not front_end.spikes(torch.zeros(2), 50).any()
 
 
 def test_a_blur_is_what_a_cell_is_without_its_surround() -> None:

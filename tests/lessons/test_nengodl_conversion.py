@@ -1,34 +1,16 @@
 """The lesson on networks that are trained at rates: its explorers, the functions that it writes out, its networks."""
 
-import io
-import warnings
-from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from course_utils.exchange import nengodl
-    from course_utils.lessons.nengodl_conversion import models
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.lessons.nengodl_conversion import widgets
+from course_utils.exchange import nengodl
+from course_utils.lessons.nengodl_conversion import models, widgets
 from course_utils.training import ledger
-from tests import notebook_cells as lessons
-from tests.corners import check_corners
 
-LESSON = "nengodl_conversion"
 LAYERS = ((3, 2), (4, 2))
-
-
-@pytest.fixture(scope="module")
-def lesson() -> dict:
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        return lessons.run_cells(LESSON, "setup", "taught")
 
 
 @pytest.fixture(scope="module")
@@ -143,20 +125,11 @@ def made_up_sweep() -> widgets.Sweep:
     return widgets.Sweep((25.0, 250.0, 1000.0), (0.0, 5.0), (0.0, 100.0), curves, np.full((3, 2), 54321.0), 0.985)
 
 
-@pytest.mark.parametrize(
-    "explorer", [widgets.activation_explorer, lambda: widgets.accuracy_explorer(made_up_sweep())], ids=["one", "sweep"]
-)
-def test_the_explorers_draw_at_every_corner(explorer) -> None:
-    check_corners(explorer())
-
-
 def test_the_explorers_say_what_they_show() -> None:
     figure, alt = widgets.draw_activation(0.7, 250, 5)
     assert "5 spikes in 30 steps" in alt and "0.67" in figure.axes[0].get_title(loc="left")
-    widgets.plt.close(figure)
     figure, alt = widgets.draw_accuracy(made_up_sweep(), 250.0, 5.0, 100.0)
     assert "+0.5 points" in figure.axes[0].get_title(loc="left") and "98.0% after 30 steps" in alt
-    widgets.plt.close(figure)
 
 
 @pytest.mark.parametrize("rate_hz", [1, 25, 50, 100, 250, 500, 1000])

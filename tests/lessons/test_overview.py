@@ -18,7 +18,6 @@ from course_utils.lessons.ledger_and_next_steps.overview import (
     read_lesson,
     results,
 )
-from course_utils.training import ledger
 from course_utils.training.ledger import Record
 
 ANN = Record(
@@ -135,11 +134,3 @@ def test_objectives_are_linked_where_the_notebook_is(tmp_path: Path):
     table = overview.objective_table([lesson_of("98_here"), lesson_of("99_away")], tmp_path)
     assert [row[0] for row in table.rows] == ["[99 · Test](98_here.ipynb)", "99 · Test"]
     assert table.rows[0][1] == "**read** a thing; **write** another"
-
-
-def test_all_records_can_be_read_at_once(tmp_path: Path):
-    for record in (ANN, replace(SNN, experiment="deep")):
-        ledger.write(record, tmp_path)
-    assert len(ledger.read(None, tmp_path)) == len(ledger.read(None, tmp_path, experiment="deep")) == 1
-    assert len(ledger.read(None, tmp_path, experiment=None)) == 2
-    assert ledger.read("mnist_cnn", tmp_path, experiment=None) == [ANN]

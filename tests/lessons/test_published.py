@@ -9,33 +9,30 @@ from course_utils.lessons.deep_spiking_convnets import published
 from course_utils.lessons.deep_spiking_convnets.experiment import EXPERIMENTS
 from course_utils.spiking.convnets import NETWORKS
 from course_utils.training import ledger
+from tests.lessons.test_overview import ANN
 
-RECORD = ledger.Record(
-    lesson="deep_spiking_convnets",
-    experiment="cifar10-vgg9",
-    task="CIFAR-10",
-    model="here",
+RECORD = replace(
+    ANN, lesson="deep_spiking_convnets", experiment="cifar10-vgg9", task="CIFAR-10", model="here", config={"epochs": 3},
     data={"source": "CIFAR10, a part", "train": 9000, "validation": 1000, "test": 2000},
-    seed=0,
-    config={"epochs": 3},
-    accuracy=0.5,
     baseline={"name": "linear classifier", "accuracy": 0.3},
-    parameters=1,
-    dense=1.0,
-    multiply_accumulates=1.0,
-    versions={"torch": "0"},
-)
+)  # fmt: skip
 
 
 def described(folder, *models: str, name: str = "cifar10-vgg9") -> None:
     ledger.describe(name, ledger.Described("", models, (0, 1)), folder)
 
 
-def test_every_number_is_a_percentage_and_every_table_ends_in_its_own_row() -> None:
+def test_tables_are_as_printed_and_end_in_their_own_row() -> None:
+    assert [len(rows) for rows in published.TABLES.values()] == [13, 14, 2, 13, 4, 5, 3]
     for name, rows in published.TABLES.items():
         assert rows[-1].author in ("Our Work", "This work"), name
         assert rows[-1].author not in [row.author for row in rows[:-1]], name
         assert all(row.accuracy is None or 50 < row.accuracy < 100 for row in rows), name
+    table = published.printed("thesis 4.8, N-MNIST")
+    assert table.rows[0] == ["Hunsberger and Eliasmith [23]", "Conversion", "–"]
+    assert table.rows[-1][-1] == "99.44"
+    with pytest.raises(ValueError, match=r"'table 7'.*talk, MNIST"):
+        published.printed("table 7")
 
 
 @pytest.mark.parametrize(
@@ -54,21 +51,6 @@ def test_the_sources_own_results(table, accuracy) -> None:
     assert published.own(table) == accuracy
 
 
-def test_tables_have_as_many_rows_as_printed() -> None:
-    assert [len(rows) for rows in published.TABLES.values()] == [13, 14, 2, 13, 4, 5, 3]
-
-
-def test_a_dash_stays_a_dash() -> None:
-    table = published.printed("thesis 4.8, N-MNIST")
-    assert table.rows[0] == ["Hunsberger and Eliasmith [23]", "Conversion", "–"]
-    assert table.rows[-1][-1] == "99.44"
-
-
-def test_an_unknown_table_is_named() -> None:
-    with pytest.raises(ValueError, match=r"'table 7'.*talk, MNIST"):
-        published.printed("table 7")
-
-
 def test_every_target_is_an_experiment_of_the_course() -> None:
     names = {experiment.name for experiment in EXPERIMENTS}
     assert published.TARGETS.keys() <= names
@@ -77,6 +59,7 @@ def test_every_target_is_an_experiment_of_the_course() -> None:
 
 def test_a_run_without_a_record_names_its_command(tmp_path) -> None:
     described(tmp_path, "here", "card, T=100")
+    described(tmp_path, "x", name="an experiment without a figure of the sources")
     table = published.side_by_side(tmp_path)
     assert [row[:4] for row in table.rows] == [
         ["cifar10-vgg9", "90.45", "–", "here"],
@@ -106,11 +89,6 @@ def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:
     assert baseline == "30.00% (linear classifier)"
     assert data == "CIFAR10, a part: 9,000 to learn from, 3 epochs, 2,000 for the test"
     assert table.rows[1][4].startswith("not run")
-
-
-def test_experiments_without_a_figure_of_the_sources_are_left_out(tmp_path) -> None:
-    described(tmp_path, "x", name="other")
-    assert published.side_by_side(tmp_path).rows == []
 
 
 def test_presets_are_those_of_the_thesis() -> None:
