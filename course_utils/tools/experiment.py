@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from here.")
-    print(ledger.runs_table(experiment.name, None, *([options.to] if options.to else [])))
+    print(ledger.runs_table(experiment.name, list(experiment.runs), *([options.to] if options.to else [])))
 
 
 if __name__ == "__main__":

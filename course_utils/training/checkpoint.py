@@ -1,5 +1,6 @@
 """A training in one `.safetensors` file: weights, the optimizer's state, and what has happened so far."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,4 +82,6 @@ class Checkpoint:
 
     @property
     def _identity(self) -> str:
-        return json.dumps(self.settings | {"network": type(self.model).__name__}, sort_keys=True)
+        # what the layers say of themselves: another decay or dropout is another training, although the weights fit
+        layers = hashlib.sha256(repr(self.model).encode()).hexdigest()[:12]
+        return json.dumps(self.settings | {"network": f"{type(self.model).__name__} {layers}"}, sort_keys=True)
