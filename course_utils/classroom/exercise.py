@@ -171,8 +171,6 @@ def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> 
     mine = tuple(map(_copied, arguments))
     try:
         result = function(*mine)
-    except NotStarted:
-        raise
     except Exception as error:
         raise NotYet(f"Your code stopped with {type(error).__name__}: {error}") from error
     if result is ...:
@@ -289,7 +287,7 @@ def _where_they_differ(found: Any, wanted: Any) -> tuple[Any, Any, str]:
 
 
 def _outcome(function: Callable, case: tuple) -> Any:
-    """What a function of ours returns, or the kind of exception that it raises."""
+    """What a function returns, or the kind of exception that it raises."""
     try:
         return function(*map(_copied, case))
     except Exception as error:
@@ -298,15 +296,12 @@ def _outcome(function: Callable, case: tuple) -> Any:
 
 def _tried(answer: Callable, case: tuple, wanted: Any) -> Any:
     """What a function returns, or why it returns nothing; where an exception is wanted, the kind that it raises."""
-    if wanted is not ValueError:
-        try:
-            return _copied(attempt(answer, *case))
-        except NotYet as stopped:
-            return stopped
+    if wanted is ValueError:
+        return _outcome(answer, case)
     try:
-        return answer(*map(_copied, case))
-    except Exception as error:
-        return type(error)
+        return _copied(attempt(answer, *case))
+    except NotYet as stopped:
+        return stopped
 
 
 def _copied(value: Any) -> Any:

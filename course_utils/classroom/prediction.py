@@ -32,13 +32,8 @@ class Prediction(ipywidgets.VBox):
             raise ValueError(f"answer is {answer}; it must be the place of one of at least two options, from 0")
         if not alt.strip():
             raise ValueError("alt is empty; say in a sentence what the figure shows")
-        self.question, self.options, self.answer, self.because, self.alt = (
-            question,
-            tuple(options),
-            answer,
-            because,
-            alt,
-        )
+        self.question, self.options, self.answer = question, tuple(options), answer
+        self.because, self.alt = because, alt
         self.png = to_png(reveal)
         plt.close(reveal)
         self.committed: int | None = None
