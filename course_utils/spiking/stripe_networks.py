@@ -22,7 +22,7 @@ Encoder = Callable[[Tensor], Tensor]  # images [batch, …] to the network's inp
 STEPS = 50
 SCALE = 20.0  # current of a white pixel in units of the threshold; stripes reach about a quarter of white
 
-constant_current = partial(encoders.constant_current, steps=STEPS, scale=SCALE)
+stripe_input = partial(encoders.constant_current, steps=STEPS, scale=SCALE)
 
 
 def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class LeanConv(nn.Module):
         encode: Poisson spikes make it model 3, those of a constant current model 4.
     """
 
-    def __init__(self, encode: Encoder = constant_current):
+    def __init__(self, encode: Encoder = stripe_input):
         super().__init__()
         self.encode = encode
         self.conv = nn.Conv2d(1, 2, 4)
@@ -173,7 +173,7 @@ class LIReadout(nn.Module):
 
     def __init__(
         self,
-        encode: Encoder = constant_current,
+        encode: Encoder = stripe_input,
         readout: str = "integral",
         outputs: int = 2,
         filters: int = 2,

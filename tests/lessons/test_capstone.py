@@ -23,7 +23,7 @@ FOUND = Judgement(
 
 def network(**options: object) -> LIReadout:
     torch.manual_seed(0)
-    return LIReadout(partial(models.constant_current, steps=6, scale=15.0), pool="sum", **options)
+    return LIReadout(partial(models.stripe_input, steps=6, scale=15.0), pool="sum", **options)
 
 
 def quick(model: nn.Module, word: str = "") -> Judgement:
@@ -52,7 +52,7 @@ def test_the_seed_is_made_of_every_weight_of_encoder_readout_and_neuron_and_of_t
             values.copy_(kept)
     assert hidden_seed(model) == seed != hidden_seed(network(readout="mean"))
     other = network()
-    other.encode = partial(models.constant_current, steps=7, scale=15.0)
+    other.encode = partial(models.stripe_input, steps=7, scale=15.0)
     model.lif.p = model.lif.p._replace(v_th=torch.tensor(0.9))
     assert seed not in (hidden_seed(other), hidden_seed(model))
 

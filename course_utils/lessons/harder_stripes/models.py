@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from course_utils.data.require import require
 from course_utils.spiking.neurons import LI, each_step
-from course_utils.spiking.stripe_networks import Activity, RecurrentLIF, constant_current, over_time
+from course_utils.spiking.stripe_networks import Activity, RecurrentLIF, over_time, stripe_input
 
 # What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].
 POOLS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -39,7 +39,7 @@ class PatchNet(nn.Module):
         super().__init__()
         require(gain > 0, "gain", gain, "above 0")
         require(pool in POOLS, "pool", pool, f"one of {', '.join(POOLS)}")
-        self.encode = partial(constant_current, steps=steps)
+        self.encode = partial(stripe_input, steps=steps)
         self.pool = pool
         self.conv = nn.Conv2d(1, filters, 4)
         self.lif = norse.LIFCell()

@@ -33,7 +33,7 @@ RECIPES = {
     "faint": Recipe(
         LESSON,
         FAINT,
-        partial(awake, gain=12.0, pool="sum", encode=partial(models.constant_current, scale=10.0, steps=STEPS)),
+        partial(awake, gain=12.0, pool="sum", encode=partial(models.stripe_input, scale=10.0, steps=STEPS)),
         8,
         1e-2,
         steps=STEPS,

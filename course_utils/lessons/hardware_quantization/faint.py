@@ -38,7 +38,7 @@ def limits(mismatch: float) -> Limits:
 @functools.cache
 def faint_network() -> models.LIReadout:
     """The fifth model as `course-experiment chip-mismatch` trained it from seed 0."""
-    model = models.LIReadout(pool="sum", encode=partial(models.constant_current, scale=10.0, steps=STEPS))
+    model = models.LIReadout(pool="sum", encode=partial(models.stripe_input, scale=10.0, steps=STEPS))
     weights = load_file(Path(__file__).with_name("faint_stripes.safetensors"))
     model.load_state_dict(weights, strict=False)  # Norse's time constants are not in the file
     return model

@@ -24,7 +24,7 @@ from course_utils.chips.virtual_chip import BRAINSCALES, VirtualChip
 from course_utils.classroom.tables import Table
 from course_utils.data import stripes
 from course_utils.lessons.hardware_quantization.faint import SETTINGS, limits
-from course_utils.spiking.stripe_networks import LIReadout, constant_current
+from course_utils.spiking.stripe_networks import LIReadout, stripe_input
 from course_utils.training.counting import Operations
 from course_utils.training.loop import accuracy
 
@@ -126,7 +126,7 @@ class Judgement:
 
 def kept_network(way: str) -> LIReadout:
     """The network of the lesson's solution, trained from seed 0 and kept: "without a chip", then "for any chip"."""
-    model = LIReadout(partial(constant_current, steps=12, scale=12.0), pool="sum", filters=3, outputs=1)
+    model = LIReadout(partial(stripe_input, steps=12, scale=12.0), pool="sum", filters=3, outputs=1)
     kept = {name.removeprefix(f"{way}, "): values for name, values in load_file(WEIGHTS).items() if way in name}
     model.load_state_dict(kept, strict=False)  # Norse's time constants are not in the file
     return model
