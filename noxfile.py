@@ -125,6 +125,13 @@ def stands(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def claims(session: nox.Session) -> None:
+    """Run lessons at other seeds and print which claims fail: … -s claims -- pytorch_basics --seeds 0 1 2"""
+    set_up(session)
+    session.run(PYTHON, "-m", "tests.claims", *session.posargs)
+
+
+@nox.session(default=False)
 def benchmark(session: nox.Session) -> None:
     """Time imports, redraws and lessons, in seconds and as ratios: python noxfile.py -s benchmark -- imports"""
     set_up(session)
