@@ -71,9 +71,10 @@ def install_extras(session: nox.Session) -> None:
 
 @nox.session
 def lab(session: nox.Session) -> None:
-    """Set up, then open the course."""
+    """Set up, write what is missing of your own copies of the lessons, and open them."""
     set_up(session)
-    begin = "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"
+    session.run(PYTHON, "-m", "course_utils.tools.views", "student")
+    begin = "--LabApp.default_url=/lab/tree/my_course/00_start_here.ipynb"
     session.run(PYTHON, "-m", "jupyterlab", f"--ServerApp.root_dir={HERE}", begin, *session.posargs)
 
 

@@ -113,13 +113,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
 
 
 def test_command_one_opens_the_course(browser: Browser, tmp_path: Path) -> None:
-    """`python noxfile.py -s lab` ends on the first lesson, ready to run, and asks nothing."""
+    """`python noxfile.py -s lab` ends on the student's own first lesson, nothing run and all that answers folded."""
     python = sys._base_executable  # as on a fresh machine: the Python that knows nothing of this environment
     with running(tmp_path, python, str(COURSE_ROOT / "noxfile.py"), "-s", "lab", "--") as address:
         page = browser.new_page()
         page.goto(f"{address}/?token=course")
         page.get_by_role("heading", name="00 · Start here").wait_for(timeout=60_000)
         page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
+        assert "/my_course/00_start_here.ipynb" in page.url
+        page.locator(".jp-Notebook .jp-InputPlaceholder").first.wait_for(timeout=60_000)  # a folded claim
+        assert page.get_by_text("For the instructor").count() == 0
         page.wait_for_timeout(3000)  # JupyterLab asks about its news a little later
         assert page.locator(".jp-Dialog").count() == 0
         assert page.locator(".Toastify__toast").count() == 0

@@ -6,6 +6,8 @@ A view is derived from the tags of a notebook's cells; TAGS says what each tag m
 
 import argparse
 import copy
+import hashlib
+import json
 import os
 import re
 import time
@@ -20,6 +22,7 @@ from course_utils.data.locate import COURSE_ROOT
 from course_utils.training.ledger import SHIPPED
 
 LESSONS = COURSE_ROOT / "notebooks"
+MINE = COURSE_ROOT / "my_course"  # a student's own copies
 
 
 def notebook(topic: str) -> Path:
@@ -38,7 +41,8 @@ TAGS = {
     "setup": "imports and settings; the tests of the widgets run these cells first",
     "widget": "shows a widget and trains nothing",
     "predict": "asks for a guess before a figure is shown",
-    "claim": "asserts what the text says",
+    "claim": "asserts what the text says; folded for students",
+    "figure": "draws more than it teaches; folded for students",
     "taught": "derives what course_utils offers later; a test holds the two equal",
     "exercise": "a stub and its check",
     "solution": "solves the exercise above it; folded for students",
@@ -65,7 +69,7 @@ def sections(notebook: NotebookNode) -> list[tuple[NotebookNode, int, bool]]:
 
 
 def student(notebook: NotebookNode) -> NotebookNode:
-    """Without the instructor's cells and without outputs; solutions folded."""
+    """Without the instructor's cells and without outputs; claims, solutions and the code of figures folded."""
     view = copy.deepcopy(notebook)
     view.cells = [cell for cell in view.cells if "instructor" not in tags(cell)]
     for cell in view.cells:
@@ -73,6 +77,8 @@ def student(notebook: NotebookNode) -> NotebookNode:
             cell.outputs, cell.execution_count = [], None
         if "solution" in tags(cell):
             _fold(cell, True)
+        elif tags(cell) & {"claim", "figure"}:
+            cell.metadata["jupyter"] = {"source_hidden": True}  # a claim that fails, and a figure, are seen
     return view
 
 
@@ -163,16 +169,29 @@ VIEWS: dict[str, Callable[[NotebookNode], NotebookNode]] = {
 }
 
 
-def write_view(name: str, lessons: list[Path], folder: Path) -> list[Path]:
-    """Write one view of these lessons into a folder, and return what was written.
+def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
+    """Write one view of these lessons into a folder.
 
-    A notebook that is there already may hold somebody's work. It is kept as it is.
+    A notebook that is there already is kept if there is anything in it that was not written here: an answer, an
+    output, a note.
+
+    Returns:
+        What was written, and what was kept although the lesson is another one by now.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [lesson for lesson in lessons if not (folder / lesson.name).exists()]
-    for lesson in missing:
-        nbformat.write(VIEWS[name](nbformat.read(lesson, as_version=4)), folder / lesson.name)
-    return [folder / lesson.name for lesson in missing]
+    written, outdated = [], []
+    for lesson in lessons:
+        view, path = VIEWS[name](nbformat.read(lesson, as_version=4)), folder / lesson.name
+        view.metadata["course"] = {"written_as": _digest(view)}
+        begun, stamp = _stamp(path)
+        if stamp == _digest(view):
+            continue
+        if path.exists() and begun:
+            outdated.append(path)
+        else:
+            nbformat.write(view, path)
+            written.append(path)
+    return written, outdated
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -180,7 +199,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="course-view", description=__doc__.partition("\n")[0])
     parser.add_argument("view", choices=[*VIEWS, "render"])
     parser.add_argument("lessons", nargs="*", help="topics such as li_readout; all if none is given")
-    parser.add_argument("--to", type=Path, help="where to write; views/<view> if not given")
+    parser.add_argument("--to", type=Path, help="where to write, if not to my_course or views/<view>")
     options = parser.parse_args(arguments)
     try:  # a name of a file is a topic, too, behind its number
         lessons = [notebook(re.sub(r"^\d\d_", "", Path(name).stem)) for name in options.lessons]
@@ -191,11 +210,26 @@ def main(arguments: list[str] | None = None) -> None:
         for lesson in lessons:
             print(f"{lesson.stem}: {render(lesson):.0f} s")
         return
-    folder = options.to or COURSE_ROOT / "views" / options.view
-    written = write_view(options.view, lessons, folder)
-    print(f"{len(written)} lessons written to {folder}")
-    if kept := sorted({lesson.name for lesson in lessons} - {path.name for path in written}):
-        print(f"Kept as they are, with whatever you wrote in them: {', '.join(kept)}. For a fresh copy, use --to.")
+    folder = options.to or (MINE if options.view == "student" else COURSE_ROOT / "views" / options.view)
+    written, outdated = write_view(options.view, lessons, folder)
+    print(f"{len(written)} lessons written to {folder}; what you wrote there stays as it is.")
+    if outdated:
+        names = ", ".join(path.stem for path in outdated)
+        print(f"Changed since you began: {names}. Rename yours, and the next call puts the new one beside it.")
+
+
+def _digest(notebook: NotebookNode) -> str:
+    return hashlib.sha256(json.dumps(notebook.cells, sort_keys=True).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[bool, str]:
+    """Whether a notebook holds anything but what was written here, and the digest of what was."""
+    try:
+        found = nbformat.read(path, as_version=4)
+        stamp = found.metadata["course"]["written_as"]
+    except Exception:  # not there, no notebook, or a notebook from elsewhere
+        return True, ""
+    return _digest(found) != stamp, stamp
 
 
 def _fold(cell: NotebookNode, folded: bool) -> None:
