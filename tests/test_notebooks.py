@@ -4,16 +4,25 @@ import re
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat import NotebookNode, validate
 
 from course_utils.data.locate import COURSE_ROOT
-from course_utils.tools.views import LESSONS, TAGS, sections, tags
+from course_utils.tools.views import LESSONS, TAGS, sections, student, tags
 from course_utils.tools.views import notebook as notebook_of
 from tests import notebook_cells as notebooks
 from tests.run_times import printed_run_time_s
 
 LESSON = pytest.mark.parametrize("topic", notebooks.TOPICS)
+# How a lesson asks its reader to find something out: a bold mark, or a paragraph that begins with one of these verbs.
+MARK = re.compile(
+    r"\*\*[^*\n]*\b(to look at|to look for|to try|to find|[Ee]xplore|[Qq]uestions)\b[^*\n]*\*\*"
+    r"|^(Try|Play|Guess|Write down)\b",
+    re.MULTILINE,
+)
+ALWAYS = re.compile("to try|to find|uestions")  # asks even without a question mark
+ANSWER = re.compile(r"<details>\s*<summary>(Answers?\b|Choose first, then open)")
 
 
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
@@ -93,6 +102,48 @@ def test_each_exercise_has_its_parts(topic) -> None:
         assert "..." in cell.source and cell.source.splitlines()[-1].startswith("checks.check_")
         assert "solution" in tags(solution)
         assert cell.outputs[0]["data"]["text/plain"].startswith("Not started")
+
+
+def unanswered(notebook: NotebookNode) -> list[str]:
+    """Tasks of the student's copy with no answer to open, in the same cell or below it, before the next heading."""
+    cells, found = student(notebook).cells, []
+    for number, cell in enumerate(cells):
+        shown = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.DOTALL)
+        for mark in MARK.finditer(shown) if cell.cell_type == "markdown" else ():
+            asked = re.split(r"\n\n(?!\s*[\d-])", shown[mark.start() :])[0]  # the paragraph, and a list below it
+            below = [other.source for other in cells[number + 1 :] if other.cell_type == "markdown"]
+            end = next((n for n, source in enumerate(below) if source.startswith("#")), None)
+            if "?" in asked or ALWAYS.search(mark[0]):
+                found += [asked] * (not any(map(ANSWER.search, [cell.source, *below[:end]])))
+    return found
+
+
+@LESSON
+def test_every_question_has_an_answer_that_the_students_copy_keeps(topic) -> None:
+    notebook = notebooks.read(topic)
+    assert unanswered(notebook) == []
+    recap = next(cell.source for cell in notebook.cells if "**Three questions to answer tomorrow" in cell.source)
+    asked, answered = recap.partition("**Three questions")[2].split("<summary>Answers</summary>")
+    assert [len(re.findall(r"^\d\. ", part, re.MULTILINE)) for part in (asked, answered)] == [3, 3]
+    for cell in notebooks.cells(topic, "predict"):
+        assert cell.source.count("because=") == cell.source.count("Prediction("), "a guess is answered with a reason"
+
+
+@pytest.mark.parametrize(
+    ("texts", "tasks"),
+    [
+        (["**What to look at.** The blue line.", "Is it so? It is."], 0),
+        (["**What to look at.** Which line is flat?", "## 2", "<details><summary>Answer</summary>"], 1),
+        (["**What to look at.** Which line is flat?", "More.", "<details><summary>Answer</summary>Blue.</details>"], 0),
+        (["**Two things to find.**\n\n1. The flat one.", "<details><summary>Hint 1</summary>Blue.</details>"], 1),
+        (["Text.\n\nTry a larger one. What changes?"], 1),
+        (["**Three questions**\n\n1. Why?\n\n<details>\n<summary>Answers</summary>So.</details>"], 0),
+    ],
+)
+def test_a_question_without_an_answer_is_found(texts: list[str], tasks: int) -> None:
+    cells = [nbformat.v4.new_markdown_cell(text) for text in texts]
+    note = nbformat.v4.new_markdown_cell("<details><summary>Answer</summary>", metadata={"tags": ["instructor"]})
+    assert len(unanswered(nbformat.v4.new_notebook(cells=[*cells, note]))) == tasks
 
 
 @LESSON
