@@ -60,7 +60,8 @@ class BlindNeuron:
             raise ValueError(f"current_na is {current_na}; it must be a finite current")
         if not 0 < duration_ms <= self.life_ms:
             raise ValueError(
-                f"duration_ms is {duration_ms}; it must be above 0, and the cell lives for {self.life_ms:g} ms more"
+                f"duration_ms is {duration_ms}; it must be above 0, and the cell lives for {self.life_ms:g} ms more. "
+                "A search that halves an interval needs few recordings"
             )
         self.life_ms -= duration_ms
         tau, rheobase, refractory = self._hidden
@@ -120,6 +121,10 @@ check_rate = Exercise(
             lambda current, tau, threshold, refractory: _rate_above(current, tau, threshold, 0),
         "Right for a threshold of 1, wrong otherwise. The current enters only as the ratio threshold / current.":
             lambda current, tau, threshold, refractory: _rate_above(current, tau, 1, refractory),
+        "The ratio is upside down: the level is RI, and the threshold is a part of it.":
+            lambda current, tau, threshold, refractory: _rate_above(threshold, tau, current, refractory),
+        "Your logarithm has the base 10. Use the natural one, `math.log`.": lambda current, tau, threshold, refractory:
+            1000 / (refractory - tau * math.log10(1 - threshold / current)) if current > threshold else 0,
         "Right above the rheobase and below it. Exactly at the rheobase the neuron never fires either: return 0.":
             lambda current, *rest: 0.0 if current < rest[1] else _rate_above(current, *rest),
         "Right above the rheobase. For a current up to it the logarithm has no value. Such a neuron never fires: "
@@ -219,6 +224,8 @@ def _likely_cause(found: Measured, hidden: Measured) -> str:
         "A negative time constant. ln(1 − rheobase/current) is negative: a sign is missing.": tau < 0,
         "Your time constant is in seconds. Return milliseconds.": abs(tau * 1000 - 1) < 0.05,
         "Your logarithm has the base 10. Use the natural one, `math.log`.": abs(tau / math.log(10) - 1) < 0.03,
+        f"Your time constant is {tau:.2g} times the true one, too far off for an error of measurement. Is it "
+        "−first/ln(1 − rheobase/current), with the time to the first spike and its current?": tau >= 1.6 or tau <= 0.6,
         f"Your time constant is too large by {tau - 1:.0%}. If you take it from an interval, the refractory period is "
         "in it. If from a strong current: times come in steps of 0.1 ms, and a short time is coarse.": tau >= 1.02,
         f"Your time constant is too small by {1 - tau:.0%}. Near the rheobase an error of the rheobase itself weighs "
@@ -243,6 +250,10 @@ check_estimate = Exercise(
         "A negative time constant": _faulty(factors=(-1, 1, 1)),
         "Your logarithm has the base 10": _faulty(log=math.log10),
         "the refractory period is in it": _faulty(tau_from="interval"),
+        "too far off for an error of measurement": [
+            _faulty(factors=(3, 1, 1)),
+            lambda neuron: _measure(neuron, log=lambda x: -1.0),
+        ],
         "Your time constant is too small by 5%": _faulty(factors=(0.95, 1, 1)),
         "the cell lives for": _faulty(halvings=70),
     },
