@@ -22,7 +22,7 @@ MARK = re.compile(
     re.MULTILINE,
 )
 ALWAYS = re.compile("to try|to find|uestions")  # asks even without a question mark
-ANSWER = re.compile(r"<details>\s*<summary>(Answers?\b|Choose first, then open)")
+ANSWER = re.compile(r"<details>\s*<summary>Answers?\b")
 
 
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
