@@ -35,15 +35,22 @@ def _numbers(name: str) -> tuple[int, ...]:
 
 def _read_name(name: str) -> tuple[int, int]:
     index, label = _numbers(name)
-    if label not in (0, 1):
-        raise ValueError(f"{name} has the label {label}; it must be 0 or 1")
+    if label not in (0, 1) or name != f"{index}_{label}.png":
+        raise ValueError(f"{name} is not <index>_<label>.png with label 0 or 1")
     return index, label
+
+
+def _labelled(name: str) -> tuple[int, int]:
+    """What is read if only the number of parts and the label are looked at."""
+    index, label = _numbers(name)
+    return (index, label) if label in (0, 1) else _read_name(name)
 
 
 check_read_name = Exercise(
     right=_read_name,
     cases=[("12_1.png",), ("0_0.png",), ("207_0.png",),
-           ("3.png",), ("a_b.png",), ("4_7.png",), ("12_17.png",), ("6_-1.png",), ("5_1_0.png",)],
+           ("3.png",), ("a_b.png",), ("4_7.png",), ("12_17.png",), ("6_-1.png",), ("5_1_0.png",), ("3_1.jpg",),
+           ("4_+1.png",), (" 5_0.png",)],
     draw=lambda rng: (f"{rng.integers(1000)}_{rng.integers(2)}.png",),
     wrong={
         "The index comes first in the name, the label second. You return them the other way round.":
@@ -56,6 +63,12 @@ check_read_name = Exercise(
         ],
         "'4_7.png' has the label 7, yet you return it. A misnamed file that slips through becomes a wrong label, and "
         "nobody notices. Raise a ValueError.": [lambda name: (_numbers(name)[0], _numbers(name)[1]), _numbers],
+        "'3_1.jpg' is no PNG, yet you return (3, 1). `stem` drops whatever ending there is; look at the ending, too.":
+            lambda name: _labelled(name) if not name.endswith(".png") else _read_name(name),
+        "'4_+1.png' and ' 5_0.png' slip through: `int` forgives blanks and signs. Compare the name with the one that "
+        "your two numbers should have.": lambda name: _labelled(name) if name.endswith(".png") else _read_name(name),
+        "Labels and parts are right, but you take any ending and whatever `int` forgives: '3_1.jpg', '4_+1.png'. "
+        "Compare the name with the one that your two numbers should have.": _labelled,
     },
     solved="A good name gives its numbers, a bad one is refused.",
     otherwise="A good name gives two whole numbers, index and label. A misnamed file that slips through becomes a "
@@ -85,7 +98,8 @@ def _grade_baseline(baseline: _Rule) -> None:
         return
     causes = {
         "All plain images are right, but fainter stripes are missed. Do you look at single rows and columns? Take the "
-        "means first: in a mean of 16 pixels the noise is four times smaller.": right == 1,
+        "means first: in a mean of 16 pixels the noise is four times smaller. Or do you compare the largest means? Use "
+        "all 16 of them, by their variance.": right == 1,
         "Every single answer is wrong, so your rule sees the stripes but names them the wrong way round. Horizontal "
         "stripes change from row to row: the *row* means vary. And `mean(axis=2)` averages over columns.": right == 0,
         f"{right:.0%} is hardly better than a coin. If you compare the means themselves: both kinds of mean average to "
