@@ -5,13 +5,14 @@ Front. Comput. Neurosci. 9:99 (2015). Their ideas are kept: traces, an adaptive 
 normalised weights. Their conductances and their layer of inhibitory neurons are left out.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from course_utils.data.require import require_whole
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.neurons import LI, decay, heaviside
 from course_utils.spiking.ranges import above_0, at_least_0
 
@@ -33,12 +34,13 @@ class PairSTDP:
     """Spike-timing-dependent plasticity, summed over all pairs of spikes.
 
     A pair whose output spike comes d after its input spike, or in the same step, changes the weight by
-    a_plus · exp(−d/τ+). A pair whose output spike comes first changes it by −a_minus · exp(−|d|/τ−).
+    a_plus · exp(−d/τ+). A pair whose output spike comes first changes it by −a_minus · exp(−|d|/τ−). With
+    a_minus = −a_plus and both times endless (1e12 ms), every pair counts the same, and no timing is left.
     Source: A. Morrison et al., Biol. Cybern. 98 (2008), the additive rule with all-to-all pairing.
 
     Attributes:
-        a_plus: potentiation, 0 or more, in units of the weight.
-        a_minus: depression, 0 or more.
+        a_plus: potentiation, in units of the weight; below 0 it is depression.
+        a_minus: depression; below 0 it is potentiation.
         tau_plus_ms: how long an input spike is remembered.
         tau_minus_ms: how long an output spike is remembered.
         dt_ms: time step.
@@ -51,7 +53,8 @@ class PairSTDP:
     dt_ms: float = 1.0
 
     def __post_init__(self):
-        at_least_0("a change of weight", a_plus=self.a_plus, a_minus=self.a_minus)
+        for name in ("a_plus", "a_minus"):
+            require(math.isfinite(getattr(self, name)), name, getattr(self, name), "a finite change of weight")
         above_0("a time", tau_plus_ms=self.tau_plus_ms, tau_minus_ms=self.tau_minus_ms, dt_ms=self.dt_ms)
 
     def window(self, delays_ms: Tensor) -> Tensor:

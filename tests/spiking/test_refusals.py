@@ -111,8 +111,7 @@ NETWORKS = [
     )),
 ]  # fmt: skip
 LEARNING = [
-    (PairSTDP, {"a_plus": -1}, "a_plus is -1; it must be a change of weight, 0 or more"),
-    (PairSTDP, {"a_minus": NAN}, "a_minus is nan"),
+    (PairSTDP, {"a_minus": NAN}, "a_minus is nan; it must be a finite change of weight"),
     (PairSTDP, {"tau_plus_ms": 0}, "tau_plus_ms is 0; it must be a time above 0"),
     (PairSTDP, {"dt_ms": INF}, "dt_ms is inf"),
     (PairSTDP().step, {"pre": zeros(2, 2), "post": zeros(2)}, r"pre has shape \(2, 2\)"),
