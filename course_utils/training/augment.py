@@ -24,9 +24,10 @@ def flipped(images: Tensor, keys: Tensor) -> Tensor:
     return _mirrored(images, keyed.uniform(keys, 1)[:, 0] < 0.5)
 
 
-def shifted(images: Tensor, keys: Tensor, reach: int = 2) -> Tensor:
-    """Images [batch, channels, height, width] moved by up to `reach` pixels in each direction; black comes in."""
-    return _moved(images, (keyed.uniform(keys, 2) * (2 * reach + 1)).long(), reach)
+def shifted(images: Tensor, keys: Tensor, reach: int = 2, border: str = "constant") -> Tensor:
+    """Images [batch, channels, height, width] moved by up to `reach` pixels in each direction; black comes in, or what
+    another `border` of `functional.pad` brings."""
+    return _moved(images, (keyed.uniform(keys, 2) * (2 * reach + 1)).long(), reach, border)
 
 
 def warped(images: Tensor, keys: Tensor, degrees: float = 0.0, zoom: float = 0.0, bend: float = 0.0) -> Tensor:
@@ -72,9 +73,7 @@ def displaced(frames: Tensor, keys: Tensor, *, turn: float = 12.0, scale: float 
     return functional.grid_sample(images, grid, mode="nearest", align_corners=False).view_as(frames)
 
 
-def varied(
-    images: Tensor, *, shift: int = 3, mirror: bool = True, generator: torch.Generator | None = None
-) -> Tensor:
+def varied(images: Tensor, *, shift: int = 3, mirror: bool = True, generator: torch.Generator | None = None) -> Tensor:
     """Every image [batch, channels, height, width] mirrored or not, and moved by up to `shift` pixels each way.
 
     What comes in from beyond the border repeats the border.

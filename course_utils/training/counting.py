@@ -14,7 +14,8 @@ class Operations:
 
     Attributes:
         spikes: spikes emitted by the spiking layers.
-        accumulates: synaptic operations in layers whose inputs are all 0 or 1: a spike's weight is only added.
+        accumulates: synaptic operations in layers whose inputs are all 0 or 1, or all 0 or another height of a spike,
+            which the weights can take up: a spike's weight is only added.
         multiply_accumulates: synaptic operations in layers with any other inputs; an input of 0 causes none.
         dense: multiply-accumulates if no zero were skipped, as a processor without sparsity runs the network.
     """
@@ -29,8 +30,8 @@ class OperationCounter:
     """Counts what the `Conv1d`, `Conv2d` and `Linear` layers of a model do between `with` and the end of its block.
 
     An input that is not zero costs one operation for each weight that it meets; zeros cost nothing; biases and the
-    neurons' own dynamics are not counted. A call whose inputs are all 0 or 1 counts as accumulates. Layers called once
-    a time step are counted at each.
+    neurons' own dynamics are not counted. A call whose inputs are all 0 or one other number counts as accumulates.
+    Layers called once a time step are counted at each.
 
         with OperationCounter(model, spiking=(norse.torch.LIFBoxCell,)) as counter:
             model(images)
@@ -73,7 +74,8 @@ class OperationCounter:
     def _count_synapses(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         (x,) = inputs
         active = x != 0
-        kind = "accumulates" if bool(((x == 1) | ~active).all()) else "multiply_accumulates"
+        sent = x[active]
+        kind = "accumulates" if bool((sent == sent[:1]).all()) else "multiply_accumulates"
         self._totals[kind] += _weights_met(layer, active)
         self._totals["dense"] += _weights_met(layer, torch.ones_like(active[:1])) * len(x)
 

@@ -1,12 +1,10 @@
 """A training that may take long: on one process or on several that `torchrun` starts, resumed, tested and recorded."""
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,7 +14,7 @@ from course_utils.spiking.layers import SpikingNeurons
 from course_utils.training.baselines import linear_accuracy
 from course_utils.training.experiment import Part, Split, measured
 from course_utils.training.ledger import Record
-from course_utils.training.loop import Loss, accuracy, fit_plan
+from course_utils.training.loop import History, Loss, accuracy, fit_plan
 from course_utils.training.plan import Plan
 from course_utils.training.team import device, team
 
@@ -40,6 +38,8 @@ class LongRun:
         gain: what outputs are multiplied with before the loss.
         loss: of outputs and labels, for each sample.
         baseline: what the linear classifier is called.
+        spiking: classes of the layers whose spikes are counted.
+        watched: with how many validation samples the accuracy is watched after each epoch; nothing depends on it.
     """
 
     lesson: str
@@ -52,6 +52,8 @@ class LongRun:
     gain: float = 10.0
     loss: Loss = CROSS_ENTROPY
     baseline: str = "linear classifier"
+    watched: int = 0
+    spiking: tuple[type[nn.Module], ...] = (SpikingNeurons,)
 
     def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
         """Outputs of the model for samples as they are stored; what is random comes from the keys."""
@@ -61,34 +63,43 @@ class LongRun:
     def record(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Train, read the test set once, and say what was measured."""
         split = self.split(seed)
-        torch.manual_seed(seed)
-        model = self.network(seed).to(device())
-        began, afresh = time.monotonic(), checkpoint is None or not checkpoint.exists()
-        how = {"seed": seed, "forward": self.forward, "loss": self.loss, "checkpoint": checkpoint}
-        with team() as processes:
-            history = fit_plan(model, split.train, self.plan, team=processes, **how)
-        seconds = {"seconds": round(time.monotonic() - began)} if afresh else {}  # of an interrupted run nobody knows
+        model, history = self.train(split, seed, checkpoint)
         model.eval()
         return measured(
             model,
             split,
             forward=lambda x: self.forward(model, x.to(device()), self._keys(x, seed).to(device())),
-            spiking=(SpikingNeurons,),
+            spiking=self.spiking,
             samples=50,
             lesson=self.lesson,
             task=self.task,
-            config=asdict(self.plan) | vars(self.enter) | {"leak": model.neuron.decay, "device": str(device())},
+            config=asdict(self.plan) | vars(self.enter) | self.neuron_settings(model) | {"device": str(device())},
             accuracy=self.accuracy(model, split.test, seed),
             baseline={"name": self.baseline, "accuracy": linear_accuracy(split.train, split.test)},
             beside=self.beside(model, split, seed),
-            measured=seconds,
+            measured={"seconds": round(sum(history.seconds)), "threads": torch.get_num_threads()},
             time_steps=self.steps,
-            curve={"loss": np.reshape(history.updates, (self.plan.epochs, -1)).mean(1).tolist()},
+            curve={"loss": history.loss} | ({"accuracy": history.accuracy} if self.watched else {}),
         )
+
+    def train(self, split: Split, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, History]:
+        """A network trained from its first weights, or from where its checkpoint is, to the end."""
+        torch.manual_seed(seed)
+        model = self.network(seed).to(device())
+        how = {"seed": seed, "forward": self.forward, "loss": self.loss, "checkpoint": checkpoint}
+        if self.watched:
+            some = split.validation[0][: self.watched], split.validation[1][: self.watched]
+            how["watch"] = lambda model: self.accuracy(model, some, seed)
+        with team() as processes:
+            return model, fit_plan(model, split.train, self.plan, team=processes, **how)
 
     def accuracy(self, model: nn.Module, part: Part, seed: int) -> float:
         """Fraction of a part of the data that the model knows."""
         return accuracy(model, *part, forward=self.forward, keys=self._keys(part[0], seed), batch_size=250)
+
+    def neuron_settings(self, model: nn.Module) -> dict[str, float]:
+        """What a record tells of the neurons."""
+        return {"leak": model.neuron.decay}
 
     def beside(self, model: nn.Module, split: Split, seed: int) -> dict[str, float]:
         """Further accuracies, by name."""

@@ -33,11 +33,13 @@ class History:
         loss: mean training loss of each epoch.
         accuracy: fraction of the validation set that was right after each epoch, 0 to 1, where it was watched.
         updates: the loss of every update.
+        seconds: how long every update took.
     """
 
     loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     updates: list[float] = field(default_factory=list, repr=False, compare=False)
+    seconds: list[float] = field(default_factory=list, repr=False, compare=False)
 
 
 def plain(model: nn.Module, inputs: Tensor, keys: Tensor) -> Tensor:
@@ -174,6 +176,7 @@ def fit_plan(
     kept.recall()
     team.wait()
     done, saved = len(history.updates), time.monotonic()
+    history.seconds += [0.0] * (done - len(history.seconds))  # a checkpoint of before knows nothing of them
     device = next(model.parameters()).device
     shared = DistributedDataParallel(model) if team.size > 1 else model
     model.train()
@@ -186,7 +189,7 @@ def fit_plan(
             for update, batch in enumerate(dealt, start=epoch * an_epoch):
                 if update < done:
                     continue
-                mine = team.share(batch)
+                began, mine = time.monotonic(), team.share(batch)
                 keys = mine if forward is plain else keyed.keys(mine, seed, epoch)
                 outputs = forward(shared, inputs[mine].to(device), keys.to(device))
                 part = loss(outputs, labels[mine].to(device))
@@ -197,6 +200,7 @@ def fit_plan(
                     group.update(plan.step_size(update, an_epoch))
                 optimizer.step()
                 history.updates.append(team.total(part.detach()).item())
+                history.seconds.append(time.monotonic() - began)
                 bar.update()
                 if time.monotonic() - saved > save_every_s:
                     kept.keep()

@@ -1,0 +1,220 @@
+"""The hybrid road to a deep spiking network: learn as a staircase, run as spikes, learn on a little from the spikes.
+
+One training of the staircase (see `spiking.staircase`) serves three models of a table: the network as it was trained,
+the same weights with spikes, and those after fine-tuning. Its checkpoint stays in the folder of what is unfinished, so
+that none of them trains again. Convolutions are computed in bfloat16, weights are kept and updated in float32.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from course_utils.data import keyed
+from course_utils.lessons.deep_spiking_convnets.experiment import Pictures, colour, mnist
+from course_utils.spiking import convnets
+from course_utils.spiking.staircase import StaircaseNeurons, in_mode
+from course_utils.training import ledger
+from course_utils.training.augment import flipped, shifted, warped
+from course_utils.training.experiment import Experiment, Split
+from course_utils.training.ledger import Record
+from course_utils.training.long_run import LongRun
+from course_utils.training.loop import History
+from course_utils.training.plan import Plan
+
+LEVELS = 4
+SMOOTHED = partial(functional.cross_entropy, reduction="none", label_smoothing=0.1)
+
+
+@dataclass(frozen=True)
+class Staircase(LongRun):
+    """A network as it learns: with staircases."""
+
+    def neuron_settings(self, model: nn.Module) -> dict[str, float]:
+        return {"levels": LEVELS, "bfloat16": 1}
+
+    def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
+        """Outputs for samples as they are stored; convolutions are computed in bfloat16."""
+        x = self.enter(samples, keys, model.training).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.gain * self.outputs(model, x).float()
+
+    def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Outputs for what enters the network."""
+        return model(x, 1)
+
+
+class AsSpikes(Staircase):
+    """The trained network with spikes; nothing is learned."""
+
+    def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
+        with in_mode(model, "spikes"):
+            return model(x, self.steps)
+
+    def train(self, split: Split, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, History]:
+        return self.network(seed), History()
+
+
+class Tuned(AsSpikes):
+    """The trained network with spikes, which learns on: values from the spikes, slopes from the staircase."""
+
+    def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
+        if not model.training:
+            return super().outputs(model, x)
+        for layer in model.modules():  # its statistics are part of the thresholds by now
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.eval()
+        with torch.no_grad():
+            super().outputs(model, x)
+        with in_mode(model, "rates"):
+            return model(x, 1)
+
+    train = LongRun.train
+
+
+def hybrid(
+    name: str, model: str, run: Staircase, tuning: Plan, *, steps: tuple[int, ...] = (2, 4, 8), tuned: int = 4
+) -> dict[str, Callable[[int, Path], Record]]:
+    """The models of a table: the staircase, spikes for some numbers of steps, and fine-tuned ones.
+
+    Args:
+        name: of the experiment.
+        model: what the tables call the network.
+        run: the training of the staircase.
+        tuning: how it learns on from its spikes.
+        steps: with how many the trained network runs.
+        tuned: with how many it learns on.
+    """
+
+    def file(seed: int) -> Path:
+        return ledger.mine() / "unfinished" / f"{name}-staircase-seed{seed}.safetensors"
+
+    def learned(seed: int) -> nn.Module:
+        return run.train(run.split(seed), seed, file(seed))[0]
+
+    how = {field: value for field, value in vars(run).items() if field not in ("network", "steps", "plan")}
+    runs = {f"{model}, staircase": lambda seed, _: run.record(seed, file(seed))}
+    for count in steps:
+        runs[f"{model}, spikes, T={count}"] = AsSpikes(network=learned, steps=count, plan=run.plan, **how).record
+    runs[f"{model}, spikes, tuned, T={tuned}"] = Tuned(network=learned, steps=tuned, plan=tuning, **how).record
+    return runs
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """How colour images uint8 [batch, 3, size, size] enter a network: colours with a mean of 0 and a deviation of 1.
+
+    Attributes:
+        mean, std: of each colour over the training images, 0 to 1.
+        flip: whether training images are mirrored at random.
+        shift: how many pixels they are moved at random; the border is mirrored.
+        turn, zoom: by how many degrees they are turned, and by which part made larger or smaller, at random.
+        invert: whether light and dark are exchanged at random.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    flip: bool = False
+    shift: int = 2
+    turn: float = 0.0
+    zoom: float = 0.0
+    invert: bool = False
+
+    def __call__(self, images: Tensor, keys: Tensor, learning: bool) -> Tensor:
+        mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
+        x = (images.float() / 255 - mean) / std
+        if not learning:
+            return x
+        if self.flip:
+            x = flipped(x, keyed.keys(keys, 1))
+        if self.turn or self.zoom:
+            x = warped(x, keyed.keys(keys, 4), self.turn, self.zoom)
+        if self.invert:
+            x = torch.where(keyed.uniform(keyed.keys(keys, 5), 1, 1, 1) < 0.5, -x, x)
+        return shifted(x, keyed.keys(keys, 2), self.shift, "reflect")
+
+
+def network(name: str, split: Callable[[int], Split], enter: Standardised, **options: Any) -> Callable:
+    """A network of `convnets` with staircases, for a seed; its whitening, if it has one, is that of training images."""
+
+    def made(seed: int) -> nn.Module:
+        net = convnets.build(name, levels=LEVELS, norm=True, **options)
+        if name == "LeanNet":
+            images = split(seed).train[0][:5000]
+            convnets.pass_on(net)
+            convnets.whiten(net, enter(images, keyed.keys(torch.arange(len(images))), False))
+        return net.to(memory_format=torch.channels_last)
+
+    return made
+
+
+def _experiment(
+    name: str,
+    about: str,
+    model: str,
+    task: str,
+    split: Callable,
+    enter: Callable,
+    plan: Plan,
+    tuning: Plan,
+    **more: Any,
+) -> Experiment:
+    seeds = more.pop("seeds", (0,))
+    made = network(model, split, enter, **more)
+    how = {"gain": 1.0, "loss": SMOOTHED, "watched": 5000, "spiking": (StaircaseNeurons,)}
+    run = Staircase("deep_spiking_convnets", task, split, made, 1, plan, enter, **how)
+    return Experiment(name, about, hybrid(name, model, run, tuning), seeds)
+
+
+CIFAR10, SVHN = partial(colour, "CIFAR10"), partial(colour, "SVHN")
+CIFAR10_COLOURS = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+SVHN_COLOURS = (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)
+
+EXPERIMENTS = (
+    _experiment(
+        "cifar10-hybrid",
+        "a lean residual net on CIFAR-10: staircase, spikes, fine-tuning",
+        "LeanNet",
+        "CIFAR-10",
+        CIFAR10,
+        Standardised(*CIFAR10_COLOURS, flip=True),
+        Plan(16, 128, 4e-3, weight_decay=0.05),
+        Plan(2, 128, 2e-4, weight_decay=0.05),
+    ),
+    _experiment(
+        "svhn-hybrid",
+        "ResNet7 on 10,000 house numbers, by the hybrid road",
+        "ResNet7",
+        "SVHN",
+        SVHN,
+        Standardised(*SVHN_COLOURS, turn=8.0, zoom=0.1, invert=True),
+        Plan(40, 64, 4e-3, weight_decay=0.05),
+        Plan(4, 64, 2e-4, weight_decay=0.05),
+    ),
+    _experiment(
+        "mnist-hybrid",
+        "LeNet5 on all of MNIST, by the hybrid road",
+        "LeNet5",
+        "MNIST",
+        mnist,
+        Pictures(shift=1, turn=10.0, zoom=0.1, bend=0.6),
+        Plan(30, 64, 4e-3, weight_decay=0.05),
+        Plan(2, 64, 2e-4, weight_decay=0.05),
+        seeds=(0, 1, 2),
+    ),
+    _experiment(
+        "cifar10-vgg9-hybrid",
+        "the thesis's VGG9 on CIFAR-10, by the hybrid road",
+        "VGG9",
+        "CIFAR-10",
+        CIFAR10,
+        Standardised(*CIFAR10_COLOURS, flip=True),
+        Plan(20, 128, 4e-3, weight_decay=0.05),
+        Plan(2, 128, 2e-4, weight_decay=0.05),
+    ),
+)
