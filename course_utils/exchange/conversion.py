@@ -37,7 +37,7 @@ class ConvertedRun(NamedTuple):
 
 
 class ConvertedNet(nn.Module):
-    """Integrate-and-fire neurons in the place of ReLUs; `convert` makes it. A run begins with all potentials at 0.
+    """Integrate-and-fire neurons in the place of ReLUs; `convert` makes it.
 
     Spikes cross all layers within one step. The output neurons have no threshold and never fire. Their potential after
     t steps, divided by t, tends to the scores of the ANN divided by the last of the `scales`.
@@ -47,24 +47,26 @@ class ConvertedNet(nn.Module):
         scales: λ_l, the activation that a spike at every step stands for, [spiking layers].
         thresholds: λ_l/λ_(l−1), [spiking layers]; above it a neuron spikes.
         reset: "subtract" takes the threshold away; "zero" sets the potential to 0 and forgets the excess.
+        start: the part of its threshold at which each potential begins a run. Those of the output begin at 0.
     """
 
-    def __init__(self, stages: list[nn.Module], scales: Tensor, reset: str, sample_shape: tuple[int, ...]):
+    def __init__(self, stages: list[nn.Module], scales: Tensor, reset: str, start: float, sample_shape: tuple):
         super().__init__()
         self.hidden = nn.ModuleList(stages[:-1])
         self.readout = stages[-1]
         self.register_buffer("scales", scales)
         self.register_buffer("thresholds", scales / torch.cat((scales.new_ones(1), scales[:-1])))
         self.reset = reset
+        self.start = start
         self.sample_shape = sample_shape
 
     @torch.no_grad()
     def run(self, inputs: Tensor) -> ConvertedRun:
-        """Run from rest on currents or spikes [time, batch, …], from `constant_input` or `encoders.poisson`."""
+        """Run on currents or spikes [time, batch, …], from `constant_input` or `encoders.poisson`."""
         if inputs.dim() < 2 or len(inputs) == 0 or inputs.shape[2:] != self.sample_shape:
             needed = ", ".join(("time ≥ 1", "batch", *map(str, self.sample_shape)))
             raise ValueError(f"inputs have shape {tuple(inputs.shape)}; it must be [{needed}]")
-        v, counts, output, potentials = [0.0] * len(self.hidden), [0.0] * len(self.hidden), 0.0, []
+        v, counts, output, potentials = list(self.start * self.thresholds), [0.0] * len(self.hidden), 0.0, []
         for now in inputs:
             for layer, (stage, threshold) in enumerate(zip(self.hidden, self.thresholds, strict=True)):
                 integrated = v[layer] + stage(now)
@@ -96,6 +98,7 @@ def convert(
     balance: Literal["data", "model"] | None = "data",
     percentile: float = 100.0,
     reset: Literal["subtract", "zero"] = "subtract",
+    start: float = 0.0,
 ) -> ConvertedNet:
     """A spiking network with the weights of a trained ANN, which stays as it is.
 
@@ -109,6 +112,9 @@ def convert(
         percentile: with "data", the percentile of the activations above 0 that takes the place of the largest; above
             0, up to 100. Below 100 the strongest are cut off, and all others need fewer steps (Rueckauer et al.).
         reset: of the hidden neurons. Diehl et al. reset to zero; Rueckauer et al. show what that loses.
+        start: where hidden potentials begin, as a part of the threshold, 0 up to but without 1. From 0 a count is cut
+            off to a whole number, from a half it is rounded: T. Bu et al., "Optimized potential initialization for
+            low-latency spiking neural networks", AAAI 2022, arXiv:2202.01440.
 
     Raises:
         ValueError: a layer is none of these or at a wrong place, there is no ReLU, or one is silent for all images.
@@ -118,6 +124,7 @@ def convert(
     right = 0 < percentile <= 100 and (balance == "data" or percentile == 100)
     require(right, "percentile", percentile, 'above 0, up to 100, and 100 unless balance is "data"')
     require(reset in ("subtract", "zero"), "reset", reset, '"subtract" or "zero"')
+    require(0 <= start < 1, "start", start, "0 or more and below 1")
     stages = _stages(ann)
     scales, activations = [1.0], images
     for number, stage in enumerate(stages[:-1], start=1):
@@ -130,7 +137,7 @@ def convert(
         for layer in stage:
             if getattr(layer, "bias", None) is not None:
                 layer.bias /= below
-    return ConvertedNet(stages, images.new_tensor(scales[1:]), reset, images.shape[1:])
+    return ConvertedNet(stages, images.new_tensor(scales[1:]), reset, start, images.shape[1:])
 
 
 def constant_input(images: Tensor, steps: int) -> Tensor:

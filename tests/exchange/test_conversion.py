@@ -191,6 +191,13 @@ def test_subtraction_keeps_the_rate_proportional(value, steps) -> None:
     assert abs(rate - value) <= 1 / steps + 1e-9
 
 
+@given(value=st.floats(0, 1), steps=st.integers(1, 100))
+def test_from_half_the_threshold_a_count_is_rounded_not_cut_off(value, steps) -> None:
+    half = convert(identity(), torch.ones(1, 1, dtype=DOUBLE), start=0.5)
+    rate = half.rates(constant_input(torch.tensor([[value]], dtype=DOUBLE), steps))[0].item()
+    assert abs(rate - value) <= 0.5 / steps + 1e-9
+
+
 def test_reset_to_zero_rounds_the_distance_of_spikes_up() -> None:
     """Whoever needs 1/0.6 = 1.67 steps spikes every second step, and no number of steps mends that."""
     for steps in (100, 5000):
@@ -319,6 +326,7 @@ def test_a_silent_layer_is_named(balance) -> None:
         ({"percentile": float("nan")}, "percentile is nan"),
         ({"percentile": 99.0, "balance": "model"}, '100 unless balance is "data"'),
         ({"reset": "none"}, "reset is 'none'"),
+        ({"start": 1.0}, "start is 1.0"),
         ({"ann": nn.Linear(4, 4)}, "ann is a Linear; it must be an nn.Sequential"),
         ({"images": torch.full((3, 4), 1.5)}, "images hold 1.5"),
         ({"images": torch.full((3, 4), -0.5)}, "images hold -0.5"),
