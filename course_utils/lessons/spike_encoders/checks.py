@@ -71,7 +71,7 @@ def _rounded(*steps: Callable[[float], float]) -> list[Callable[[float], float]]
 
 check_steps_needed = Exercise(
     right=lambda standard_error: math.ceil(0.25 / standard_error**2),
-    cases=[(0.07,), (0.03,), (0.011,)],
+    cases=[(0.07,), (0.03,), (0.011,), (0.25,)],
     draw=lambda rng: (rng.uniform(0.005, 0.1),),
     wrong={
         "You let the error fall with T. It falls with √T, so the wanted error has to be squared.":
@@ -80,6 +80,8 @@ check_steps_needed = Exercise(
         "Under the root stands p(1 − p), not p: at p = ½ that is ¼.": _rounded(lambda error: 0.5 / error**2),
         "That is just too few: round up, not down.": lambda error: math.floor(0.25 / error**2),
         "Steps are whole numbers: round up.": lambda error: 0.25 / error**2,
+        "Right unless the steps come out whole: for an error of 0.25 exactly 4 are enough. `math.ceil` knows.":
+            lambda error: math.floor(0.25 / error**2) + 1,
         "Rounding to the nearest number is sometimes just too few: round up.": lambda error: round(0.25 / error**2),
     },
     solved="Half the error costs four times the steps.",
@@ -146,6 +148,8 @@ check_decode = Exercise(
         "You return the step. Look up what a spike at this step is worth.": lambda spikes, worth: spikes.argmax(0),
         "You count spikes. Here no pixel spikes twice; *when* it spikes tells its value.":
             lambda spikes, worth: spikes.sum(0),
+        "You average over the steps, which divides by their number. Add up: only one term of each pixel is not 0.":
+            lambda spikes, worth: (spikes * worth.reshape(-1, 1, 1)).mean(0),
         "6 steps of a 2×3 image give one value for each pixel, the shape (2, 3).":
             lambda spikes, worth: spikes * worth.reshape(-1, 1, 1),
     },
