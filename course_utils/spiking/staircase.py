@@ -1,12 +1,12 @@
 """Neurons that learn as a staircase and run as spikes: the hybrid road to a deep spiking network.
 
-An integrate-and-fire neuron under a current that stays on can send 0 to T spikes in T steps, no number between them.
+An integrate-and-fire neuron under a current that stays on sends 0, 1, … or T spikes in T steps.
 So a network is trained with an activation of that many levels (clip, floor, shift):
 
-    a = θ/L · clip(⌊L x/θ + ½⌋, 0, L)
+    a = θ/M · clip(⌊M x/θ + ½⌋, 0, M)
 
 and then run as it is, each activation replaced by a neuron with threshold θ that starts at θ/2, loses θ with every
-spike (reset by subtraction), and sends spikes of the height θ. Under a constant current x and for T = L their mean over
+spike (reset by subtraction), and sends spikes of the height θ. Under a constant current x and for T = M their mean over
 time is a, exactly. Deeper layers get spikes, not constant currents, so there the two differ a little: fine-tuning takes
 the values from the spikes, and the slopes from the staircase.
 
@@ -69,7 +69,7 @@ class StaircaseNeurons(Timed):
     """A layer that is a staircase while a network learns, and integrate-and-fire neurons when it `runs_on` spikes.
 
     Args:
-        levels: L, the number of steps that the staircase counts.
+        levels: M, the number of steps that the staircase counts.
         height: θ to begin with, above 0; it is learned.
 
     Attributes:

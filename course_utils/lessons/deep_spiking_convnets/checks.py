@@ -174,3 +174,43 @@ check_held_dropout = Exercise(
     },
     solved="One draw for each neuron and sample, and all steps abide by it.",
 )
+
+
+def _stairs(
+    cut: Callable = torch.floor, shift: float = 0.5, highest: Callable = lambda levels: levels, lowest: float = 0.0
+) -> Callable[[Tensor, float, int], Tensor]:
+    """The staircase, by how it cuts, where its first step is, and where it ends."""
+
+    def staircase(x: Tensor, height: float, levels: int) -> Tensor:
+        count = cut(levels * x / height + shift)
+        return height / levels * count.clamp(lowest, highest(levels))
+
+    return staircase
+
+
+check_staircase = Exercise(
+    right=_stairs(),
+    cases=[(torch.tensor([-1.0, -0.2, 0.1, 0.3, 0.9, 1.3, 1.9, 2.6]), 2.0, 4)],
+    draw=lambda rng: (torch.tensor(rng.normal(1, 2, 40)).float(), rng.uniform(1, 4), int(rng.integers(2, 9))),
+    wrong={
+        "Your first step comes at θ/M. A neuron that starts at half its threshold rounds: add ½ before you cut.":
+            _stairs(shift=0.0),
+        "You round up. A neuron that has not reached its threshold has not fired: cut off what is left.":
+            _stairs(cut=torch.ceil, shift=0.0),
+        "Negative currents have negative values in your stairs. A neuron has no spike to take back.":
+            _stairs(lowest=-math.inf),
+        "Your stairs have no end. T steps hold at most T spikes, so the value is θ at most.":
+            _stairs(highest=lambda levels: math.inf),
+        "Your stairs end one step too early: all M spikes are possible.": _stairs(highest=lambda levels: levels - 1),
+        "You return the number of spikes. The value is their number times θ/M.":
+            lambda x, height, levels: _stairs()(x, height, levels) * levels / height,
+        "You return the part of the steps with a spike. A spike counts θ.":
+            lambda x, height, levels: _stairs()(x, height, levels) / height,
+        "This is the ramp under the stairs. The values are whole numbers of spikes.":
+            lambda x, height, levels: x.clamp(0, height),
+        "You count steps of height 1. A step is θ/M.":
+            lambda x, height, levels: (x + 0.5).floor().clamp(0, levels),
+    },
+    solved="M + 1 values, evenly spaced from 0 to θ: what M steps can count.",
+    otherwise="Divide by the height of one step, θ/M; add ½; cut off; keep 0 to M; multiply by θ/M again.",
+)
