@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="which one, see --list")
     parser.add_argument("--list", action="store_true", help="name the experiments and how much of each was run")
     parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds")
-    parser.add_argument("--only", nargs="+", metavar="MODEL", help="only these models, also those that want a GPU")
+    parser.add_argument("--only", nargs="+", metavar="MODEL", help="only these models")
     parser.add_argument("--to", type=Path, help="folder of the records; data/results/mine if not given")
     options = parser.parse_args(arguments)
     if options.list or options.name is None:

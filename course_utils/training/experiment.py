@@ -123,14 +123,12 @@ class Experiment:
         runs: how each model, by its name in tables, is trained and tested from a seed: (seed, checkpoint) to a record.
             The checkpoint is a file in which the run may keep what it needs to go on after an interruption.
         seeds: the seeds of every model.
-        heavy: names of runs that wait for a graphics card: without one they run only if they are asked for by name.
     """
 
     name: str
     about: str
     runs: Mapping[str, Callable[[int, Path], Record]]
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
-    heavy: frozenset[str] = frozenset()
 
     def run(
         self, folder: Path | None = None, *, seeds: Sequence[int] | None = None, models: Sequence[str] | None = None
@@ -142,7 +140,7 @@ class Experiment:
         Args:
             folder: where records and, while a run is under way, checkpoints are kept; as in `ledger.write` if None.
             seeds: only these.
-            models: only these; None takes all that this machine can be asked to do.
+            models: only these; None takes all.
 
         Yields:
             Each record as soon as it is written, with the experiment's name, the model's and the seed.
@@ -154,7 +152,7 @@ class Experiment:
         for name, wanted, known in (("seeds", seeds, self.seeds), ("models", models, self.runs)):
             if unknown := set(wanted or ()) - set(known):
                 raise ValueError(f"{name} hold {sorted(unknown)}; {self.name} has {list(known)}")
-        wanted = set(models or (self.runs if torch.cuda.is_available() else self.runs.keys() - self.heavy))
+        wanted = set(models or self.runs)
         writes = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts the first one writes
         done = ledger.runs(self.name, folder)
         if writes:

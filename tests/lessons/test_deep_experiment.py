@@ -12,7 +12,6 @@ from course_utils.data import keyed
 from course_utils.data.digits import small_digits
 from course_utils.lessons.deep_spiking_convnets import experiment as deep
 from course_utils.lessons.deep_spiking_convnets.experiment import Pictures, as_stored, deep_run, network
-from course_utils.lessons.deep_spiking_convnets.published import PRESETS
 from course_utils.training import ledger
 from course_utils.training.augment import bipolar
 from course_utils.training.experiment import Experiment, Part, Split
@@ -48,7 +47,7 @@ BARS = deep_run("bars", split, STRIDED, 2, Plan(3, 16, 1e-2), Pictures(shift=1, 
 
 def test_an_experiment_from_end_to_end(tmp_path: Path):
     runs = {"StridedNet": BARS.record, "too long": partial(pytest.fail, "it was not asked for")}
-    (record,) = Experiment("bars", "drawn bars", runs, (0,), frozenset({"too long"})).run(tmp_path)
+    (record,) = Experiment("bars", "drawn bars", runs, (0,)).run(tmp_path, models=["StridedNet"])
     assert record.accuracy > 0.9
     assert record.baseline["accuracy"] > 0.9
     assert len(record.curve["loss"]) == 3 and record.curve["loss"][2] < record.curve["loss"][0]
@@ -87,36 +86,15 @@ def test_an_interrupted_spiking_network_ends_with_the_same_weights_bit_for_bit(t
         assert torch.equal(one, other)
 
 
-def test_images_events_and_poisson_spikes_enter_a_network():
+def test_images_and_events_enter_a_network():
     images = torch.full((4, 1, 28, 28), 51, dtype=torch.uint8)
     assert torch.equal(Pictures()(images, KEYS[:4], True), images / 255)
     moved = Pictures(shift=2, turn=20.0, flip=True)
     assert torch.equal(moved(images, KEYS[:4], False), images / 255), "only a network that learns meets moved images"
     assert not torch.equal(moved(images, KEYS[:4], True), images / 255)
-    spikes = Pictures(poisson=7)(images, KEYS[:4], True)
-    assert spikes.shape == (7, 4, 1, 28, 28)
-    assert set(spikes.unique().tolist()) == {0, 1}
-    assert spikes.mean() == pytest.approx(0.2, abs=0.012)  # 4 standard errors
-    signed = Pictures(poisson=7, colour=True)(bars(4, 0)[0].expand(-1, 3, -1, -1), KEYS[:4], True)
-    assert set(signed.unique().tolist()) == {-1, 0, 1}
+    signed = Pictures(colour=True)(bars(4, 0)[0].expand(-1, 3, -1, -1), KEYS[:4], True)
+    assert signed.abs().max() == 1 and signed.min() < 0
     assert as_stored(torch.zeros(4, 7, 2, 34, 34, dtype=torch.uint8), KEYS[:4], True).shape == (7, 4, 2, 34, 34)
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_run_for_a_card_is_the_recipe_of_the_thesis(name: str):
-    preset = PRESETS[name]
-    (label,) = EXPERIMENTS[name].heavy
-    one = run_of(name, label)
-    assert label == f"{preset.network}, T={preset.steps}"
-    assert (one.steps, one.plan.epochs, one.plan.drops) == (preset.steps, 150, preset.drops)
-    assert one.plan.drop_factor == preset.drop_factor and one.plan.optimizer == preset.optimizer.lower()
-    if isinstance(one.enter, Pictures):
-        assert one.enter == Pictures(flip=preset.flips, colour=preset.bipolar, poisson=preset.steps)
-    summed = preset.batch_size if preset.optimizer == "SGD" else 1
-    assert one.plan.learning_rate / summed == pytest.approx(preset.learning_rate)
-    made = one.network(0)
-    dropouts = {module.p for module in made.modules() if hasattr(module, "held")}
-    assert made.neuron.decay == preset.decay and dropouts == {preset.dropout}
 
 
 def test_mnist_itself_is_needed(monkeypatch: pytest.MonkeyPatch):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from course_utils.lessons.deep_spiking_convnets import published
+from course_utils.lessons.deep_spiking_convnets import experiment_hybrid, published
 from course_utils.lessons.deep_spiking_convnets.experiment import EXPERIMENTS
 from course_utils.spiking.convnets import NETWORKS
 from course_utils.training import ledger
@@ -52,7 +52,7 @@ def test_the_sources_own_results(table, accuracy) -> None:
 
 
 def test_every_target_is_an_experiment_of_the_course() -> None:
-    names = {experiment.name for experiment in EXPERIMENTS}
+    names = {experiment.name for experiment in (*EXPERIMENTS, *experiment_hybrid.EXPERIMENTS)}
     assert published.TARGETS.keys() <= names
     assert {row[0] for row in published.side_by_side(ledger.SHIPPED).rows} == published.TARGETS.keys()
 
@@ -91,15 +91,12 @@ def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:
     assert table.rows[1][4].startswith("not run")
 
 
-def test_presets_are_those_of_the_thesis() -> None:
-    for name, preset in published.PRESETS.items():
-        assert name == f"{preset.dataset}-{preset.network}".lower()
-        assert preset.network in NETWORKS
-        assert preset.epochs == 150
-        by_events = preset.dataset == "NMNIST"
-        assert (preset.optimizer, preset.drops) == (("Adam", (40, 80, 120)) if by_events else ("SGD", (70, 100, 125)))
-        colour = preset.dataset in ("SVHN", "CIFAR10")
-        assert preset.flips == preset.bipolar == colour
-        assert preset.steps == (100 if colour else 50)
-        assert preset.dropout in ((0.2, 0.25) if colour else (0.0,))
-    assert len(published.PRESETS) == len(set(published.PRESETS.values())) == 7
+def test_recipes_are_those_of_the_thesis() -> None:
+    table = published.recipes()
+    at = {name: table.columns.index(name) for name in ("data", "network", "T", "drops", "flips, bipolar")}
+    assert len(table.rows) == 7
+    for row in table.rows:
+        assert row[at["network"]] in NETWORKS
+        colour, events = row[at["data"]] in ("SVHN", "CIFAR-10"), row[at["data"]] == "N-MNIST"
+        assert row[at["drops"]] == ("40, 80, 120" if events else "70, 100, 125")
+        assert row[at["flips, bipolar"]] == ("yes" if colour else "no") and row[at["T"]] == ("100" if colour else "50")

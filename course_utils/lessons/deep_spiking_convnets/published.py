@@ -7,7 +7,7 @@ al., "Training deep spiking neural networks" (2020), arXiv:2006.04436. The lesso
 
 import csv
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from course_utils.classroom.tables import Table
 from course_utils.data.require import require
@@ -81,8 +81,8 @@ TARGETS: dict[str, Target] = {
     "cifar10-vgg9": Target(_BY_MODEL["VGG9"]),
     "cifar10-resnet9": Target(_BY_MODEL["ResNet9"]),
     "cifar10-resnet11": Target(_BY_MODEL["ResNet11"]),
+    "cifar10-hybrid": Target(_BY_MODEL["ResNet11"], own("talk, CIFAR-10")),
     "cifar10-surrogate-bn": Target(talk=own("talk, CIFAR-10")),
-    "cifar100-resnet50-bn": Target(talk=own("talk, CIFAR-100")),
 }
 
 
@@ -128,60 +128,14 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-# --- how the thesis trains --------------------------------------------------------------------------------------------
+def recipes() -> Table:
+    """How the thesis trains: its chapters 3.3.2 and 4.1; 150 epochs each.
 
-
-class Preset(NamedTuple):
-    """How the thesis trains a network.
-
-    The thesis (chapters 3.3.2 and 4.1) gives the epochs, the epochs of the drops, T, and 0.2 to 0.25 for p. What it
-    leaves open (learning rate, drop factor, batch size, weight decay, λ, which p where) is that of
-    the public code of C. Lee et al. (2020) for LeNet5, VGG9 and ResNet11. Where there is no code either, the numbers
-    are ours: those of the nearest relative, for N-MNIST the T of MNIST, and for Adam its usual learning rate.
-
-    Attributes:
-        network: as `convnets.build` takes it.
-        dataset: "MNIST", "NMNIST", "SVHN" or "CIFAR10".
-        steps: T (section 4.1.5).
-        optimizer: "SGD" without momentum, or "Adam" (section 4.1.1).
-        learning_rate: at the start. That of SGD belongs to the loss Σ(answer − label)², summed over the batch. Half of
-            it, averaged over the batch, needs 2 · batch_size times the rate, and the weight decay divided by as much.
-        drops: epochs at which the learning rate is multiplied by `drop_factor`.
-        batch_size: samples an update.
-        dropout: p of the masks (section 3.3.2).
-        flips: images are mirrored left to right at random.
-        bipolar: colours are standardised and scaled to −1 … 1, and spikes have their sign (section 4.1.3).
-        epochs: passes over the training set.
-        drop_factor: see `drops`.
-        weight_decay: of the optimizer.
-        decay: λ of all neurons.
+    What it leaves open (learning rate, batch size, weight decay, which p where) is that of the public code of C. Lee et
+    al. (2020) for LeNet5, VGG9 and ResNet11. Where there is no code either, the numbers are ours: those of the nearest
+    relative, for N-MNIST the T of MNIST, and for Adam its usual learning rate. The learning rate of SGD belongs to the
+    loss Σ(answer − label)², summed over the batch.
     """
-
-    network: str
-    dataset: str
-    steps: int
-    optimizer: Literal["SGD", "Adam"]
-    learning_rate: float
-    drops: tuple[int, ...] = (70, 100, 125)
-    batch_size: int = 16
-    dropout: float = 0.0
-    flips: bool = False
-    bipolar: bool = False
-    epochs: int = 150
-    drop_factor: float = 0.2
-    weight_decay: float = 5e-4
-    decay: float = 0.99
-
-
-_VGG = {"learning_rate": 0.0033, "dropout": 0.2, "flips": True, "bipolar": True}
-_RESNET = {"learning_rate": 0.0025, "dropout": 0.25, "flips": True, "bipolar": True}
-
-PRESETS: dict[str, Preset] = {
-    "mnist-lenet5": Preset("LeNet5", "MNIST", 50, "SGD", 0.0085, batch_size=64),
-    "nmnist-lenet5": Preset("LeNet5", "NMNIST", 50, "Adam", 0.001, (40, 80, 120), batch_size=64),
-    "svhn-vgg7": Preset("VGG7", "SVHN", 100, "SGD", **_VGG),
-    "svhn-resnet7": Preset("ResNet7", "SVHN", 100, "SGD", **_RESNET),
-    "cifar10-vgg9": Preset("VGG9", "CIFAR10", 100, "SGD", **_VGG),
-    "cifar10-resnet9": Preset("ResNet9", "CIFAR10", 100, "SGD", **_RESNET),
-    "cifar10-resnet11": Preset("ResNet11", "CIFAR10", 100, "SGD", **_RESNET),
-}
+    with Path(__file__).with_name("recipes.csv").open(encoding="utf-8", newline="") as file:
+        columns, *rows = csv.reader(file)
+    return Table(columns, rows)
