@@ -91,7 +91,8 @@ def test_a_record_holds_what_follows_from_the_network_and_its_data_and_no_stand_
     assert record.data == {"source": "by hand", "train": 4, "validation": 0, "test": 3}
     assert (record.accuracy, record.parameters, record.seed, record.time_steps) == (1.0, 20, 2, 5)
     assert (record.accumulates, record.multiply_accumulates, record.dense) == (4, 0, 16)
-    twice = measured(model, SPLIT, forward=lambda x: [model(x + torch.arange(4.0)), model(x)], samples=1, accuracy=0.5, **FIELDS)
+    both = {"forward": lambda x: [model(x + torch.arange(4.0)), model(x)], "samples": 1}
+    twice = measured(model, SPLIT, **both, accuracy=0.5, **FIELDS)
     assert (twice.accuracy, twice.accumulates, twice.multiply_accumulates, twice.dense) == (0.5, 4, 16, 32)
     given = measured(None, SPLIT, cost=Operations(1.0, 2.0, 3.0, 4.0), accuracy=0.25, parameters=7, **FIELDS)
     assert (given.accuracy, given.parameters, given.spikes, given.dense) == (0.25, 7, 1.0, 4.0)
