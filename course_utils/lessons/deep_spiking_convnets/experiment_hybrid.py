@@ -139,7 +139,7 @@ class Standardised:
         return shifted(x, keyed.keys(keys, 2), self.shift, "reflect")
 
 
-def network(name: str, split: Callable[[int], Split], enter: Standardised, **options: Any) -> Callable:
+def staircase_network(name: str, split: Callable[[int], Split], enter: Standardised, **options: Any) -> Callable:
     """A network of `convnets` with staircases, for a seed; its whitening, if it has one, is that of training images."""
 
     def made(seed: int) -> nn.Module:
@@ -165,7 +165,7 @@ def _experiment(
     **more: Any,
 ) -> Experiment:
     seeds = more.pop("seeds", (0,))
-    made = network(model, split, enter, **more)
+    made = staircase_network(model, split, enter, **more)
     how = {"gain": 1.0, "loss": SMOOTHED, "watched": 5000, "spiking": (StaircaseNeurons,)}
     run = Staircase("deep_spiking_convnets", task, split, made, 1, plan, enter, **how)
     return Experiment(name, about, hybrid(name, model, run, tuning), seeds)
