@@ -91,7 +91,7 @@ check_euler_tau = Exercise(
         "You solved the opposite question: which τ must Euler be given so that it acts like the exact step? Return "
         "the τ that the exact step needs to act like Euler's.": lambda tau, dt: dt / (1 - math.exp(-dt / tau)),
     },
-    solved="With Δt = 1 ms, Euler's neuron of 10 ms is an exact neuron of 9.49 ms. Half a step is missing.",
+    solved="With Δt = 1 ms, Euler's neuron of 10 ms is an exact neuron of 9.49 ms: about half a step less.",
     otherwise="Test it yourself: exp(−Δt/your τ) must be 1 − Δt/τ.",
 )  # fmt: skip
 
