@@ -2,6 +2,7 @@
 
 A view is derived from the tags of a notebook's cells; TAGS says what each tag means. Sections, which begin with a
 `##` heading, carry their length in the heading cell's metadata: {"course": {"minutes": 8, "skip_if_short": true}}.
+The first section of another sitting carries its number, too: {"minutes": 2, "sitting": 2}.
 """
 
 import argparse
@@ -85,14 +86,18 @@ def student(notebook: NotebookNode) -> NotebookNode:
 def instructor(notebook: NotebookNode) -> NotebookNode:
     """With a plan and a short path at the top, minute marks at every section, notes and solutions open."""
     view = copy.deepcopy(notebook)
-    plan, minute, short = ["| minute | section | if time is short |", "|---|---|---|"], 0, 0
+    plan, minute, total, short = ["| minute | section | if time is short |", "|---|---|---|"], 0, 0, 0
     for cell, minutes, skip in sections(view):
         heading, _, rest = cell.source.partition("\n")
+        if number := cell.metadata.course.get("sitting"):
+            plan.append(f"| | **Sitting {number}** | |")
+            minute = 0
         plan.append(f"| {minute} to {minute + minutes} | {heading.lstrip('# ')} | {'skip' if skip else ''} |")
         cell.source = f"{heading}\n\n*Minute {minute} to {minute + minutes}.*\n{rest}"
         minute += minutes
+        total += minutes
         short += 0 if skip else minutes
-    text = f"## Plan for the instructor\n\n{minute} minutes, or {short} on the short path.\n\n" + "\n".join(plan)
+    text = f"## Plan for the instructor\n\n{total} minutes, or {short} on the short path.\n\n" + "\n".join(plan)
     view.cells.insert(1, nbformat.v4.new_markdown_cell(text, id="instructor-plan"))
     for cell in view.cells:
         if "instructor" in tags(cell):
