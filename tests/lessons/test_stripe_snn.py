@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.lessons.stripe_snn import checks, widgets
+from course_utils.data import stripes
+from course_utils.lessons.stripe_snn import checks, experiment, tasks, widgets
 from course_utils.spiking import stripe_networks as models
 
 PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -105,3 +106,23 @@ def test_the_lesson_writes_out_the_same_noise_and_helpers(lesson) -> None:
     assert torch.equal(lesson["over_time"](norse.LIFCell(), inputs), models.over_time(norse.LIFCell(), inputs))
     layer = torch.nn.Linear(3, 2)
     assert torch.equal(lesson["each_step"](layer, inputs), models.each_step(layer, inputs))
+
+
+def test_the_experiment_cuts_the_reset_from_the_gradient_as_the_lesson_does(lesson) -> None:
+    inputs = torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for cell in (experiment.ResetApart(), lesson["HandLIF"](apart=True), lesson["HandLIF"](apart=False)):
+        inputs = inputs.detach().requires_grad_()
+        spikes = models.over_time(cell, inputs)
+        assert torch.equal(spikes, models.over_time(norse.LIFCell(), inputs)) and spikes.sum() > 0
+        gradients.append(torch.autograd.grad(spikes.sum(), inputs)[0])
+    torch.testing.assert_close(gradients[0], gradients[1])
+    assert not torch.allclose(gradients[0], gradients[2], rtol=0.1)
+
+
+def test_every_kind_of_stripe_stands_where_its_settings_say() -> None:
+    images, labels = tasks.every_kind(seed=3, count=2)
+    assert images.shape == (3, 6, 7, 2, 16, 16) and labels.shape == images.shape[:4]
+    settings = stripes.StripeSettings(contrast=0.3, noise=(1.0,), peaks=(5,))
+    made = stripes.make_stripes(2, 3, first=10_000, settings=settings)
+    assert (images[1, 4, 4] == made.images).all() and (labels[1, 4, 4] == made.labels).all()

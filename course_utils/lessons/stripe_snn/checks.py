@@ -64,6 +64,16 @@ def _input(weight: Tensor, bias: Tensor, pixels: Tensor, scale: float) -> Tensor
     return scale * pixels @ weight.T + bias
 
 
+def _after_50_steps() -> float:
+    """The potential after 50 steps with an input of 1."""
+    v = i = 0.0
+    for _ in range(50):
+        i += 1
+        v += 0.1 * (i - v)
+        i *= 0.8
+    return v
+
+
 check_level = Exercise(
     right=lambda weight, bias, pixels, scale: 5 * _input(weight, bias, pixels, scale),
     draw=_flat_network,
@@ -74,12 +84,18 @@ check_level = Exercise(
             lambda *given: 4 * _input(*given),
         "That is 50 times the input. Did you add up 50 steps as if nothing decayed, or leave out the 0.1 before the "
         "current?": lambda *given: 50 * _input(*given),
+        "That is 10 times the input. The potential forgets as well: 0.1 comes in and 0.1 is lost, so it ends where the "
+        "current does.": lambda *given: 10 * _input(*given),
+        "That is where the potential stands after 50 steps, a little short of the level. What does it approach?":
+            lambda *given: _after_50_steps() * _input(*given),
         "You divided by 0.8, what is left after a step. How much is 1 + 0.8 + 0.8² + …?":
             lambda *given: _input(*given) / 0.8,
         "The scale brightens the picture. The bias does not come from the picture: do not scale it.":
             lambda weight, bias, pixels, scale: 5 * scale * _input(weight, bias, pixels, 1),
         "The bias is missing. It flows into the neuron at every step, picture or not.":
             lambda weight, bias, pixels, scale: 5 * _input(weight, 0 * bias, pixels, scale),
+        "You scale twice: the pixels are multiplied by the scale once.":
+            lambda weight, bias, pixels, scale: 5 * _input(weight, bias, scale * pixels, scale),
         "The scale is missing. It brightens every pixel.":
             lambda weight, bias, pixels, scale: 5 * _input(weight, bias, pixels, 1),
     },
