@@ -1,18 +1,22 @@
-"""Backpropagation through time for a layer of spiking neurons, written out by hand (a lesson derives it).
+"""A layer of neurons over all time steps in one function, forwards and backwards (a lesson derives the way back).
 
-    u_t = λ v_(t−1) + I_t        integrate: the current is not scaled by 1 − λ, the weights take that factor
-    s_t = 1 where u_t > V_th     spike
-    v_t = u_t (1 − s_t)          reset to zero
+    i_t = λ_syn i_(t−1) + input_t    with a synapse; else the current is the input
+    u_t = λ v_(t−1) + i_t            or, scaled, u_t = v_(t−1) + (1 − λ)(i_t − v_(t−1))
+    s_t = 1 where u_t > V_th         spike
+    v_t = u_t (1 − s_t)              reset to zero; by subtraction v_t = u_t − V_th s_t
 
-On the way back a surrogate's slope σ′ stands in for that of the spike, and the error passes the reset. The other rules
-for this neuron, as papers print and run them, are in `lessons.spike_backprop.rules`.
+On the way back a surrogate's slope σ′ stands in for that of the spike, and the error passes the reset: for δ, the error
+of u, it says δ_t = e_t σ′_t + λ δ_(t+1) (1 − s_t − u_t σ′_t), by subtraction … (1 − V_th σ′_t). No graph of steps is
+kept. The spikes are those of `neurons`, of Norse and of snnTorch, and so are the gradients; tests hold them equal. The
+other rules for this neuron, as papers print and run them, are in `lessons.spike_backprop.rules`.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from course_utils.data.require import require
 from course_utils.spiking.neurons import heaviside
@@ -25,20 +29,31 @@ class Neuron:
     """What all neurons of a network share.
 
     Attributes:
-        decay: λ, what one step leaves of a potential, above 0, at most 1 (1: no leak, an IF neuron).
-        threshold: V_th, above 0.
+        decay: λ, what one step leaves of a potential, above 0, at most 1 (1: no leak, an IF neuron). Or a tensor that
+            broadcasts to a step's inputs; it may be learned.
+        threshold: V_th, above 0. None: a neuron without spikes, whose potential is its output.
         spike: its slope counts only in backpropagation through time.
         corrected: whether the rules of Lee et al. correct for the leak. Without it they treat every neuron as IF.
+        decay_syn: λ of the synaptic current, as `decay`. None: the input is the current.
+        scaled: whether the current is scaled by 1 − λ; else the weights take that factor.
+        reset: "zero" or "subtract", see `neurons.LIF`.
     """
 
-    decay: float = 0.9
-    threshold: float = 1.0
+    decay: float | Tensor = 0.9
+    threshold: float | None = 1.0
     spike: Surrogate = field(default=Surrogate(), repr=False)
     corrected: bool = True
+    decay_syn: float | Tensor | None = None
+    scaled: bool = False
+    reset: Literal["zero", "subtract"] = "zero"
 
     def __post_init__(self):
-        require(0 < self.decay <= 1, "decay", self.decay, "above 0 and at most 1")
-        above_0(threshold=self.threshold)
+        for name, value in (("decay", self.decay), ("decay_syn", self.decay_syn)):
+            fits = value is None or bool(torch.as_tensor((value > 0) & (value <= 1)).all())
+            require(fits, name, value, "above 0 and at most 1")
+        if self.threshold is not None:
+            above_0(threshold=self.threshold)
+        require(self.reset in ("zero", "subtract"), "reset", self.reset, '"zero" or "subtract"')
 
 
 class Fired(NamedTuple):
@@ -48,72 +63,152 @@ class Fired(NamedTuple):
     u: Tensor
 
 
-def spikes_and_potentials(currents: Tensor, neuron: Neuron) -> Fired:
-    """Runs neurons from rest through currents [time, batch, …]."""
-    u = torch.empty_like(currents)
-    return Fired(_spikes(currents, neuron, u), u)
+class Ran(NamedTuple):
+    """What neurons sent on, [time, batch, …]: spikes, or potentials if they have none; and their state afterwards,
+    [batch, …]: potential v, and synaptic current i as the next step finds it (None without a synapse)."""
+
+    outputs: Tensor
+    v: Tensor
+    i: Tensor | None
 
 
-def _spikes(currents: Tensor, neuron: Neuron, u: Tensor, s: Tensor | None = None) -> Tensor:
-    """Spikes for currents [time, batch, …]; the potentials before the reset are left in u, whatever its memory is.
+def run(inputs: Tensor, neuron: Neuron, v: Tensor | None = None, i: Tensor | None = None) -> Ran:
+    """Runs neurons through inputs [time, batch, …]; differentiable in inputs, state and both decays.
 
-    Spikes s that are known already are taken as they are. Large tensors cost as much to allocate as to compute, so
-    every step works in place. Spikes lie in memory as the currents of a step do, step after step, even where the
-    currents are one step that is expanded over time.
+    Args:
+        inputs: floating-point. What is constant may be expanded over time: then one step is all that is kept of it.
+        neuron: what all of them are.
+        v: potential to begin with, [batch, …]; None: at rest.
+        i: synaptic current to begin with, [batch, …].
     """
-    known = s is not None
-    if not known:
-        step = torch.empty_like(currents[0])
-        s = step.new_empty_strided(currents.shape, (step.numel(), *step.stride()))
-    v = torch.zeros_like(s[0])
-    for current, potential, fired in zip(currents, u, s, strict=True):
-        torch.add(current, v, alpha=neuron.decay, out=potential)
-        if not known and neuron.spike.value is heaviside:
-            torch.gt(potential, neuron.threshold, out=fired)  # the same in one go
-        elif not known:
-            fired.copy_(neuron.spike.value(potential - neuron.threshold))
-        torch.addcmul(potential, potential, fired, value=-1, out=v)  # u (1 − s)
-    return s
-
-
-def through_time(error: Tensor, s: Tensor, u: Tensor, neuron: Neuron, *, over_u: bool = False) -> Tensor:
-    """Errors of the currents from errors of the spikes, both [time, batch, …], by the chain rule through all steps.
-
-    From u_(t+1) = λ v_t + …, v_t = u_t (1 − s_t) and s_t = σ(u_t − V_th):
-    δ_t = e_t σ′ + λ δ_(t+1) (1 − s_t − u_t σ′) = σ′ (e_t − λ δ_(t+1) u_t) + λ δ_(t+1) (1 − s_t).
-
-    With `over_u` the result takes the memory of u, which is then lost.
-    """
-    delta = u if over_u else torch.empty_like(u)
-    later = torch.zeros_like(u[0])  # δ_(t+1)
-    x, by_spike = torch.empty_like(later), torch.empty_like(later)
-    for t in reversed(range(len(s))):
-        slope = neuron.spike.slope(torch.sub(u[t], neuron.threshold, out=x))
-        torch.addcmul(error[t], later, u[t], value=-neuron.decay, out=by_spike).mul_(slope)
-        passed = torch.addcmul(later, later, s[t], value=-1, out=x)
-        later = torch.add(by_spike, passed, alpha=neuron.decay, out=delta[t])
-    return delta
-
-
-class _Neurons(torch.autograd.Function):
-    """Currents and spikes are kept, potentials are computed again: that is quicker than to keep them, and of a current
-    that is constant (a tensor expanded over time) one step is all there is to keep."""
-
-    @staticmethod
-    def forward(ctx, currents: Tensor, neuron: Neuron) -> Tensor:
-        s = _spikes(currents, neuron, torch.empty_like(currents[0]).expand_as(currents))
-        ctx.save_for_backward(currents, s)
-        ctx.neuron = neuron
-        return s
-
-    @staticmethod
-    def backward(ctx, error: Tensor) -> tuple[Tensor, None]:
-        currents, s = ctx.saved_tensors
-        u = torch.empty_like(s)
-        _spikes(currents, ctx.neuron, u, s)
-        return through_time(error, s, u, ctx.neuron, over_u=True), None
+    for name, state in {"v": v, "i": i}.items():
+        if state is not None and state.shape != inputs.shape[1:]:
+            raise ValueError(f"{name} has shape {tuple(state.shape)}; it must be {tuple(inputs.shape[1:])}")
+    require(i is None or neuron.decay_syn is not None, "i", "given", "None for neurons without a synapse")
+    return Ran(*_Neurons.apply(inputs, neuron.decay, neuron.decay_syn, v, i, neuron))
 
 
 def lif(currents: Tensor, neuron: Neuron) -> Tensor:
     """Spikes of LIF neurons for currents [time, batch, …], from rest; differentiable through all time steps."""
-    return _Neurons.apply(currents, neuron)
+    return run(currents, neuron).outputs
+
+
+@torch.no_grad()
+def spikes_and_potentials(currents: Tensor, neuron: Neuron) -> Fired:
+    """Runs neurons without a synapse from rest through currents [time, batch, …]."""
+    s, u = torch.empty_like(currents), torch.empty_like(currents)
+    _walk(currents, neuron, torch.zeros_like(u[0]), None, u, s, u)
+    return Fired(s, u)
+
+
+def _walk(
+    inputs: Tensor, neuron: Neuron, v: Tensor, i: Tensor | None, u: Tensor, s: Tensor, currents: Tensor, *, known=False
+) -> Tensor:
+    """All steps of neurons, in place; returns v after the last, which without spikes is the last of u.
+
+    Overwrites v and i with the state, u with potentials before the reset, `currents` with those of a synapse, s with
+    spikes unless they are `known`. What need not be kept is one step that is expanded over time. A step rounds as
+    Norse's does: v + (1 − λ)(i − v), i − (1 − λ_syn) i. Large tensors cost more to allocate than to compute.
+    """
+    rows = zip(inputs.unbind(), u.unbind(), s.unbind(), currents.unbind(), strict=True)
+    for now, potential, fired, current in rows:
+        if i is not None:
+            now = torch.add(i, now, out=current)
+            torch.mul(now, neuron.decay_syn - 1, out=i).add_(now)
+        if neuron.scaled:
+            torch.sub(now, v, out=potential).mul_(1 - neuron.decay).add_(v)
+        elif isinstance(neuron.decay, Tensor):
+            torch.addcmul(now, v, neuron.decay, out=potential)
+        else:
+            torch.add(now, v, alpha=neuron.decay, out=potential)
+        if neuron.threshold is None:
+            v = potential
+            continue
+        if not known and neuron.spike.value is heaviside:
+            torch.gt(potential, neuron.threshold, out=fired)  # the same in one go
+        elif not known:
+            fired.copy_(neuron.spike.value(potential - neuron.threshold))
+        _reset(potential, fired, neuron, out=v)
+    return v
+
+
+def _reset(u: Tensor, s: Tensor, neuron: Neuron, out: Tensor | None = None) -> Tensor:
+    """The potential that is left of u."""
+    if neuron.threshold is None:
+        return u
+    if neuron.reset == "zero":
+        return torch.addcmul(u, u, s, value=-1, out=out)  # u (1 − s)
+    return torch.add(u, s, alpha=-neuron.threshold, out=out)
+
+
+class _Neurons(torch.autograd.Function):
+    """Inputs and spikes are kept, potentials are computed again: that is quicker than to keep them."""
+
+    @staticmethod
+    def forward(ctx, inputs, decay, decay_syn, v, i, neuron):
+        ctx.set_materialize_grads(False)
+        outputs = _empty(inputs)
+        ctx.neuron = neuron
+        ctx.save_for_backward(inputs, outputs, v, i)
+        v, i = _begin(inputs, neuron, v, i)
+        one, other = (torch.empty_like(v).expand_as(inputs) for _ in range(2))
+        last = _walk(inputs, neuron, v, i, outputs if neuron.threshold is None else one, outputs, other)
+        return outputs, v.copy_(last), i
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, error, error_v, error_i):
+        neuron, decay = ctx.neuron, ctx.neuron.decay
+        inputs, s, v, i = ctx.saved_tensors
+        fires, learned = neuron.threshold is not None, any(ctx.needs_input_grad[1:3])
+        errors = u = _empty(inputs)  # what is found takes the place of the potentials, from the last step to the first
+        v, i = _begin(inputs, neuron, v, i)
+        x, by_spike, *delta = (torch.empty_like(v) for _ in range(4))
+        currents = inputs if i is None else _empty(inputs) if learned else x.expand_as(u)
+        if fires or learned:
+            _walk(inputs, neuron, v.clone(), i, u, s, currents, known=True)
+        nothing = torch.zeros_like(v)
+        by_decay, by_decay_syn = torch.zeros_like(v), torch.zeros_like(v)
+        later, factor = nothing if error_v is None else error_v, 1.0  # their product is the error of v after the step
+        later_i = error_i  # of i after the step
+        for t in reversed(range(len(u))):
+            e = nothing if error is None else error[t]
+            now = delta[t % 2] if neuron.scaled or i is not None else errors[t]
+            if not fires:
+                torch.add(e, later, alpha=factor, out=now)
+            else:
+                slope = neuron.spike.slope(torch.sub(u[t], neuron.threshold, out=x))
+                if neuron.reset == "zero":
+                    torch.addcmul(e, later, u[t], value=-factor, out=by_spike).mul_(slope)
+                    later = torch.addcmul(later, later, s[t], value=-1, out=x)
+                else:
+                    torch.add(e, later, alpha=-factor * neuron.threshold, out=by_spike).mul_(slope)
+                torch.add(by_spike, later, alpha=factor, out=now)
+            if learned:
+                before = _reset(u[t - 1], s[t - 1], neuron) if t else v
+                by_decay.addcmul_(now, before - currents[t] if neuron.scaled else before)
+            if now is not errors[t]:
+                torch.mul(now, 1 - decay if neuron.scaled else 1, out=errors[t])
+            if later_i is not None:
+                by_decay_syn.addcmul_(later_i, currents[t])
+                errors[t].add_(later_i * neuron.decay_syn)
+            later_i = None if i is None else errors[t]
+            later, factor = (now * decay, 1.0) if isinstance(decay, Tensor) else (now, decay)
+        found = [by_decay, by_decay_syn, later * factor, None if later_i is None else later_i.clone()]
+        for place, given in enumerate((decay, neuron.decay_syn)):
+            found[place] = found[place].sum_to_size(given.shape) if isinstance(given, Tensor) else None
+        needed = zip(found, ctx.needs_input_grad[1:5], strict=True)
+        return errors, *(error if needs else None for error, needs in needed), None
+
+
+def _begin(inputs: Tensor, neuron: Neuron, v: Tensor | None, i: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """A state of one's own, which lies in memory as the inputs of a step do."""
+    v, i = (torch.zeros_like(inputs[0]) if a is None else torch.empty_like(inputs[0]).copy_(a) for a in (v, i))
+    return v, None if neuron.decay_syn is None else i
+
+
+def _empty(inputs: Tensor) -> Tensor:
+    """Steps that lie in memory as those of the inputs do, one after the other even where the inputs are one step that
+    is expanded over time."""
+    step = torch.empty_like(inputs[0])
+    return step.new_empty_strided(inputs.shape, (step.numel(), *step.stride()))

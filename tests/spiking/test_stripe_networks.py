@@ -350,3 +350,63 @@ def test_later_frames_change_nothing_before_them() -> None:
     whole, part = model.activity(TRIALS), model.activity(cut)
     assert torch.equal(whole.hidden[:10], part.hidden[:10])
     assert not torch.equal(whole.hidden[10:], part.hidden[10:])
+
+
+# --- quicker, and the same ------------------------------------------------------------------------------------------
+
+
+def step_by_step(cell, inputs: torch.Tensor) -> torch.Tensor:
+    state, outputs = None, []
+    for now in inputs:
+        output, state = cell(now, state)
+        outputs.append(output)
+    return torch.stack(outputs)
+
+
+@pytest.mark.parametrize("name", ["LIF", "LIF, other numbers", "LI"])
+def test_norses_cells_run_at_once_give_the_same_bits_and_gradients(name) -> None:
+    other = norse.LIFParameters(*map(torch.tensor, (150.0, 70.0)), v_th=torch.tensor(0.7))
+    cell = {"LIF": norse.LIFCell(), "LI": norse.LICell()}.get(name) or norse.LIFCell(other, dt=0.002)
+    assert models.as_neuron(cell) is not None
+    inputs = torch.rand(50, 2000, 7, generator=torch.Generator().manual_seed(5)) - 0.2
+    expected = step_by_step(cell, inputs)
+    assert torch.equal(models.over_time(cell, inputs), expected) and 0.02 < expected.mean() < 2
+    inputs = inputs[:, :20].double().requires_grad_()
+    weights = torch.rand(50, 20, 7, dtype=inputs.dtype)
+    wanted, found = (
+        torch.autograd.grad((walk(cell, inputs) * weights).sum(), inputs)[0]
+        for walk in (step_by_step, models.over_time)
+    )
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "cell",
+    [
+        norse.LIFCell(norse.LIFParameters(v_leak=torch.tensor(0.2))),
+        norse.LIFCell(norse.LIFParameters(v_reset=torch.tensor(-0.2))),
+        norse.LIFCell(norse.LIFParameters(v_th=torch.tensor([0.5, 1.0, 2.0]))),
+        norse.LIFCell(norse.LIFParameters(method="heaviside")),
+        norse.LIFCell(dt=0.01),
+        norse.LIFBoxCell(),
+    ],
+    ids=["leak", "reset", "a threshold each", "method", "long steps", "no synapse"],
+)
+def test_other_cells_are_called_at_every_step(cell) -> None:
+    inputs = 2 * torch.rand(40, 6, 3, generator=torch.Generator().manual_seed(0))
+    assert models.as_neuron(cell) is None
+    assert torch.equal(models.over_time(cell, inputs), step_by_step(cell, inputs))
+
+
+@pytest.mark.parametrize(("filters", "kernel", "size"), [(2, 4, (16, 16)), (3, (2, 5), (6, 9)), (1, 1, (4, 3))])
+def test_a_convolution_by_rows_is_a_convolution(filters, kernel, size) -> None:
+    layer = models.RowConv(1, filters, kernel).double()
+    pictures = torch.rand(5, 1, *size, dtype=torch.float64, requires_grad=True)
+    theirs = torch.nn.functional.conv2d(pictures, layer.weight, layer.bias)
+    mine = layer(pictures)
+    torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-13)
+    weights = torch.rand_like(mine)
+    results = (torch.autograd.grad((y * weights).sum(), (pictures, layer.weight, layer.bias)) for y in (theirs, mine))
+    for wanted, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
