@@ -27,6 +27,10 @@ check_readout_inputs = Exercise(
             lambda n, k, f, p, s: f * ((n - k - p) // s) ** 2,
             lambda n, k, f, p, s: f * (n - k - p + 1) ** 2,
         ],
+        "A window that sticks out has no place: round down.": [
+            lambda n, k, f, p, s: f * (-(-(n - k + 1 - p) // s) + 1) ** 2,
+            lambda n, k, f, p, s: f * ((n - k + 1 - p) / s + 1) ** 2,
+        ],
         "You left out the convolution: it takes K − 1 rows and columns from the picture before the pool comes.":
             [lambda n, k, f, p, s: f * ((n - p) // s + 1) ** 2, lambda n, k, f, p, s: f * (n - p + 1) ** 2],
         "Right for stride 1. With stride S the window takes ⌊(N − pool)/S⌋ + 1 places a side.":

@@ -96,6 +96,8 @@ check_level = Exercise(
             lambda weight, bias, pixels, scale: 5 * _input(weight, 0 * bias, pixels, scale),
         "You scale twice: the pixels are multiplied by the scale once.":
             lambda weight, bias, pixels, scale: 5 * _input(weight, bias, scale * pixels, scale),
+        "The bias flows in at every step, too. It piles up like the rest of the input.":
+            lambda weight, bias, pixels, scale: 5 * _input(weight, bias / 5, pixels, scale),
         "The scale is missing. It brightens every pixel.":
             lambda weight, bias, pixels, scale: 5 * _input(weight, bias, pixels, 1),
     },
