@@ -164,11 +164,11 @@ class _Neurons(torch.autograd.Function):
         errors = u = _empty(inputs)  # what is found takes the place of the potentials, from the last step to the first
         v, i = _begin(inputs, neuron, v, i)
         x, by_spike, *delta = (torch.empty_like(v) for _ in range(4))
+        nothing = v.new_zeros(()).expand_as(v)
         currents = inputs if i is None else _empty(inputs) if learned else x.expand_as(u)
         if fires or learned:
             _walk(inputs, neuron, v.clone(), i, u, s, currents, known=True)
-        nothing = torch.zeros_like(v)
-        by_decay, by_decay_syn = torch.zeros_like(v), torch.zeros_like(v)
+        by_decay, by_decay_syn = (torch.zeros_like(v) if learned else nothing for _ in range(2))
         later, factor = nothing if error_v is None else error_v, 1.0  # their product is the error of v after the step
         later_i = error_i  # of i after the step
         for t in reversed(range(len(u))):
@@ -189,8 +189,9 @@ class _Neurons(torch.autograd.Function):
                 by_decay.addcmul_(now, before - currents[t] if neuron.scaled else before)
             if now is not errors[t]:
                 torch.mul(now, 1 - decay if neuron.scaled else 1, out=errors[t])
-            if later_i is not None:
+            if later_i is not None and learned:
                 by_decay_syn.addcmul_(later_i, currents[t])
+            if later_i is not None:
                 errors[t].add_(later_i * neuron.decay_syn)
             later_i = None if i is None else errors[t]
             later, factor = (now * decay, 1.0) if isinstance(decay, Tensor) else (now, decay)

@@ -191,5 +191,5 @@ def test_a_state_of_another_shape_is_refused() -> None:
     for state in ({"v": torch.ones(3)}, {"i": torch.ones(3)}):
         with pytest.raises(ValueError, match=r"[vi] has shape \(3,\); it must be \(4, 3\)"):
             run(torch.ones(5, 4, 3), Neuron(decay_syn=0.5), **state)
-    with pytest.raises(ValueError, match="i is .*must be None for neurons without a synapse"):
+    with pytest.raises(ValueError, match=r"i is .*must be None for neurons without a synapse"):
         run(torch.ones(5, 3), Neuron(), i=torch.ones(3))

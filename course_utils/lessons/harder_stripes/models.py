@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from course_utils.data.require import require
 from course_utils.spiking.neurons import LI, each_step
-from course_utils.spiking.stripe_networks import Activity, RecurrentLIF, over_time, stripe_input
+from course_utils.spiking.stripe_networks import Activity, RecurrentLIF, RowConv, over_time, stripe_input
 
 # What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].
 POOLS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -41,7 +41,7 @@ class PatchNet(nn.Module):
         require(pool in POOLS, "pool", pool, f"one of {', '.join(POOLS)}")
         self.encode = partial(stripe_input, steps=steps)
         self.pool = pool
-        self.conv = nn.Conv2d(1, filters, 4)
+        self.conv = RowConv(1, filters, 4)
         self.lif = norse.LIFCell()
         self.linear = nn.Linear(filters * (12 * 12 if pool == "none" else 1), 2)
         self.li = norse.LICell()
