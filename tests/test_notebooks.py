@@ -91,6 +91,16 @@ def test_tags_are_known_and_fit(topic) -> None:
 
 
 @LESSON
+def test_all_that_is_random_follows_from_one_seed(topic) -> None:
+    """So `tests/claims.py` can run it at another one. A lesson without a seed draws nothing."""
+    set_up = "\n".join(cell.source for cell in notebooks.cells(topic, "setup"))
+    code = "\n".join(cell.source for cell in notebooks.read(topic).cells if cell.cell_type == "code")
+    drawn = re.search(r"manual_seed|default_rng|\bSEED\b|torch\.rand|np\.random", code)
+    assert len(re.findall(r"^SEED = 0$", set_up, re.MULTILINE)) == bool(drawn)
+    assert len(re.findall(r"^\s*SEED = ", code, re.MULTILINE)) == bool(drawn)
+
+
+@LESSON
 def test_each_exercise_has_its_parts(topic) -> None:
     notebook = notebooks.read(topic)
     for number, cell in enumerate(notebook.cells):

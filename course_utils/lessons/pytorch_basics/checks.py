@@ -1,11 +1,10 @@
-"""Exercises of the lesson on PyTorch: broadcasting, gradient descent, learning rate, the scale of weights."""
+"""Exercises of the lesson on PyTorch: broadcasting, gradient descent, the training loop."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.classroom.exercise import Exercise
 
@@ -39,6 +38,9 @@ check_nearest_mean = Exercise(
         "Square each of them first.": lambda images, means: _differences(images, means).sum(2).abs().argmin(1),
         "You look for the largest product. That prefers bright means, near or not. Take differences.":
             lambda images, means: (images @ means.T).argmax(1),
+        "`min` gives the smallest *values*. Return where they stand: `argmin`.":
+            [lambda images, means: _differences(images, means).square().sum(2).min(1),
+             lambda images, means: _differences(images, means).square().sum(2).min(1).values],
         "You add up absolute differences. That is a distance, too, but another one. Add up squares.":
             lambda images, means: _differences(images, means).abs().sum(2).argmin(1),
     },
@@ -118,48 +120,89 @@ check_descend = Exercise(
     tolerance=1e-3,
 )  # fmt: skip
 
-check_best_rate = Exercise(
-    right=lambda flat, steep: 2 / (flat + steep),
-    cases=[(1.0, 10.0), (2.0, 3.0), (0.5, 0.5)],
-    draw=lambda rng: tuple(sorted(rng.uniform(0.1, 20, 2).tolist())),
-    wrong={
-        "At 2/steep the steep direction jumps from side to side for ever: its factor is −1. That is the limit, not the "
-        "best rate.": lambda flat, steep: 2 / steep,
-        "With 1/steep the steep direction lands at once, and then waits for the flat one: with curvatures 1 and 10 it "
-        "still has the factor 0.9. The steep direction can afford a larger rate.": lambda flat, steep: 1 / steep,
-        "1/flat suits the flat direction alone. With curvatures 1 and 10 the steep one has the factor 1 − 10 = −9 and "
-        "runs away.": lambda flat, steep: 1 / flat,
-        "Along the flat direction 2/flat is the limit already, and a steeper one runs away.":
-            lambda flat, steep: 2 / flat,
-        "You divide 1 by the sum. Then the flat direction is still the slower one; the steep one can afford more.":
-            lambda flat, steep: 1 / (flat + steep),
-        "That is the limit for one direction with the mean of the curvatures. With curvatures 1 and 10 the steep one "
-        "runs away. What matters is the worse of the two factors.": lambda flat, steep: 4 / (flat + steep),
-        "This is right for curvatures 1 and 10 alone. Use both arguments.": lambda flat, steep: 2 / 11,
-    },
-    solved="Both directions now shrink by the same factor, 9/11 = 0.818 for curvatures 1 and 10. No single rate does "
-    "better.",
-    otherwise="With curvatures 1 and 10 the slower direction can have the factor 9/11 = 0.818.",
-)  # fmt: skip
 
-check_relu_scale = Exercise(
-    right=lambda n: math.sqrt(2 / n),
-    cases=[(64,), (200,)],
-    draw=lambda rng: (int(rng.integers(2, 2000)),),
+def _model_and_batches(rng: np.random.Generator) -> tuple[nn.Module, list[tuple[Tensor, Tensor]], float]:
+    """A small network, five batches of points in three classes, and a learning rate."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(rng.integers(1000)))
+        model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+    points = torch.tensor(rng.normal(size=(5, 12, 4)), dtype=torch.float32)
+    labels = torch.tensor(rng.integers(3, size=(5, 12)))
+    return model, list(zip(points, labels, strict=True)), float(rng.uniform(0.2, 0.6))
+
+
+def _training(
+    *order: str, loss: Callable = nn.functional.cross_entropy, optimizer: Callable = torch.optim.SGD,
+    told: str = "before", part: Callable = lambda model: model.parameters(),
+) -> Callable:  # fmt: skip
+    """A training loop that does these things after each loss, and whatever may go wrong in it."""
+
+    def learn(model: nn.Module, batches: list[tuple[Tensor, Tensor]], learning_rate: float) -> list[float]:
+        steps = optimizer(part(model), lr=learning_rate)
+        do = {
+            "backward": lambda now: now.backward(),
+            "step": lambda _: steps.step(),
+            "clear": lambda _: steps.zero_grad(),
+        }
+        losses = []
+        for inputs, labels in batches:
+            now = loss(model(inputs), labels)
+            for name in order:
+                do[name](now)
+            losses.append((now if told == "before" else loss(model(inputs), labels)).item())
+        return losses
+
+    return learn
+
+
+def _in_one(learn: Callable) -> Callable:
+    """All that the loop returns but the last."""
+    return lambda model, batches, learning_rate: learn(model, batches, learning_rate)[-1]
+
+
+def _recorded(model: nn.Module, batches: list[tuple[Tensor, Tensor]], learning_rate: float) -> None:
+    """A step that autograd watches."""
+    nn.functional.cross_entropy(model(batches[0][0]), batches[0][1]).backward()
+    for parameter in model.parameters():
+        parameter -= learning_rate * parameter.grad
+
+
+_LOOP = ("clear", "backward", "step")
+check_learn = Exercise(
+    right=_training(*_LOOP),
+    cases=[_model_and_batches(np.random.default_rng(2))],
+    draw=_model_and_batches,
+    draws=3,
     wrong={
-        "This keeps the size in a layer without activation. A ReLU throws away the negative half, so each layer halves "
-        "the mean square. What makes up for it?": lambda n: 1 / math.sqrt(n),
-        "This is the variance. Return the standard deviation.": lambda n: 2 / n,
-        "Doubling the weights multiplies the mean square by four. It has to be doubled, not quadrupled.":
-            lambda n: 2 / math.sqrt(n),
-        "Halving makes it worse: a ReLU already loses half. The weights have to make up for it.":
-            lambda n: 0.5 / math.sqrt(n),
-        "This does not depend on the number of inputs. Each output adds up n products, so the more inputs there are, "
-        "the smaller each weight has to be.": [lambda n: math.sqrt(2), lambda n: math.sqrt(2 / 64)],
-        "You divide by the number of inputs. Variances add up, so the standard deviation grows with its root.":
-            lambda n: math.sqrt(2) / n,
+        "PyTorch stopped you: the step itself was about to become part of the graph. Take it inside "
+        "`with torch.no_grad():`, or leave it to `optimizer.step()`.": _recorded,
+        "Your gradients add up: `backward()` adds to what earlier batches have left. Clear them once for each batch.":
+            _training("backward", "step"),
+        "You step before `backward()`. So each step uses the gradient of the batch before, and the first step none.":
+            [_training("step", "clear", "backward"), _training("step", "backward")],
+        "The weights never move: at the step there is no gradient. It is cleared between `backward()` and the step, or "
+        "`backward()` or the step is missing, or `p = p - …` made a new tensor (write `p -= …`).":
+            [_training("backward", "clear", "step"), _training("backward", "clear"), _training("clear", "step")],
+        "You walk uphill: the loss grows. Subtract the gradient.":
+            _training(*_LOOP, optimizer=lambda parts, lr: torch.optim.SGD(parts, lr=lr, maximize=True)),
+        "You step by the whole gradient. Multiply it by the learning rate, or give it to the optimizer.":
+            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches, 1.0),
+        "`cross_entropy` makes probabilities of the scores by itself. You did so before, and it happens twice.":
+            _training(*_LOOP, loss=lambda scores, labels: nn.functional.cross_entropy(scores.softmax(1), labels)),
+        "You add up the losses of a batch. Take their mean, as `cross_entropy` does if nothing else is said.":
+            _training(*_LOOP, loss=lambda scores, labels: nn.functional.cross_entropy(scores, labels, reduction="sum")),
+        "You note the loss after the step. Note the one that `backward()` started from.":
+            _training(*_LOOP, told="after"),
+        "Adam takes other steps. Here plain gradient descent is meant, `torch.optim.SGD`.":
+            _training(*_LOOP, optimizer=torch.optim.Adam),
+        "Not all weights learn. Give the optimizer `model.parameters()`, or step through all of them.":
+            _training(*_LOOP, part=lambda model: model[-1].parameters()),
+        "Return the losses of all batches, in a list. Is the list made before the loop, and returned behind it?": [
+            _in_one(_training(*_LOOP)),
+            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches[:1], learning_rate),
+        ],
     },
-    solved="√(2/n): the mean square stays what it is, layer after layer, forwards and on the way back.",
-    otherwise="With your weights the mean square does not stay what it is from layer to layer.",
-    tolerance=0.02,
+    solved="Output, loss, gradient, step, clear. This loop trains every network of the course.",
+    otherwise="Write down the five parts in order: output, loss, gradient, step, clear. Which one is missing?",
+    tolerance=1e-3,
 )  # fmt: skip

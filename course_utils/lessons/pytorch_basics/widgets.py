@@ -1,15 +1,13 @@
-"""Explorers of the chain rule, of gradient descent, and of gradients in deep networks."""
+"""Pictures of a neuron and a layer; explorers of the chain rule and of gradient descent."""
 
 from collections.abc import Callable
-from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
@@ -29,9 +27,101 @@ LANDSCAPES = {
     "ripples": Landscape(lambda x: x**2 / 2 + 0.2 - 0.2 * np.cos(6 * x), lambda x: x + 1.2 * np.sin(6 * x)),
 }
 EDGE = 2.5  # the landscapes are drawn from −EDGE to EDGE
-ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "ReLU": torch.relu}
-# each takes the output of the activation, not its input
-DERIVATIVES = {"sigmoid": lambda h: h * (1 - h), "tanh": lambda h: 1 - h**2, "ReLU": lambda h: (h > 0).double()}
+ACTIVATIONS = {
+    "none": lambda z: z,
+    "ReLU": lambda z: np.maximum(z, 0),
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+}
+INPUTS = (1.0, 0.5)  # of the neuron that is drawn
+
+
+def _circle(ax: plt.Axes, x: float, y: float, text: str, color: str = "black") -> None:
+    ax.text(x, y, text, ha="center", va="center", color=color,
+            bbox={"boxstyle": "circle,pad=0.35", "fc": "white", "ec": color, "lw": 1.5}, zorder=3)  # fmt: skip
+
+
+def draw_neuron(w1: float, w2: float, bias: float, activation: str) -> tuple[Figure, str]:
+    """A neuron of two inputs with the numbers that run through it, and its activation function."""
+    z = w1 * INPUTS[0] + w2 * INPUTS[1] + bias
+    output = ACTIVATIONS[activation](z)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.7, 1), layout="none")
+    figure.subplots_adjust(left=0.01, right=0.98, bottom=0.17, top=0.9, wspace=0.12)
+    left.set(xlim=(0, 10), ylim=(0, 6))
+    left.set_axis_off()
+    for y, value, weight, name in ((4.6, INPUTS[0], w1, "1"), (1.4, INPUTS[1], w2, "2")):
+        style = {
+            "color": ORANGE if weight < 0 else BLUE,
+            "lw": 0.8 + 1.5 * abs(weight),
+            "ls": "--" if weight < 0 else "-",
+        }
+        left.plot([1, 5], [y, 3], **style)
+        _circle(left, 1, y, f"{value:g}")
+        left.text(1, y + 0.8, f"$x_{name}$", ha="center")
+        left.text(
+            2.9, (y + 3) / 2 + (0.5 if y > 3 else -0.8), f"$w_{name}$ = {weight:g}", ha="center", color=style["color"]
+        )
+    left.annotate("", (8.3, 3), (5.7, 3), arrowprops={"arrowstyle": "->"})
+    _circle(left, 5, 3, "+")
+    left.text(5, 4.4, f"$b$ = {bias:g}", ha="center", color=GREEN)
+    left.plot([5, 5], [3.6, 4.2], color=GREEN)
+    left.text(5, 1.6, f"$z$ = {z:.2f}", ha="center")
+    left.text(7, 3.3, "$\\varphi$", ha="center")
+    left.text(8.5, 3, f"$h$ = {output:.2f}", va="center")
+    line = np.linspace(-5, 5, 201)
+    right.plot(line, ACTIVATIONS[activation](line), color="gray")
+    right.plot(z, output, "o", color=BLUE, ms=9)
+    right.set(
+        xlabel="$z$",
+        title=f"$\\varphi(z)$: {activation}",
+        xlim=(-5, 5),
+        ylim=(-2, 5),
+        xticks=[-5, 0, 5],
+        yticks=[0, 2, 4],
+    )
+    return figure, (
+        f"A neuron with inputs 1 and 0.5, weights {w1:g} and {w2:g}, bias {bias:g}: the sum is {z:.2f}; behind the "
+        f"activation ({activation}) the output is {output:.2f}."
+    )
+
+
+def neuron_explorer() -> Explorer:
+    """Weights, bias and activation of one neuron."""
+    sliders = {name: ipywidgets.FloatSlider(value, min=-2, max=2, step=0.1, readout_format=".1f")
+               for name, value in (("w1", 1), ("w2", -1), ("bias", 0.2))}  # fmt: skip
+    return Explorer(draw_neuron, **sliders, activation=ipywidgets.Dropdown(options=list(ACTIVATIONS), value="ReLU"))
+
+
+def draw_layers() -> tuple[Figure, str]:
+    """A network of two layers, the weights of one neuron and those of one layer pointed out."""
+    figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="none")
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
+    ax.set(xlim=(0, 10), ylim=(0, 6.4))
+    ax.set_axis_off()
+    columns = [
+        [(x, 2.7 + 1.1 * (k - (count - 1) / 2)) for k in range(count)] for x, count in ((1.6, 3), (5, 4), (8.4, 2))
+    ]
+    for here, there in pairwise(columns):
+        for begin in here:
+            for end in there:
+                mine = end == columns[1][3]
+                ax.plot(
+                    *zip(begin, end, strict=True),
+                    color=ORANGE if mine else "0.75",
+                    lw=2 if mine else 1,
+                    ls="-",
+                    zorder=1,
+                )
+    for column, color in zip(columns, ("black", BLUE, GREEN), strict=True):
+        for x, y in column:
+            _circle(ax, x, y, "  ", ORANGE if (x, y) == columns[1][3] else color)
+    for x, text in ((1.6, "inputs $x$"), (5, "hidden layer, 4 neurons"), (8.4, "output layer, 2 neurons")):
+        ax.text(x, 5.7, text, ha="center")
+    for x, text in ((3.3, "$W$: 3 × 4 weights"), (6.7, "4 × 2 weights")):
+        ax.text(x, 0.3, text, ha="center", color="0.35")
+    return figure, (
+        "Three inputs, a hidden layer of four neurons, an output layer of two. Every neuron is joined to every number "
+        "of the layer before. The three weights of one hidden neuron are drawn in orange."
+    )
 
 
 def descent(
@@ -143,67 +233,4 @@ def graph_explorer() -> Explorer:
         w=ipywidgets.FloatSlider(2, min=-3, max=3, step=0.5, readout_format=".1f"),
         x=ipywidgets.FloatSlider(3, min=-3, max=3, step=0.5, readout_format=".1f"),
         y=ipywidgets.FloatSlider(5, min=-5, max=5, step=0.5, readout_format=".1f"),
-    )
-
-
-def gradient_norms(
-    depth: int, activation: str, scale: float, seed: int, width: int = 64
-) -> tuple[np.ndarray, np.ndarray]:
-    """Size of the gradient and of the activity at the output of each layer of a random network.
-
-    Layer l computes h_l = φ(h_{l−1} W_l), the entries of W_l normal with standard deviation scale / √width. The way
-    back is the product rule, written out: g_{l−1} = (g_l ⊙ φ′) W_lᵀ, with a random gradient at the last layer.
-
-    Returns:
-        gradients: norm of ∂L/∂h_l over a batch of 100, [depth], first layer first.
-        activity: root mean square of h_l, [depth].
-    """
-    normal = partial(torch.randn, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    h = normal(100, width)
-    outputs, weights = [], []
-    for _ in range(depth):
-        weights.append(normal(width, width) * scale / width**0.5)
-        h = ACTIVATIONS[activation](h @ weights[-1])
-        outputs.append(h)
-    gradients = [normal(100, width)]
-    for h, weight in zip(outputs[:0:-1], weights[:0:-1], strict=True):
-        gradients.append((gradients[-1] * DERIVATIVES[activation](h)) @ weight.T)
-    norms = [gradient.norm().item() for gradient in reversed(gradients)]
-    return np.array(norms), np.array([h.square().mean().sqrt().item() for h in outputs])
-
-
-def draw_gradient_flow(depth: int, activation: str, scale: float, seed: int) -> tuple[Figure, str]:
-    """The gradient at each layer of a deep random network, and the activity there, on logarithmic axes."""
-    gradients, activity = gradient_norms(depth, activation, scale, seed)
-    gradients = gradients / gradients[-1]
-    factor = gradients[0] ** (1 / (depth - 1))
-    layers = np.arange(1, depth + 1)
-    figure, axes = _two_panels()
-    for ax, values, color, marker in zip(axes, (gradients, activity), (ORANGE, BLUE), "os", strict=True):
-        ax.axhline(1, color="gray", lw=1, ls=":")
-        ax.semilogy(layers, values, marker=marker, ls="-", color=color, ms=5)
-        ax.yaxis.set_major_locator(LogLocator(numticks=5))
-        ax.yaxis.set_major_formatter("{x:.0e}")  # plain text: a formula takes five times as long to draw
-        ax.yaxis.set_minor_locator(NullLocator())
-        ax.set(xlabel="layer", ylim=(min(1e-3, values.min() / 3), max(1e3, values.max() * 3)), xlim=(0, depth + 1))
-    axes[0].set_title("gradient, last layer = 1")
-    axes[1].set_title("activity, root mean square")
-    told = f"× {factor:.2f} a layer, going back"
-    axes[0].text(0.97, 0.92, told, transform=axes[0].transAxes, ha="right", fontsize=10)
-    change = "grows" if factor > 1 else "shrinks"
-    return figure, (
-        f"{depth} layers of {activation} with weight scale {scale:.3g}: from the last layer to the first the gradient "
-        f"{change} by a factor of {gradients[0]:.2g}, {factor:.2f} a layer; the activity in the last layer is "
-        f"{activity[-1]:.2g}."
-    )
-
-
-def gradient_flow_explorer() -> Explorer:
-    """Depth, activation and weight scale against the gradient in each layer."""
-    return Explorer(
-        draw_gradient_flow,
-        depth=ipywidgets.IntSlider(20, 2, 30),
-        activation=ipywidgets.Dropdown(options=list(ACTIVATIONS), value="sigmoid"),
-        scale=ipywidgets.FloatSlider(1, min=0.5, max=4, step=0.1, description="weight scale s", readout_format=".1f"),
-        seed=ipywidgets.IntSlider(0, 0, 20),
     )
