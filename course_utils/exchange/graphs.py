@@ -1,39 +1,49 @@
-"""One network in Norse, in snnTorch and in the course's own neurons, carried from one to another in a NIR file.
+"""One network in Norse, in snnTorch and in the course's own neurons, carried from one to another as a NIR graph.
 
 A NIR graph holds differential equations and no time step: time constants are in seconds, and x is what comes in.
 
     LIF, LI          τ dv/dt = v_leak − v + r x
     CubaLIF, CubaLI  τ_syn di/dt = −i + w_in x,   τ_mem dv/dt = v_leak − v + r i
+    IF               dv/dt = r x
 
-A LIF neuron spikes above v_threshold and is reset to v_reset. Whoever reads a graph chooses a step; `libraries` says
-which one all libraries share, and in which units they count.
+LIF, CubaLIF and IF spike above v_threshold and are reset to v_reset. Whoever reads a graph chooses a step; `libraries`
+says which one all libraries share, in which order, and in which units they count.
 
 Source: J. E. Pedersen et al., "Neuromorphic intermediate representation: a unified instruction set for interoperable
 brain-inspired computing", Nature Communications 15:8122 (2024).
 """
 
-import contextlib
 import itertools
 import math
-import os
-import re
 from collections import OrderedDict
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from typing import Any
 
-import h5py
 import nir
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from course_utils.data.require import require
-from course_utils.exchange.libraries import LIBRARIES, NEURONS, Library, Neurons, build_neurons, describe_neurons
+from course_utils.exchange.libraries import (
+    LIBRARIES,
+    NEURONS,
+    Delay,
+    Library,
+    Neurons,
+    Recurrent,
+    build_neurons,
+    describe_neurons,
+    fires,
+)
 from course_utils.exchange.networks import spiking_layers
 
 Shape = tuple[int, ...]
-SUPPORTED_NODES = ("Affine", "Linear", "Conv2d", "AvgPool2d", "SumPool2d", "Flatten", "LIF", "CubaLIF", "LI", "CubaLI")
+SUPPORTED_NODES = (
+    *("Affine", "Linear", "Conv2d", "AvgPool2d", "SumPool2d", "Flatten", "Delay"),
+    *("LIF", "CubaLIF", "LI", "CubaLI", "IF"),
+)
+POOL_THRESHOLD = 1e-3  # see `to_nir`
 
 
 # --- module → graph --------------------------------------------------------------------------------------------------
@@ -42,9 +52,10 @@ SUPPORTED_NODES = ("Affine", "Linear", "Conv2d", "AvgPool2d", "SumPool2d", "Flat
 def to_nir(network: nn.Sequential, *, input_shape: Shape, dt_s: float) -> nir.NIRGraph:
     """The graph of a network; see `libraries.SUPPORTED_MODULES`.
 
-    Max pooling over spikes becomes two nodes, a convolution of ones named `…_count` and a LIF with τ = dt and threshold
-    0.5 that keeps the name. Under forward Euler one spike lifts it by dt/τ = 1, so it fires at once, and its reset
-    leaves nothing behind. That is exact for readers that take this very time step; with half of it or less it is wrong.
+    Max pooling over spikes becomes two nodes, a convolution of ones named `…_count` and a LIF that keeps the name. Its
+    threshold is so low that one spike is enough, and behind every spike it is reset to 0. So it has nothing to forget,
+    and τ does not matter: with τ = 10 dt and a threshold of 1/1000 it is exact for steps from dt/99 to 10 dt, Euler's
+    or exact ones. `Recurrent` neurons become two nodes, too, with a loop between them: `…` and `…_recurrent`.
 
     Args:
         network: of Norse, snnTorch or the course's own neurons.
@@ -56,34 +67,59 @@ def to_nir(network: nn.Sequential, *, input_shape: Shape, dt_s: float) -> nir.NI
     """
     _check_dt(dt_s)
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array(input_shape))}
+    order, edges = ["input"], []
     shape, spiking, before = tuple(input_shape), spiking_layers(network), None
     for name, module in network.named_children():
         if name in ("input", "output"):
             raise ValueError(f"layer {name!r} has the name of a node that every graph has; give it another")
+        check_name(name)
         after = _shape_behind(module, shape, name)
+        loop: dict[str, nir.NIRNode] = {}
         try:
             if isinstance(module, nn.MaxPool2d):
                 made = _max_pool(module, name, shape, after, dt_s, before in spiking)
             else:
                 made = {name: _node(module, shape, dt_s)}
-        except ValueError as why:
+            if isinstance(module, Recurrent):
+                loop = {f"{name}_recurrent": _node(module.weights, shape, dt_s)}
+            for node in (made | loop).values():
+                _check_finite(node)
+        except (ValueError, TypeError, NotImplementedError) as why:
             raise ValueError(f"layer {name!r} ({type(module).__name__}) cannot be written: {why}") from None
-        if taken := made.keys() & nodes.keys():
+        if taken := (made | loop).keys() & nodes.keys():
             raise ValueError(f"layer {name!r} becomes a node {min(taken)!r}, and there is one already; rename it")
-        nodes |= made
+        nodes |= made | loop
+        order += made
+        edges += [edge for back in loop for edge in ((name, back), (back, name))]
         shape, before = after, name
     nodes["output"] = nir.Output(np.array(shape))
-    return nir.NIRGraph(nodes, list(itertools.pairwise(nodes)))
+    return nir.NIRGraph(nodes, [*itertools.pairwise([*order, "output"]), *edges])
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no file can hold."""
+    if not name or "/" in name:
+        raise ValueError(f"{name!r} cannot name a node: in a file '/' parts folders, and a name is needed. Rename it")
+
+
+def _check_finite(node: nir.NIRNode) -> None:
+    """A node's numbers are finite, but for a threshold that may be out of reach."""
+    for field, value in vars(node).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            odd = np.isnan(value) | (np.isinf(value) & (field != "v_threshold"))
+            require(not odd.any(), field, value[odd].flat[0] if odd.any() else None, "made of finite numbers")
 
 
 def _shape_behind(module: nn.Module, shape: Shape, name: str) -> Shape:
     """The shape that comes out of a layer."""
-    if isinstance(module, NEURONS):
+    if isinstance(module, Recurrent) and _shape_behind(module.weights, shape, name) != shape:
+        raise ValueError(f"{name!r} (Recurrent) has weights to {module.weights.out_features} neurons, not to {shape}")
+    if isinstance(module, NEURONS | Delay):
         return shape
-    dtype = next((weight.dtype for weight in module.parameters()), torch.float32)
+    like = next(module.parameters(), torch.zeros(()))
     try:
         with torch.no_grad():
-            return tuple(module(torch.zeros(1, *shape, dtype=dtype)).shape[1:])
+            return tuple(module(like.new_zeros(1, *shape)).shape[1:])
     except (RuntimeError, IndexError, ValueError) as error:
         kind = type(module).__name__
         raise ValueError(f"{name!r} ({kind}) does not fit an input of shape {shape}: {error}") from None
@@ -107,12 +143,16 @@ def _node(module: nn.Module, shape: Shape, dt_s: float) -> nir.NIRNode:
                 raise ValueError("ceil_mode, count_include_pad=False and divisors other than 1 are not in NIR")
             kind = nir.AvgPool2d if module.divisor_override is None else nir.SumPool2d
             return kind(*(np.array(_pair(size)) for size in (module.kernel_size, module.stride, module.padding)))
+        case Delay():
+            return nir.Delay(np.full(shape, module.steps * dt_s))
         case nn.Flatten():
             dims = len(shape) + 1  # NIR does not count the batch
             start, end = module.start_dim % dims, module.end_dim % dims
             if start == 0:
                 raise ValueError("it flattens the batch, too; start_dim must be 1 or more")
             return nir.Flatten({"input": np.array(shape)}, start - 1, end - 1)
+    if isinstance(module, Recurrent) and not fires(module):
+        raise ValueError("its cell has no threshold, and only spikes go back")
     return _neuron_node(describe_neurons(module, dt_s), shape, dt_s)
 
 
@@ -124,10 +164,11 @@ def _max_pool(
         raise ValueError("NIR has no max pooling. Over spikes there is a way round, but here come no spikes")
     if module.ceil_mode or module.return_indices:
         raise ValueError("ceil_mode and return_indices are not in NIR")
+    pool = Neurons(tau=10 * dt_s, threshold=POOL_THRESHOLD)
     ones = np.ones(_pair(module.kernel_size), np.float32)
     weight = np.einsum("oi,hw->oihw", np.eye(shape[0], dtype=np.float32), ones)
     count = _conv_node(module, shape, weight, np.zeros(shape[0], np.float32))
-    return {f"{name}_count": count, name: _neuron_node(Neurons(tau=dt_s, threshold=0.5), after, dt_s)}
+    return {f"{name}_count": count, name: _neuron_node(pool, after, dt_s)}
 
 
 def _conv_node(module: nn.Module, shape: Shape, weight: np.ndarray, bias: np.ndarray) -> nir.Conv2d:
@@ -141,10 +182,12 @@ def _conv_node(module: nn.Module, shape: Shape, weight: np.ndarray, bias: np.nda
 
 def _neuron_node(of: Neurons, shape: Shape, dt_s: float) -> nir.NIRNode:
     """Every parameter in the full shape, for libraries cannot read less; w_in = τ_syn/dt lets an input jump by 1."""
-    parameters = {"r": of.gain, "v_leak": of.leak}
+    parameters = {"r": of.gain} | ({"v_leak": of.leak} if of.tau is not None else {})
     if of.threshold is not None:
         parameters |= {"v_threshold": of.threshold, "v_reset": of.reset}
-    if of.tau_syn is None:
+    if of.tau is None:
+        pass
+    elif of.tau_syn is None:
         parameters |= {"tau": of.tau}
     else:
         parameters |= {"tau_mem": of.tau, "tau_syn": of.tau_syn, "w_in": of.tau_syn / dt_s}
@@ -158,7 +201,8 @@ def _neuron_node(of: Neurons, shape: Shape, dt_s: float) -> nir.NIRNode:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy().copy()
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy().copy()  # NumPy has no bfloat16
 
 
 def _pair(size: Any) -> tuple[int, ...]:
@@ -178,7 +222,8 @@ def from_nir(
     """A network of a library's own modules that does what the graph says, by forward Euler's step.
 
     Args:
-        graph: a chain of `SUPPORTED_NODES` between one Input and one Output.
+        graph: a chain of `SUPPORTED_NODES` between one Input and one Output. Spiking neurons may have a loop through
+            one Linear or Affine, see `Recurrent`.
         library: "norse", "snntorch" (neurons reset at once, to zero) or "hand" (`libraries.OwnNeurons`).
         dt_s: the time step in seconds. A graph does not know it.
         dtype: of weights and parameters. Only float64 makes libraries agree for certain: what they compute differs by
@@ -193,89 +238,130 @@ def from_nir(
     """
     _check_dt(dt_s)
     require(library in LIBRARIES, "library", library, f"one of {', '.join(LIBRARIES)}")
-    first, *order, _ = chain(graph)
-    shape = graph.nodes[first].input_type["input"]
-    if shape is None or not np.size(shape):
-        raise ValueError(f"node {first!r} (Input) has no shape; it must say that of one sample at one time step")
-    shape, layers = tuple(int(size) for size in shape), OrderedDict()
+    first, *order, last = chain(graph)
+    shape, loops = _size_of(graph, first), _loops(graph)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
     for name in order:
-        node = graph.nodes[name]
-        if type(node).__name__ not in SUPPORTED_NODES:
-            raise ValueError(f"node {name!r} is {type(node).__name__}; supported are {', '.join(SUPPORTED_NODES)}")
-        if hasattr(node, "v_leak"):
-            of = _neurons_of(node, name, shape, dt_s)
-            try:
-                layer = build_neurons(of, library, dt_s, dtype)
-            except ValueError as error:
-                raise ValueError(f"node {name!r} ({type(node).__name__}) is not for {library}: {error}") from None
-        else:
-            layer = _layer(node).to(dtype)
+        layer = _read(graph, name, shape, library, dt_s, dtype)
+        if name in loops:
+            weights = _read(graph, loops[name], shape, library, dt_s, dtype)
+            if not fires(layer):
+                raise ValueError(f"node {name!r} ({type(graph.nodes[name]).__name__}) has a loop, and does not spike")
+            layer = Recurrent(layer, weights)
         shape = _shape_behind(layer, shape, name)
-        plain = name.replace(".", "_")  # PyTorch takes no dots
-        if plain in layers:
+        plain = name.replace(".", "_")  # PyTorch takes no dots,
+        plain += "_" * hasattr(nn.Sequential, plain)  # and no name that its modules use
+        if plain in layers or not plain:
             raise ValueError(f"node {name!r} and another one would both be called {plain!r}; rename one of them")
         layers[plain] = layer
+    said = _size_of(graph, last)
+    if [size for size in said if size != 1] != [size for size in shape if size != 1]:
+        raise ValueError(f"node {last!r} (Output) has shape {said}, but what comes in has {shape}")
     return nn.Sequential(layers)
 
 
+def _size_of(graph: nir.NIRGraph, end: str) -> Shape:
+    """The shape that an Input or Output says."""
+    ((_, shape),) = graph.nodes[end].input_type.items()
+    if shape is None or not np.size(shape):
+        kind = type(graph.nodes[end]).__name__
+        raise ValueError(f"node {end!r} ({kind}) has no shape; it must say that of one sample at one time step")
+    return tuple(int(size) for size in shape)
+
+
+def _read(graph: nir.NIRGraph, name: str, shape: Shape, library: Library, dt_s: float, dtype: torch.dtype) -> nn.Module:
+    """The layer of a node."""
+    node, kind = graph.nodes[name], type(graph.nodes[name]).__name__
+    if kind not in SUPPORTED_NODES:
+        raise ValueError(f"node {name!r} is {kind}; supported are {', '.join(SUPPORTED_NODES)}")
+    try:
+        _check_finite(node)
+        if hasattr(node, "r"):
+            return build_neurons(_neurons_of(node, shape, dt_s), library, dt_s, dtype)
+        return _layer(node, shape, dt_s).to(dtype)
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise ValueError(f"node {name!r} ({kind}) cannot be read for {library}: {error}") from None
+
+
+def _loops(graph: nir.NIRGraph) -> dict[str, str]:
+    """Neurons with a loop, and the node of weights through which it leads; no other edge goes in or out there."""
+    edges, found = [tuple(edge) for edge in graph.edges], {}
+    for name, node in graph.nodes.items():
+        ends = {end for edge in edges if name in edge for end in edge} - {name}
+        if isinstance(node, nir.Linear | nir.Affine) and len(ends) == 1:
+            (neurons,) = ends
+            if {(name, neurons), (neurons, name)} <= set(edges) and neurons not in found:
+                found[neurons] = name
+    return found
+
+
 def chain(graph: nir.NIRGraph) -> list[str]:
-    """The names of the nodes from Input to Output.
+    """The names of the nodes from Input to Output, without those of weights in a loop of neurons.
 
     Raises:
-        ValueError: the graph has a loop or branches, or an end is missing; the nodes are named.
+        ValueError: the graph has another loop or branches, or an end is missing; the nodes are named.
     """
     edges = set(map(tuple, graph.edges))
     for name in {name for edge in edges for name in edge} - graph.nodes.keys():
         raise ValueError(f"an edge leads from or to {name!r}, and there is no such node")
-    after = {name: sorted(end for start, end in edges if start == name) for name in graph.nodes}
-    before = {name: sorted(start for start, end in edges if end == name) for name in graph.nodes}
+    back = set(_loops(graph).values())
+    nodes = {name: node for name, node in graph.nodes.items() if name not in back}
+    edges = {edge for edge in edges if not back & set(edge)}
+    after = {name: sorted(end for start, end in edges if start == name) for name in nodes}
+    before = {name: sorted(start for start, end in edges if end == name) for name in nodes}
     try:
         order = list(TopologicalSorter(before).static_order())
     except CycleError as error:
         loop = " → ".join(reversed(error.args[1]))
-        raise ValueError(f"the graph has a loop: {loop}. Supported are chains, without recurrent connections") from None
-    for name, node in graph.nodes.items():
+        raise ValueError(
+            f"the graph has a loop: {loop}. Supported are chains, and loops of one layer through one Linear or Affine"
+        ) from None
+    for name, node in nodes.items():
         wanted = int(not isinstance(node, nir.Input)), int(not isinstance(node, nir.Output))
         if (len(before[name]), len(after[name])) != wanted:
             raise ValueError(
                 f"node {name!r} ({type(node).__name__}) has {len(before[name])} edges in and {len(after[name])} out; "
                 "supported are chains from one Input to one Output"
             )
-    if not order or sum(isinstance(node, nir.Input) for node in graph.nodes.values()) != 1:
+    if not order or sum(isinstance(node, nir.Input) for node in nodes.values()) != 1:
         raise ValueError("the graph is not one chain; supported are chains from one Input to one Output")
     return order
 
 
-def _neurons_of(node: nir.NIRNode, name: str, shape: Shape, dt_s: float) -> Neurons:
+def _neurons_of(node: nir.NIRNode, shape: Shape, dt_s: float) -> Neurons:
     """What a node of neurons says, if it has the shape of what comes in and Euler's step can take it."""
-    title, found = f"node {name!r} ({type(node).__name__})", np.shape(node.v_leak)
+    found = np.shape(node.r)
     if found != shape:
-        has = f"has shape {found}" if found else "has no shape (its parameters are single numbers)"
-        raise ValueError(f"{title} {has}, but what comes in has {shape}; give the parameters that shape")
+        has = f"it has shape {found}" if found else "it has no shape (its parameters are single numbers)"
+        raise ValueError(f"{has}, but what comes in has {shape}; give the parameters that shape")
     for parameter in ("tau", "tau_mem", "tau_syn"):
         tau = getattr(node, parameter, None)
-        if tau is not None and not (np.isfinite(tau) & (tau >= dt_s * (1 - 1e-9))).all():
+        if tau is not None and not (tau >= dt_s * (1 - 1e-6)).all():  # a time constant may be in single precision
             raise ValueError(
-                f"{parameter} of {title} falls to {np.min(tau):g} s; it must be no less than the time step "
-                f"dt_s = {dt_s:g}, or Euler's step overshoots"
+                f"{parameter} falls to {np.min(tau):g} s; it must be no less than the time step dt_s = {dt_s:g}, or "
+                "Euler's step overshoots"
             )
     for parameter in ("r", "w_in"):
-        if not np.all(getattr(node, parameter, 1.0) > 0):
-            raise ValueError(f"{parameter} of {title} is not above 0 everywhere")
+        require(np.all(getattr(node, parameter, 1.0) > 0), parameter, np.min(getattr(node, parameter, 1)), "above 0")
     synapse = hasattr(node, "tau_syn")
     return Neurons(
-        tau=node.tau_mem if synapse else node.tau,
+        tau=node.tau_mem if synapse else getattr(node, "tau", None),
         tau_syn=node.tau_syn if synapse else None,
         gain=node.r * node.w_in * dt_s / node.tau_syn if synapse else node.r,
-        leak=node.v_leak,
+        leak=getattr(node, "v_leak", 0.0),
         threshold=getattr(node, "v_threshold", None),
         reset=getattr(node, "v_reset", 0.0),
     )
 
 
-def _layer(node: nir.NIRNode) -> nn.Module:
+def _layer(node: nir.NIRNode, shape: Shape, dt_s: float) -> nn.Module:
     """The layer of a node without neurons, in float64."""
     match node:
+        case nir.Delay():
+            steps = np.unique(node.delay) / dt_s
+            whole = len(steps) == 1 and steps[0] > 0.5 and math.isclose(steps[0], round(steps[0]), rel_tol=1e-6)
+            require(whole and node.delay.shape == shape, "delay", node.delay, "one whole number of steps for all")
+            return Delay(round(steps[0]))
         case nir.Conv2d():
             bias = node.bias if np.any(node.bias) else None  # NIR always writes one; zeros only stand for none
             padding = node.padding if isinstance(node.padding, str) else _pair(node.padding)
@@ -300,52 +386,8 @@ def _layer(node: nir.NIRNode) -> nn.Module:
         case nir.AvgPool2d() | nir.SumPool2d():
             sizes = map(_pair, (node.kernel_size, node.stride, node.padding))
             return nn.AvgPool2d(*sizes, divisor_override=1 if isinstance(node, nir.SumPool2d) else None)
+    if bias is not None and np.shape(bias) != (len(node.weight),):
+        raise ValueError(f"its bias has shape {np.shape(bias)}; it must have {(len(node.weight),)}")
     values = {"weight": node.weight} | ({} if bias is None else {"bias": bias})
     layer.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in values.items()})
     return layer
-
-
-# --- files -----------------------------------------------------------------------------------------------------------
-
-
-def write_nir(path: str | os.PathLike, graph: nir.NIRGraph) -> Path:
-    """Write a graph to a .nir file; nothing of it is lost.
-
-    Raises:
-        ValueError: a node lacks what a file needs; it is named.
-    """
-    for name, node in graph.nodes.items():
-        for field, value in node.to_dict().items():
-            if value is None:
-                raise ValueError(f"node {name!r} ({type(node).__name__}) has no {field}; a file cannot be without it")
-    nir.write(path, graph)
-    return Path(path)
-
-
-def read_nir(path: str | os.PathLike) -> nir.NIRGraph:
-    """A graph from a .nir file.
-
-    Raises:
-        ValueError: the file is cut off, damaged or no NIR file, or holds a node that nir does not know; the message
-            names the file, and the byte or the node.
-        FileNotFoundError: there is none.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path.name}")
-    where = "its head"
-    try:
-        with h5py.File(path) as file:
-            for name, node in file["node/nodes"].items():
-                where = f"node {name!r}"
-                if (kind := node["type"][()].decode()) not in (*SUPPORTED_NODES, "Input", "Output"):
-                    raise ValueError(f"it is {kind}; supported are {', '.join(SUPPORTED_NODES)}")
-            where = "its graph"
-        graph = nir.read(path)
-    except Exception as error:  # h5py and nir raise whatever they stumble over
-        cut = re.search(r"eof = (\d+).*stored_eof = (\d+)", str(error))
-        why = f"it ends at byte {cut[1]} of {cut[2]}" if cut else f"{where}: {error or type(error).__name__}"
-        raise ValueError(f"{path.name} cannot be read as NIR: {why}") from error
-    with contextlib.suppress(ValueError):  # a file sorts the nodes by name
-        graph.nodes = {name: graph.nodes[name] for name in chain(graph)}
-    return graph

@@ -1,14 +1,16 @@
 """The neurons of Norse, of snnTorch and of the course, described by one set of parameters.
 
-All three take forward Euler's step, the current first, but count in different units. With λ = 1 − dt/τ, and j the
-input x or, behind a synapse, j ← (1 − dt/τ_syn) j + x, they compute
+All three take forward Euler's step, but count in different units. With λ = 1 − dt/τ, and j the input x or, behind a
+synapse, j ← (1 − dt/τ_syn) j + x, they compute
 
     Norse, by hand   u ← λ u + (1 − λ) j,   so v = gain · u
     snnTorch         u ← λ u + j,           so v = gain · dt/τ · u
 
-where v is the potential of a NIR graph (see `graphs`) and gain its r, behind a synapse r · w_in · dt/τ_syn. The factor
-between v and u is called `unit`. Thresholds are divided by it, readouts multiplied. So the spikes are the same, and no
-weight is ever touched.
+where v is the potential of a NIR graph (see `graphs`) and gain its r, behind a synapse r · w_in · dt/τ_syn. The order
+counts: j takes its input first, and u sees the new j. Euler's step of both equations at once would use the old j, and
+every spike would come one step late. The factor between v and u is called `unit`. Thresholds are divided by it,
+readouts multiplied. So the spikes are the same, and no weight is ever touched. Without a leak (IF), u ← u + x in every
+library, and the unit is r · dt.
 
 Source: the installed sources of both libraries; `neurons.LIF(update="euler")` is the course's own.
 """
@@ -26,13 +28,14 @@ from norse.torch.functional.reset import reset_value
 from norse.torch.module.snn import SNNCell
 from torch import Tensor, nn
 
+from course_utils.data.require import require_whole
 from course_utils.spiking import neurons
 
 Library = Literal["norse", "snntorch", "hand"]
 LIBRARIES = get_args(Library)
 SUPPORTED_MODULES = (
     "Linear, Conv2d, AvgPool2d (with divisor_override=1: a sum), MaxPool2d over spikes, Flatten; Norse's LIFBoxCell, "
-    "LIFCell, LIBoxCell, LICell; snnTorch's Leaky and Synaptic; OwnNeurons; Readout"
+    "LIFCell, LIBoxCell, LICell, IAFCell; snnTorch's Leaky and Synaptic; OwnNeurons; Readout, Recurrent, Delay"
 )
 
 
@@ -43,9 +46,10 @@ class Kind(NamedTuple):
     norse: type[nn.Module]
     norse_parameters: type
     snntorch: type[nn.Module]
-    own: type[neurons.LI]
+    own: type[neurons.LI] | None
 
 
+WITHOUT_LEAK = Kind(nir.IF, norse.IAFCell, norse.IAFParameters, snntorch.Leaky, None)
 KINDS = {  # by whether there is a synaptic current, and whether the neuron spikes
     (False, True): Kind(nir.LIF, norse.LIFBoxCell, norse.LIFBoxParameters, snntorch.Leaky, neurons.LIF),
     (False, False): Kind(nir.LI, norse.LIBoxCell, norse.LIBoxParameters, snntorch.Leaky, neurons.LI),
@@ -59,9 +63,9 @@ class Neurons:
     """What a layer of neurons computes, in the graph's unit; a number for all, or one for each neuron, float64.
 
     Attributes:
-        tau: membrane time constant in seconds.
+        tau: membrane time constant in seconds; None for neurons that never leak.
         tau_syn: that of the synaptic current, None without one.
-        gain: what Norse's potential is multiplied by to be the graph's.
+        gain: what Norse's potential is multiplied by to be the graph's; without leak, per second of input.
         leak: potential at rest.
         threshold: None for neurons without spikes.
         reset: potential after a spike.
@@ -76,7 +80,7 @@ class Neurons:
 
     @property
     def kind(self) -> Kind:
-        return KINDS[self.tau_syn is not None, self.threshold is not None]
+        return WITHOUT_LEAK if self.tau is None else KINDS[self.tau_syn is not None, self.threshold is not None]
 
 
 class OwnNeurons(nn.Module):
@@ -108,7 +112,36 @@ class Readout(nn.Module):
         self.register_buffer("unit", unit)
 
 
-NEURONS = Readout | OwnNeurons | SNNCell | snntorch.Leaky | snntorch.Synaptic
+class Recurrent(nn.Module):
+    """Spiking neurons that hear their own spikes, one step later, through weights.
+
+    A NIR graph has an edge back and says nothing of that step. A library has to take it, for nobody can hear a spike
+    before it is there. With a smaller time step the same graph therefore has a faster loop.
+
+    Args:
+        cell: neurons with a threshold, of any library.
+        weights: from their spikes to their inputs; a bias comes in at every step.
+    """
+
+    def __init__(self, cell: nn.Module, weights: nn.Linear):
+        super().__init__()
+        self.cell = cell
+        self.weights = weights
+
+
+class Delay(nn.Module):
+    """What comes in goes out so many steps later, zeros before; whole steps, 1 or more."""
+
+    def __init__(self, steps: int):
+        super().__init__()
+        require_whole(steps=(steps, 1))
+        self.steps = steps
+
+    def extra_repr(self) -> str:
+        return f"{self.steps}"
+
+
+NEURONS = Readout | OwnNeurons | SNNCell | snntorch.Leaky | snntorch.Synaptic | Recurrent
 
 
 # --- a layer of any library: a step, whether it spikes, and what it computes ------------------------------------------
@@ -124,6 +157,13 @@ def step(layer: nn.Module, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         case Readout():
             v, state = step(layer.cell, x, state)
             return layer.unit * v, state
+        case Recurrent():
+            spikes, inner = state or (x.new_zeros(x.shape), None)
+            spikes, inner = step(layer.cell, x + layer.weights(spikes), inner)
+            return spikes, (spikes, inner)
+        case Delay():
+            waiting = [*(state or [torch.zeros_like(x)] * layer.steps), x]
+            return waiting[0], waiting[1:]
         case OwnNeurons():
             return layer.neuron.step(x, state)
         case SNNCell():
@@ -140,11 +180,13 @@ def step(layer: nn.Module, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
 def fires(layer: nn.Module) -> bool:
     """Whether these are neurons with a threshold."""
     match layer:
+        case Recurrent():
+            return fires(layer.cell)
         case OwnNeurons():
             return isinstance(layer.neuron, neurons.LIF)
         case snntorch.Leaky() | snntorch.Synaptic():
             return layer.reset_mechanism != "none"
-    return isinstance(layer, norse.LIFBoxCell | norse.LIFCell)
+    return isinstance(layer, norse.LIFBoxCell | norse.LIFCell | norse.IAFCell)
 
 
 def describe_neurons(layer: nn.Module, dt_s: float) -> Neurons:
@@ -161,9 +203,11 @@ def describe_neurons(layer: nn.Module, dt_s: float) -> Neurons:
         case Readout():
             of = describe_neurons(layer.cell, dt_s)
             return replace(of, gain=of.gain * _double(layer.unit))
+        case Recurrent():
+            return describe_neurons(layer.cell, dt_s)
         case OwnNeurons():
             return _of_our_own(layer.neuron, dt_s)
-        case norse.LIFBoxCell() | norse.LIFCell() | norse.LIBoxCell() | norse.LICell():
+        case norse.LIFBoxCell() | norse.LIFCell() | norse.LIBoxCell() | norse.LICell() | norse.IAFCell():
             return _of_norse(layer, dt_s)
         case snntorch.Leaky() | snntorch.Synaptic():
             return _of_snntorch(layer, dt_s)
@@ -178,7 +222,7 @@ def _of_norse(cell: SNNCell, dt_s: float) -> Neurons:
     times = {"tau": "tau_mem_inv", "tau_syn": "tau_syn_inv"}
     found = {name: _double(getattr(cell.p, its)) for name, its in names.items() if hasattr(cell.p, its)}
     found |= {name: 1 / _double(getattr(cell.p, its)) for name, its in times.items() if hasattr(cell.p, its)}
-    return Neurons(**found)
+    return Neurons(**({"tau": None, "gain": 1 / dt_s} if isinstance(cell, norse.IAFCell) else {}) | found)
 
 
 def _of_snntorch(layer: nn.Module, dt_s: float) -> Neurons:
@@ -190,10 +234,13 @@ def _of_snntorch(layer: nn.Module, dt_s: float) -> Neurons:
     if layer.inhibition or layer.state_quant or layer.graded_spikes_factor != 1:
         raise ValueError("inhibition, state_quant and graded_spikes_factor are not in NIR")
     decays = [_double(decay) for decay in (layer.beta, *([layer.alpha] if synapse else []))]
+    threshold = _double(layer.threshold) if fires(layer) else None
+    if fires(layer) and not synapse and (decays[0] == 1).all():
+        return Neurons(None, gain=1 / dt_s, threshold=threshold)
     if not all(((decay >= 0) & (decay < 1)).all() for decay in decays):
-        raise ValueError("its decay must be 0 or more, and below 1")
+        raise ValueError("its decay must be 0 or more, and below 1 (or 1 for all neurons of a Leaky with spikes)")
     tau, *tau_syn = (dt_s / (1 - decay) for decay in decays)
-    return Neurons(tau, *tau_syn, gain=tau / dt_s, threshold=_double(layer.threshold) if fires(layer) else None)
+    return Neurons(tau, *tau_syn, gain=tau / dt_s, threshold=threshold)
 
 
 def _of_our_own(neuron: neurons.LI, dt_s: float) -> Neurons:
@@ -223,20 +270,22 @@ def _double(value: Any) -> np.ndarray:
 def build_neurons(of: Neurons, library: Library, dt_s: float, dtype: torch.dtype) -> nn.Module:
     """Neurons of a library that do this in steps of dt_s; without spikes they give potentials in the graph's unit."""
     synapse, spikes = of.tau_syn is not None, of.threshold is not None
-    if library != "norse":
+    if library != "norse" or of.tau is None:  # Norse's neurons without leak begin at their reset
         for name, value in (("v_leak", of.leak), ("v_reset", of.reset)):
             if np.any(value):
                 raise ValueError(f"{name} is not 0 everywhere, and its neurons rest at 0 and are reset to 0")
-    unit = of.gain * dt_s / of.tau if library == "snntorch" else of.gain
+    if (leaks := of.tau is not None) is False and library == "hand":
+        raise ValueError("its neurons all leak")
+    unit = of.gain * dt_s / (of.tau if leaks else 1) if library == "snntorch" or not leaks else of.gain
     threshold = of.threshold / unit if spikes else None
     if library == "norse":
-        values = {"tau_mem_inv": 1 / of.tau, "v_leak": of.leak / unit}
+        values = {"tau_mem_inv": 1 / of.tau, "v_leak": of.leak / unit} if leaks else {}
         values |= {"tau_syn_inv": 1 / of.tau_syn} if synapse else {}
         values |= {"v_th": threshold, "v_reset": of.reset / unit} if spikes else {}
         parameters = of.kind.norse_parameters(**{name: _number(value, dtype) for name, value in values.items()})
         cell = of.kind.norse(parameters, dt=dt_s)
     elif library == "snntorch":
-        values = {"beta": 1 - dt_s / of.tau}
+        values = {"beta": 1 - dt_s / of.tau if leaks else np.ones_like(unit)}
         values |= {"alpha": 1 - dt_s / of.tau_syn} if synapse else {}
         values |= {"threshold": threshold} if spikes else {}
         reset = {"reset_mechanism": "zero", "reset_delay": False} if spikes else {"reset_mechanism": "none"}
@@ -257,5 +306,6 @@ def _only(values: np.ndarray) -> float:
 
 def _number(values: np.ndarray, dtype: torch.dtype) -> Tensor:
     """A single number where all neurons have the same, else one for each."""
+    values = np.asarray(values)
     same = np.all(values == values.flat[0])
     return torch.as_tensor(values.flat[0] if same else np.array(values), dtype=dtype)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils.exchange.libraries import fires, step
+from course_utils.data.require import require
+from course_utils.exchange.libraries import Delay, fires, step
 
 
 class NetworkRun(NamedTuple):
@@ -24,12 +25,21 @@ def run_network(network: nn.Sequential, inputs: Tensor) -> NetworkRun:
     """A network of any of the libraries over time, from rest; all layers are crossed within one step.
 
     Args:
-        inputs: [time, batch, …], in the type of the network's weights.
+        inputs: [time, batch, …], in the type of the network's weights, one step or more.
+
+    Raises:
+        ValueError: there is no step, or a layer cannot take what comes in; it is named.
     """
+    shape = list(inputs.shape)
+    require(len(shape) > 1 and shape[0] > 0, "the shape of inputs", shape, "[time, batch, …], with one step or more")
     states, outputs, spikes = {}, [], {name: [] for name in spiking_layers(network)}
     for x in inputs:
         for name, layer in network.named_children():
-            x, states[name] = step(layer, x, states.get(name))
+            try:
+                x, states[name] = step(layer, x, states.get(name))
+            except (RuntimeError, ValueError, IndexError) as error:
+                kind = type(layer).__name__
+                raise ValueError(f"layer {name!r} ({kind}) with an input of shape {list(x.shape)}: {error}") from error
             if name in spikes:
                 spikes[name].append(x.detach() > 0)
         outputs.append(x)
@@ -37,10 +47,10 @@ def run_network(network: nn.Sequential, inputs: Tensor) -> NetworkRun:
 
 
 def spiking_layers(network: nn.Sequential) -> list[str]:
-    """The names of the layers that give spikes: neurons with a threshold, and max pooling behind them."""
+    """The names of the layers that give spikes: neurons with a threshold, max pooling and delays behind them."""
     found, before = [], None
     for name, layer in network.named_children():
-        if fires(layer) or (isinstance(layer, nn.MaxPool2d) and before in found):
+        if fires(layer) or (isinstance(layer, nn.MaxPool2d | Delay) and before in found):
             found.append(name)
         before = name
     return found

@@ -1,49 +1,81 @@
-"""Who else reads a NIR graph: which nodes each platform's own reader knows, and which ones of a graph are in its way.
+"""Who else takes a NIR graph: which nodes each platform's reader knows, and which of them its chip can do.
 
-Source: the table of supported primitives in NIR's documentation, generated from the readers' own sources
+Two things: a reader turns nodes into objects of its own package, often a simulator's; the chip's backend then has to
+place them. sinabs, for one, reads LIF nodes (their time constant in steps, not in seconds), but the chips that it
+drives have no leak.
+
+Sources. Readers: the table of supported primitives in NIR's documentation, generated from the readers' own sources
 (https://github.com/neuromorphs/NIR, docs/source/supported_primitives.md, commit 7232ada of 30 January 2026), which
-warns that it may not be entirely accurate. The rows of Norse and snnTorch are those of the installed 1.1.0 and 1.0.0.
+warns that it may not be entirely accurate; the rows of Norse and snnTorch are those of the installed 1.1.0 and 1.0.0.
+Backends: hxtorch (its reader builds what runs on the chip, see `chips.brainscales`); sinabs (sinabs/nir.py and
+sinabs/backend/dynapcnn of https://github.com/synsense/sinabs, commit 904eb89 of 4 February 2026); rockpool 3.1.0
+(devices/xylo/syns61201). Those of Loihi 2 and SpiNNaker2 were not read.
 
 A reader that knows a node may still refuse its parameters, and a chip has limits of its own: size, fan-in, bits. So an
 empty list from `unknown_nodes` means: nothing is known to be in the way.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import nir
 
 from course_utils.data.require import require
 
+Side = Literal["reader", "chip"]
+
 
 class Platform(NamedTuple):
-    """A platform's reader of NIR.
+    """A platform that takes NIR.
 
     Attributes:
         reader: the package with the reader.
         nodes: the kinds of nodes that it reads, beside Input and Output.
+        chip: those that the backend for its chip can do; None where there is no chip, or the course has not read it.
+        note: what to know of the backend.
     """
 
     reader: str
     nodes: frozenset[str]
+    chip: frozenset[str] | None
+    note: str
 
 
+NO_CHIP, NOT_READ = "a simulator", "backend not read for this course"
 PLATFORMS = {
-    name: Platform(reader, frozenset(nodes.split()))
-    for name, reader, nodes in (
-        ("BrainScaleS-2", "hxtorch", "Linear CubaLI CubaLIF"),
-        ("Xylo", "rockpool", "Affine Linear CubaLIF LI LIF"),
-        ("Speck", "sinabs", "Conv1d Conv2d Flatten Affine IF LI LIF SumPool2d"),
-        ("Loihi 2", "Lava", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
-        ("SpiNNaker2", "py-spinnaker2", "Conv1d Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
-        ("Nengo", "the converter among NIR's examples", "Affine LI LIF"),
-        ("Norse", "norse", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d"),
-        ("snnTorch", "snntorch", "Conv2d Flatten Affine Linear CubaLIF IF LIF AvgPool2d"),
-        ("Spyx", "spyx", "Conv1d Conv2d Delay Flatten Affine Linear Scale CubaLIF I IF LIF SumPool2d Threshold"),
+    name: Platform(reader, frozenset(nodes.split()), None if chip is None else frozenset(chip.split()), note)
+    for name, reader, nodes, chip, note in (
+        (
+            "BrainScaleS-2",
+            "hxtorch",
+            "Linear CubaLI CubaLIF",
+            "Linear CubaLI CubaLIF",
+            "what it reads runs on the chip",
+        ),
+        (
+            "Xylo",
+            "rockpool",
+            "Affine Linear CubaLIF LI LIF",
+            "Linear CubaLIF",
+            "no bias; a synapse on all; 16 inputs",
+        ),
+        (
+            *("Speck", "sinabs", "Conv1d Conv2d Flatten Affine IF LI LIF SumPool2d"),
+            *("Conv2d Flatten Affine IF SumPool2d", "no leak; τ of LIF is read in steps; 8-bit weights"),
+        ),
+        ("Loihi 2", "Lava", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d", None, NOT_READ),
+        ("SpiNNaker2", "py-spinnaker2", "Conv1d Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d", None, NOT_READ),
+        ("Nengo", "the converter among NIR's examples", "Affine LI LIF", None, NO_CHIP),
+        ("Norse", "norse", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d", None, NO_CHIP),
+        ("snnTorch", "snntorch", "Conv2d Flatten Affine Linear CubaLIF IF LIF AvgPool2d", None, NO_CHIP),
+        (
+            *("Spyx", "spyx", "Conv1d Conv2d Delay Flatten Affine Linear Scale CubaLIF I IF LIF SumPool2d Threshold"),
+            *(None, NO_CHIP),
+        ),
     )
 }
 
-# What may stand in for a node, by the kind that a reader must know for it; "" for none. With τ_syn = dt a current lasts
-# one step, under forward Euler only.
+# What may stand in for a node, by the kind that must be known for it; "" for none. With τ_syn = dt a current lasts one
+# step, under forward Euler only.
 WAYS_ROUND = {
     "Affine": {"Linear": "Linear, if its bias is 0 everywhere"},
     "Linear": {"Affine": "Affine with a bias of 0"},
@@ -51,19 +83,20 @@ WAYS_ROUND = {
     "Flatten": {"": "nothing, where layers are flat anyway"},
     "AvgPool2d": {"SumPool2d": "SumPool2d, and smaller weights behind it"},
     "SumPool2d": {"Conv2d": "Conv2d of ones with the same stride"},
-    "LIF": {"CubaLIF": "CubaLIF with τ_syn = dt"},
+    "LIF": {"CubaLIF": "CubaLIF with τ_syn = dt", "IF": "IF, trained as such: without a leak it is another neuron"},
     "LI": {"CubaLI": "CubaLI with τ_syn = dt", "LIF": "LIF, its threshold out of reach; record its potential"},
     "CubaLI": {"CubaLIF": "CubaLIF, its threshold out of reach; record its potential"},
+    "CubaLIF": {"IF": "IF, trained as such: without synapse and leak it is another neuron"},
 }
 
 
 class Obstacle(NamedTuple):
-    """A node that a platform's reader does not know.
+    """A node that a platform's reader does not know, or its chip cannot do.
 
     Attributes:
         node: its name in the graph.
         kind: of the node.
-        way_round: what the reader knows that may stand in its place; empty if the course knows nothing.
+        way_round: what is known there that may stand in its place; empty if the course knows nothing.
     """
 
     node: str
@@ -71,10 +104,17 @@ class Obstacle(NamedTuple):
     way_round: str
 
 
-def unknown_nodes(graph: nir.NIRGraph, platform: str) -> list[Obstacle]:
-    """The nodes of a graph that the reader of one of `PLATFORMS` does not know, in the graph's order."""
+def unknown_nodes(graph: nir.NIRGraph, platform: str, side: Side = "reader") -> list[Obstacle]:
+    """The nodes of a graph that the reader of one of `PLATFORMS` does not know, or its chip cannot do, in order.
+
+    Raises:
+        ValueError: there is no such platform or side, or its backend is not known.
+    """
     require(platform in PLATFORMS, "platform", platform, f"one of {', '.join(PLATFORMS)}")
-    known = PLATFORMS[platform].nodes | {"Input", "Output"}
+    require(side in ("reader", "chip"), "side", side, '"reader" or "chip"')
+    known = PLATFORMS[platform].nodes if side == "reader" else PLATFORMS[platform].chip
+    require(known is not None, "side", side, f'"reader" for {platform}: {PLATFORMS[platform].note}')
+    known |= {"Input", "Output"}
     kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
     return [Obstacle(name, kind, _way_round(kind, known)) for name, kind in kinds.items() if kind not in known]
 
@@ -83,7 +123,12 @@ def _way_round(kind: str, known: frozenset[str]) -> str:
     return next((how for needed, how in WAYS_ROUND.get(kind, {}).items() if needed in known | {""}), "")
 
 
-def platform_table(graph: nir.NIRGraph) -> list[tuple[str, str, str]]:
-    """For each platform: its name, its reader, and the nodes in the way, or that nothing is known to be."""
-    found = {name: ", ".join(f"{node} ({kind})" for node, kind, _ in unknown_nodes(graph, name)) for name in PLATFORMS}
-    return [(name, PLATFORMS[name].reader, named or "nothing known") for name, named in found.items()]
+def platform_table(graph: nir.NIRGraph) -> list[tuple[str, str, str, str, str]]:
+    """For each platform: its name, its reader, what that does not read, what its chip cannot do, and a note."""
+    rows = []
+    for name, platform in PLATFORMS.items():
+        sides = ("reader",) if platform.chip is None else ("reader", "chip")
+        named = [", ".join(f"{node} ({kind})" for node, kind, _ in unknown_nodes(graph, name, side)) for side in sides]
+        told = [names or "nothing known" for names in named] + ["–"] * (2 - len(sides))
+        rows.append((name, platform.reader, *told, platform.note))
+    return rows

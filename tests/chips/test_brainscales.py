@@ -7,8 +7,9 @@ import torch
 
 from course_utils.chips import brainscales
 from course_utils.chips.virtual_chip import VirtualChip, fitting_scale, to_integers
-from course_utils.exchange.graphs import from_nir, read_nir, write_nir
+from course_utils.exchange.graphs import from_nir
 from course_utils.exchange.networks import run_network
+from course_utils.exchange.nir_files import read_nir, write_nir
 from course_utils.spiking.stripe_networks import LIReadout, awaken, over_time
 
 

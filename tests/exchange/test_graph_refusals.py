@@ -15,9 +15,10 @@ with warnings.catch_warnings():
     import snntorch
     from norse.torch.functional.reset import reset_subtract
 
-    from course_utils.exchange.graphs import from_nir, read_nir, to_nir, write_nir
-    from course_utils.exchange.libraries import OwnNeurons
+    from course_utils.exchange.graphs import from_nir, to_nir
+    from course_utils.exchange.libraries import OwnNeurons, Recurrent
     from course_utils.exchange.networks import compare, run_network
+    from course_utils.exchange.nir_files import read_nir, write_nir
 
 from course_utils.spiking import neurons
 from tests.exchange.test_graphs import DT, FRAME, lif, network
@@ -42,7 +43,10 @@ def of(layer: nn.Module, *, behind: nn.Module | None = None) -> nn.Sequential:
         (lif(dt=2e-3), "its time step is 0.002 s, and dt_s is 0.001"),
         (snntorch.Leaky(0.9), r"layer 'mine' \(Leaky\) .*subtracts the threshold"),
         (snntorch.Synaptic(0.9, 0.8, reset_mechanism="zero"), "reset_delay=False"),
-        (snntorch.Leaky(1.0, reset_mechanism="zero"), "decay must be 0 or more, and below 1"),
+        (
+            snntorch.Synaptic(1.0, 0.8, reset_mechanism="zero", reset_delay=False),
+            "decay must be 0 or more, and below 1",
+        ),
         (snntorch.Leaky(0.9, reset_mechanism="zero", inhibition=True), "inhibition"),
         (OwnNeurons(neurons.LIF()), 'use update="euler"'),
         (OwnNeurons(neurons.LIF(update="euler", reset="subtract")), "subtracts the threshold"),
@@ -108,6 +112,53 @@ def test_names_that_become_one_without_their_dots() -> None:
         from_nir(graph, "norse", dt_s=DT)
 
 
+def named(name: str) -> nir.NIRGraph:
+    nodes = {"in": nir.Input(np.array([3])), name: nir.Linear(np.ones((3, 3))), "out": nir.Output(np.array([3]))}
+    return nir.NIRGraph(nodes, [("in", name), (name, "out")])
+
+
+@pytest.mark.parametrize("name", ["type", "train", "forward", "a.b", "ü"])
+def test_names_that_pytorch_keeps_for_itself_are_read(name, tmp_path) -> None:
+    network = from_nir(read_nir(write_nir(tmp_path / "named.nir", named(name))), "norse", dt_s=DT)
+    assert run_network(network, torch.ones(2, 1, 3)).outputs.tolist() == [[[3.0] * 3]] * 2
+
+
+def test_names_that_no_file_can_hold_are_refused_and_the_good_file_stays(tmp_path) -> None:
+    file = write_nir(tmp_path / "good.nir", named("fc"))
+    good = file.read_bytes()
+    with pytest.raises(ValueError, match="'block/fc' cannot name a node"):
+        to_nir(nn.Sequential(OrderedDict({"block/fc": nn.Linear(3, 3)})), input_shape=(3,), dt_s=DT)
+    scalar = nir.LIF(tau=np.array(0.01), r=np.array(1.0), v_leak=np.array(0.0), v_threshold=np.array(1.0))
+    bad = nir.NIRGraph({"in": nir.Input(np.array([1])), "lif": scalar}, [("in", "lif")], type_check=False)
+    for graph, says in ((named("block/fc"), "'block/fc' cannot name"), (bad, r"node 'lif' \(LIF\) cannot be written")):
+        with pytest.raises(ValueError, match=says):
+            write_nir(file, graph)
+        assert file.read_bytes() == good and [path.name for path in tmp_path.iterdir()] == ["good.nir"]
+    with pytest.raises(OSError, match=r"net\.nir cannot be written into .*Choose another folder"):
+        write_nir(tmp_path / "nowhere" / "net.nir", named("fc"))
+
+
+def test_numbers_that_are_none_are_refused_by_layer() -> None:
+    for layer in (nn.Linear(3, 3), lif(threshold=float("nan")), lif(v_leak=torch.tensor(float("inf")))):
+        if isinstance(layer, nn.Linear):
+            layer.weight.data[0, 0] = float("nan")
+        with pytest.raises(ValueError, match=r"layer 'mine' \(\w+\) cannot be written: \w+ is (nan|inf)"):
+            to_nir(of(layer), input_shape=(3,), dt_s=DT)
+    meta = nn.Linear(3, 3, device="meta")
+    with pytest.raises(ValueError, match=r"layer 'mine' \(Linear\) cannot be written"):
+        to_nir(of(meta), input_shape=(3,), dt_s=DT)
+
+
+def test_a_run_needs_steps_and_inputs_that_fit() -> None:
+    for shape in ((0, 1, 3), (3,)):
+        with pytest.raises(ValueError, match=r"the shape of inputs is \[.*one step or more"):
+            run_network(of(lif()), torch.zeros(shape))
+    with pytest.raises(ValueError, match=r"layer 'mine' \(Linear\) with an input of shape \[1, 4\]"):
+        run_network(of(nn.Linear(3, 2)), torch.zeros(2, 1, 4))
+    with pytest.raises(ValueError, match=r"'mine' \(Recurrent\) has weights to 2 neurons"):
+        to_nir(of(Recurrent(lif(), nn.Linear(3, 2))), input_shape=(3,), dt_s=DT)
+
+
 def without_shape() -> nir.NIRGraph:
     return nir.NIRGraph(
         {"in": nir.Input(None), "lif": lif_node(3), "out": nir.Output(np.array([3]))},
@@ -120,12 +171,17 @@ def without_shape() -> nir.NIRGraph:
     ("graph", "says"),
     [
         (simple(nir.Threshold(np.ones(3))), r"node 'more0' is Threshold; supported are Affine, Linear"),
-        (simple(nir.Delay(np.ones(3))), r"node 'more0' is Delay"),
-        (simple(lif_node()), r"node 'more0' \(LIF\) has no shape"),
-        (simple(lif_node(4)), r"node 'more0' \(LIF\) has shape \(4,\), but what comes in has \(3,\)"),
-        (simple(lif_node(3, tau=1e-4)), r"tau of node 'more0' \(LIF\) falls to 0.0001 s"),
-        (simple(lif_node(3, r=-1.0)), r"r of node 'more0' \(LIF\) is not above 0"),
+        (simple(nir.Delay(np.array([1e-3, 2e-3, 1e-3]))), r"node 'more0' \(Delay\) .*one whole number of steps"),
+        (simple(nir.Delay(np.full(3, 1.4e-3))), r"node 'more0' \(Delay\) .*one whole number of steps"),
+        (simple(nir.Affine(np.ones((3, 3)), np.ones(1))), r"node 'more0' \(Affine\) cannot be read .*bias"),
+        (simple(nir.Linear(np.full((3, 3), np.nan))), r"node 'more0' \(Linear\) .*weight is nan"),
+        (simple(lif_node(3, r=np.inf)), r"node 'more0' \(LIF\) .*r is inf"),
+        (simple(lif_node()), r"node 'more0' \(LIF\) .*it has no shape"),
+        (simple(lif_node(4)), r"node 'more0' \(LIF\) .* has shape \(4,\), but what comes in has \(3,\)"),
+        (simple(lif_node(3, tau=1e-4)), r"node 'more0' \(LIF\) .*: tau falls to 0.0001 s"),
+        (simple(lif_node(3, r=-1.0)), r"node 'more0' \(LIF\) .*: r is -1.0; it must be above 0"),
         (simple(nir.Linear(np.ones((3, 5)))), r"'more0' \(Linear\) does not fit an input of shape \(3,\)"),
+        (simple(shape=(4,)), r"node 'lif' \(LIF\) .* has shape \(3,\), but what comes in has \(4,\)"),
         (simple(lif_node(3), edges=(("more0", "lif"),)), r"the graph has a loop: \w+ → \w+ → \w+"),
         (simple(lif_node(3), edges=(("lif", "lif"),)), r"the graph has a loop: lif → lif"),
         (simple(lif_node(3), edges=(("lif", "out"),)), r"node '(lif|out)' .* edges in and"),
@@ -165,8 +221,8 @@ def test_other_files_are_refused_and_a_missing_one_is_missing(tmp_path) -> None:
     (tmp_path / "text.nir").write_text("not HDF5")
     with pytest.raises(ValueError, match=r"text\.nir cannot be read as NIR"):
         read_nir(tmp_path / "text.nir")
-    nir.write(tmp_path / "delay.nir", simple(nir.Delay(np.ones(3))))
-    with pytest.raises(ValueError, match=r"delay\.nir cannot be read as NIR: node 'more0': it is Delay; supported are"):
-        read_nir(tmp_path / "delay.nir")
+    nir.write(tmp_path / "odd.nir", simple(nir.Threshold(np.ones(3))))
+    with pytest.raises(ValueError, match=r"odd\.nir cannot be read as NIR: node 'more0': it is Threshold; supported"):
+        read_nir(tmp_path / "odd.nir")
     with pytest.raises(FileNotFoundError, match=r"no file gone\.nir"):
         read_nir(tmp_path / "gone.nir")
