@@ -1,12 +1,14 @@
 """The lesson on STDP: its explorers, and the functions that it writes out."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from course_utils.lessons.stdp import checks, widgets
-from course_utils.lessons.stdp.experiment import Learner
+from course_utils.lessons.stdp.experiment import CODES, WITHOUT_TIMING, Learner
 from course_utils.spiking import plasticity
 from course_utils.spiking.encoders import poisson
 from tests import notebook_cells as lessons
@@ -78,9 +80,26 @@ def test_the_experiment_records_what_it_measures() -> None:
 def test_the_experiment_and_so_the_package_learns_as_the_lesson_does(lesson) -> None:
     learner = Learner(neurons=10, train=5)
     images = learner.draw(seed=2).train[0]
-    start, learned = learner.learn(images, seed=2)
-    assert (learned.theta > 0).any() and not torch.equal(start.weights, learned.weights), "neurons fired"
-    generator, by_hand = torch.Generator().manual_seed(2), start
+    start, learned, fired = learner.learn(images, seed=2)
+    assert fired.sum() > 0 and not torch.equal(start.weights, learned.weights)
+    generator, by_hand, count = torch.Generator().manual_seed(2), start, 0
     for image in images.flatten(1):
-        by_hand = lesson["learn_image"](poisson(image, 50, generator), *by_hand)
-    assert all(torch.equal(mine, theirs) for mine, theirs in zip(by_hand, learned, strict=True))
+        *by_hand, spikes = lesson["learn_image"](poisson(image, 50, generator), *by_hand)
+        count += spikes
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip((*by_hand, count), (*learned, fired), strict=True))
+
+
+@pytest.mark.parametrize("code", ["one spike each", "one spike each, at random"])
+def test_each_pixel_spikes_once(code) -> None:
+    images = Learner(train=3).draw(seed=1).train[0].flatten(1)
+    spikes, others = (CODES[code](images, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    assert spikes.shape == (50, 3, 256) and (spikes.sum(0) == 1).all()
+    assert torch.equal(spikes, others) == (code == "one spike each"), "at random: whatever the image"
+
+
+@pytest.mark.parametrize(("window", "keeps"), [("counts only", True), ("full rule", False)])
+def test_a_count_learns_nothing_where_each_pixel_spikes_once(window, keeps) -> None:
+    learner = replace(WITHOUT_TIMING[f"{window}, one spike each"], train=40)
+    start, learned, fired = learner.learn(learner.draw(seed=1).train[0], seed=1)
+    alike = torch.corrcoef(torch.cat([start.weights.T, learned.weights.T])).diagonal(learner.neurons)
+    assert fired.sum() > 20 and (alike.min() > 0.99) == keeps

@@ -1,14 +1,16 @@
-"""The layer that learns by STDP over five seeds: whole, smaller, without a part, and on faint stripes."""
+"""The layer that learns by STDP over five seeds: whole, smaller, without a part, on faint stripes, without timing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from course_utils.lessons.stdp.models import WINDOWS
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN, Task
-from course_utils.spiking.encoders import poisson
-from course_utils.spiking.plasticity import Learned, WinnerTakeAll, assign_labels, vote
+from course_utils.spiking.encoders import poisson, rank_order
+from course_utils.spiking.plasticity import Learned, PairSTDP, WinnerTakeAll, assign_labels, vote
 from course_utils.training.counting import Operations
 from course_utils.training.experiment import Experiment, Split, measured
 from course_utils.training.ledger import Record
@@ -16,6 +18,16 @@ from course_utils.training.ledger import Record
 STEPS = 50
 FIRST_LABELLING = 2000
 FAR = replace(PLAIN, first_test=FIRST_TEST)
+
+
+# How images [batch, inputs], 0 to 1, become spikes [time, batch, inputs].
+CODES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "rates": lambda images, noise: poisson(images, STEPS, noise),
+    "one spike each": lambda images, noise: rank_order(images, STEPS, threshold=0),
+    "one spike each, at random": lambda images, noise: rank_order(
+        torch.rand(images.shape, generator=noise), STEPS, threshold=0
+    ),
+}
 
 
 def _generator(seed: int) -> torch.Generator:
@@ -33,6 +45,7 @@ class Learner:
         train: images to learn from, without labels.
         labelling: images with labels, from which every neuron gets one.
         test: images of the test set.
+        code: how images become spikes, one of `CODES`.
     """
 
     rule: WinnerTakeAll = field(default_factory=WinnerTakeAll)
@@ -41,35 +54,40 @@ class Learner:
     train: int = 400
     labelling: int = 400
     test: int = 2000
+    code: str = "rates"
 
     def draw(self, seed: int) -> Split:
         """The images of a seed; those for labelling stand where others have their validation images."""
         return self.task.draw(seed, self.train, self.labelling, self.test, FIRST_LABELLING)
 
-    def learn(self, images: Tensor, seed: int) -> tuple[Learned, Learned]:
-        """The layer before and after images [count, 1, size, size], 0 to 1: the probability of a spike at a step."""
-        noise = _generator(seed)
+    def learn(self, images: Tensor, seed: int) -> tuple[Learned, Learned, Tensor]:
+        """The layer before and after images [count, 1, size, size], 0 to 1, and its spikes meanwhile, [neurons]."""
+        noise, fired = _generator(seed), torch.zeros(self.neurons)
         start = learned = self.rule.start(images[0].numel(), self.neurons, _generator(seed))
         for image in images.flatten(1):
-            _, learned = self.rule.learn(poisson(image, STEPS, noise), learned)
-        return start, learned
+            spikes, learned = self.rule.learn(CODES[self.code](image[None], noise)[:, 0], learned)
+            fired += spikes.sum(0)
+        return start, learned, fired
 
     def count(self, learned: Learned, images: Tensor, seed: int) -> Tensor:
         """Spikes of every neuron for every image, [images, neurons]."""
         noise = _generator(seed)
         batches = images.flatten(1).split(250)
-        return torch.cat([self.rule.respond(poisson(batch, STEPS, noise), learned).sum(0) for batch in batches])
+        return torch.cat([self.rule.respond(CODES[self.code](batch, noise), learned).sum(0) for batch in batches])
 
     def record(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Learn, label, read the test set once. A run takes seconds, so it keeps no checkpoint."""
         split = self.draw(seed)
         images, labels = split.test
         accuracies, counts = [], None
-        for learned in self.learn(split.train[0], seed):
+        start, end, fired = self.learn(split.train[0], seed)
+        for learned in (start, end):
             neuron_labels = assign_labels(self.count(learned, split.validation[0], seed), split.validation[1])
             counts = self.count(learned, images, seed)
             accuracies.append((vote(counts, neuron_labels) == labels).double().mean().item())
-        spikes_in, inputs = STEPS * images.double().flatten(1).sum(1).mean().item(), images[0].numel()
+        inputs, rule = images[0].numel(), self.rule.rule
+        expected = STEPS * images.double().flatten(1).sum(1).mean().item()
+        spikes_in = expected if self.code == "rates" else float(inputs)
         return measured(
             None,
             split,
@@ -86,10 +104,16 @@ class Learner:
                 "theta_plus": self.rule.theta_plus,
                 "total_weight": self.rule.total_weight,
                 "inhibition": self.rule.inhibition,
+                "code": self.code,
+                "a_plus": rule.a_plus,
+                "a_minus": rule.a_minus,
+                "tau_plus_ms": rule.tau_plus_ms,
+                "tau_minus_ms": rule.tau_minus_ms,
             },
             accuracy=accuracies[1],
             baseline=self.task.baseline(split),
             beside={"random weights, labelled": accuracies[0]},
+            measured={"neurons that never fired": (fired == 0).sum().item()},
             parameters=(inputs + 1) * self.neurons,
             time_steps=STEPS,
         )
@@ -105,10 +129,27 @@ LEARNERS = {
     "30, no inhibition": Learner(replace(_WHOLE, inhibition=False)),
     "30 neurons, hard set": Learner(task=HARD),
 }
+
+
+def _once(rule: PairSTDP) -> WinnerTakeAll:
+    """The layer for one spike a pixel: fewer spikes come in, so each weighs more, and changes more."""
+    return replace(_WHOLE, rule=replace(rule, a_plus=20 * rule.a_plus, a_minus=20 * rule.a_minus), total_weight=64.0)
+
+
+WITHOUT_TIMING = {
+    **{f"{name}, rates": Learner(replace(_WHOLE, rule=rule)) for name, rule in WINDOWS.items()},
+    **{f"{name}, one spike each": Learner(_once(rule), code="one spike each") for name, rule in WINDOWS.items()},
+    "full rule, one spike each, at random": Learner(_once(PairSTDP()), code="one spike each, at random"),
+}
 EXPERIMENTS = (
     Experiment(
         "stdp",
         "learning without labels, plain and hard stripes",
         {name: learner.record for name, learner in LEARNERS.items()},
+    ),
+    Experiment(
+        "stdp-timing",
+        "STDP whose timing is taken away piece by piece, on stripes coded by rates and by times",
+        {name: learner.record for name, learner in WITHOUT_TIMING.items()},
     ),
 )
