@@ -140,10 +140,11 @@ def _all_above(currents: Tensor, theta_plus: float, decay: float, steps: int) ->
 check_wins = Exercise(
     right=_race(),
     cases=[
-        (torch.tensor([2.4, 2.3], dtype=torch.float64), 0.005, 0.95, 400),
-        (torch.tensor([0.9, 0.8, 0.7], dtype=torch.float64), 0.005, 0.95, 100),  # nobody reaches the threshold
+        (torch.tensor([2.4, 2.3], dtype=torch.float64), 0.005, 0.95, 200),
+        (torch.tensor([0.9, 0.8, 0.7], dtype=torch.float64), 0.005, 0.95, 60),  # nobody reaches the threshold
     ],
-    draw=lambda rng: (torch.tensor(rng.uniform(1.8, 2.6, 3)), rng.uniform(0.01, 0.05), rng.uniform(0.9, 0.97), 300),
+    draw=lambda rng: (torch.tensor(rng.uniform(1.8, 2.6, 3)), rng.uniform(0.01, 0.05), rng.uniform(0.9, 0.97), 120),
+    draws=4,
     wrong={
         "A win resets only the winner in your race. Its spike sets all membranes to rest: that is the inhibition.":
             _race(inhibition=False),
