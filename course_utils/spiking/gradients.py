@@ -149,7 +149,7 @@ class _Neurons(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         outputs = _empty(inputs)
         ctx.neuron = neuron
-        ctx.save_for_backward(inputs, outputs, v, i)
+        ctx.save_for_backward(inputs, outputs, v, i, *(a for a in (decay, decay_syn) if isinstance(a, Tensor)))
         v, i = _begin(inputs, neuron, v, i)
         one, other = (torch.empty_like(v).expand_as(inputs) for _ in range(2))
         last = _walk(inputs, neuron, v, i, outputs if neuron.threshold is None else one, outputs, other)
@@ -158,12 +158,13 @@ class _Neurons(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, error, error_v, error_i):
-        neuron, decay = ctx.neuron, ctx.neuron.decay
-        inputs, s, v, i = ctx.saved_tensors
+        neuron, decay, decay_syn = ctx.neuron, ctx.neuron.decay, ctx.neuron.decay_syn
+        inputs, s, v, i, *_ = ctx.saved_tensors
         fires, learned = neuron.threshold is not None, any(ctx.needs_input_grad[1:3])
         errors = u = _empty(inputs)  # what is found takes the place of the potentials, from the last step to the first
         v, i = _begin(inputs, neuron, v, i)
         x, by_spike, *delta = (torch.empty_like(v) for _ in range(4))
+        direct = i is None and not neuron.scaled  # the error of u is that of the input
         nothing = v.new_zeros(()).expand_as(v)
         currents = inputs if i is None else _empty(inputs) if learned else x.expand_as(u)
         if fires or learned:
@@ -173,7 +174,7 @@ class _Neurons(torch.autograd.Function):
         later_i = error_i  # of i after the step
         for t in reversed(range(len(u))):
             e = nothing if error is None else error[t]
-            now = delta[t % 2] if neuron.scaled or i is not None else errors[t]
+            now = errors[t] if direct else delta[t % 2]
             if not fires:
                 torch.add(e, later, alpha=factor, out=now)
             else:
@@ -187,16 +188,16 @@ class _Neurons(torch.autograd.Function):
             if learned:
                 before = _reset(u[t - 1], s[t - 1], neuron) if t else v
                 by_decay.addcmul_(now, before - currents[t] if neuron.scaled else before)
-            if now is not errors[t]:
+            if not direct:
                 torch.mul(now, 1 - decay if neuron.scaled else 1, out=errors[t])
             if later_i is not None and learned:
                 by_decay_syn.addcmul_(later_i, currents[t])
             if later_i is not None:
-                errors[t].add_(later_i * neuron.decay_syn)
+                errors[t].add_(later_i * decay_syn)
             later_i = None if i is None else errors[t]
             later, factor = (now * decay, 1.0) if isinstance(decay, Tensor) else (now, decay)
         found = [by_decay, by_decay_syn, later * factor, None if later_i is None else later_i.clone()]
-        for place, given in enumerate((decay, neuron.decay_syn)):
+        for place, given in enumerate((decay, decay_syn)):
             found[place] = found[place].sum_to_size(given.shape) if isinstance(given, Tensor) else None
         needed = zip(found, ctx.needs_input_grad[1:5], strict=True)
         return errors, *(error if needs else None for error, needs in needed), None
