@@ -23,8 +23,8 @@ the threshold spikes, what has spiked is reset, the current decays. So an input 
 
 Thresholds are 1 unless they are given; that of the pool is 0.75. A synaptic current i decays by a λ of its own where
 there is one (`LI` and `LIF` with `tau_syn_ms`, cells of Norse, `gradients.run`, `RecurrentLIF`); elsewhere i is the
-input. `RecurrentLIF` applies the reset at the beginning of the next step, which gives the same spikes; its recurrent input
-comes from the spikes of the step before. In `WinnerTakeAll` the spike of one neuron resets all of them.
+input. `RecurrentLIF` applies the reset at the beginning of the next step, which gives the same spikes; its recurrent
+input comes from the spikes of the step before. In `WinnerTakeAll` the spike of one neuron resets all of them.
 
 An argument outside the range that its docstring gives is refused with a ValueError that names it, its value and what is
 allowed.
