@@ -67,7 +67,7 @@ def test_by_hand_is_by_autograd(rule, seed, neuron) -> None:
 
 @EACH_RULE
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10**6), steps=st.integers(1, 15), batch=st.integers(1, 3), leak=st.floats(0.3, 1.0))
+@given(seed=st.integers(0, 10**6), steps=st.integers(1, 15), batch=st.integers(1, 3), leak=st.floats(0.37, 1.0))
 def test_by_hand_is_by_autograd_in_dense_networks(rule, seed, steps, batch, leak) -> None:
     torch.manual_seed(seed)
     layers = nn.Linear(6, 5), nn.Linear(5, 4), nn.Linear(4, 2)
@@ -146,8 +146,17 @@ def test_leak_correction_by_hand() -> None:
     assert leak_correction(s, Neuron(decay=0.5, corrected=False)).tolist() == [1, 1, 0]
 
 
+@pytest.mark.parametrize("correct", [leak_correction, LESSON["leak_correction"]], ids=["package", "lesson"])
+def test_a_leak_whose_correction_could_turn_the_gradient_round_is_refused(correct) -> None:
+    s = torch.tensor([0, 0, 1], dtype=F64)[:, None]  # one spike, at the last step: the smallest factor, 1 + ln λ
+    assert 0 < correct(s, Neuron(decay=0.37)) < 0.01
+    with pytest.raises(ValueError, match=r"decay is 0\.36; it must be at least 1/e = 0\.368"):
+        correct(s, Neuron(decay=0.36))
+    assert correct(s, Neuron(decay=0.36, corrected=False)) == 1
+
+
 @settings(deadline=None)
-@given(seed=st.integers(0, 10**6), leak=st.floats(0.4, 1.0), steps=st.integers(1, 60))
+@given(seed=st.integers(0, 10**6), leak=st.floats(0.37, 1.0), steps=st.integers(1, 60))
 def test_leak_correction_lies_between_one_and_one_plus_log_leak(seed, leak, steps) -> None:
     s = spikes(seed, steps, 10)
     factor = leak_correction(s, Neuron(decay=leak))

@@ -26,10 +26,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from course_utils.data.require import require
 from course_utils.spiking.gradients import Neuron, spikes_and_potentials
 from course_utils.spiking.surrogates import straight_through
 
 NEURON = Neuron()
+ONLY_ABOVE = "at least 1/e = 0.368 where the leak is corrected for: below it the factor may be negative"
 
 
 def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
@@ -38,7 +40,12 @@ def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
     The neuron's spikes leave a trace that leaks as its membrane does, f_t = λ f_(t−1) + s_t. With N spikes in all the
     factor is 1 + f′_T / N, where f′ = ln(λ) f is the slope of that trace between spikes, as in the authors' code. It
     lies between 1 + ln λ and 1; for a neuron that fires steadily over T steps it is about 1 − 1/T.
+
+    Raises:
+        ValueError: the correction is on and λ is below 1/e. There 1 + ln λ is negative: a neuron whose only spike comes
+            at the last step would be taught the reverse.
     """
+    require(not neuron.corrected or neuron.decay >= 1 / math.e, "decay", neuron.decay, ONLY_ABOVE)
     f = torch.zeros_like(s[0])
     for now in s:
         f = neuron.decay * f + now

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE
 from course_utils.lessons.spike_backprop.rules import TWINS, leak_correction
-from course_utils.spiking.encoders import poisson
 from course_utils.spiking.gradients import Neuron, spikes_and_potentials
 
 BLAME = LinearSegmentedColormap.from_list("blame", [BLUE, "white", ORANGE])
@@ -84,7 +83,8 @@ class Blamed(NamedTuple):
 def blamed(rule: str) -> Blamed:
     """The network, run once forwards, and once backwards by one of the three rules."""
     double = {"dtype": torch.float64}
-    x = poisson(torch.full((INPUTS,), 0.35, **double), STEPS, torch.Generator().manual_seed(4))[:, None]
+    drawn = torch.rand(STEPS, INPUTS, generator=torch.Generator().manual_seed(4), **double)
+    x = (drawn < 0.35).double()[:, None]
     weights = torch.tensor([[0.7, 0.5, 0.0, 0.3], [0.1, 0.4, 0.6, 0.2], [0.2, -0.3, 0.2, 0.15]], **double)
     readout = torch.tensor([[0.5, -0.4, 0.6], [-0.3, 0.7, -0.5]], **double)
     currents = (x @ weights.T).requires_grad_()
