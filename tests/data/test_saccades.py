@@ -12,7 +12,17 @@ from course_utils.data import saccades
 from course_utils.data.digits import small_digits
 from course_utils.data.download import NotAvailable
 from course_utils.data.events import SACCADES_US, SIZE, Events, Recordings, check_events, frames
-from course_utils.data.saccades import CORNERS, Camera, light, load_event_digits, moved, position, simulate_saccades
+from course_utils.data.saccades import (
+    CORNERS,
+    MEASURED,
+    Camera,
+    light,
+    load_event_digits,
+    measured_position,
+    moved,
+    position,
+    simulate_saccades,
+)
 
 QUIET = Camera(noise_hz=0, spread=0)
 DIGITS = small_digits()[0].images[:12]
@@ -30,6 +40,19 @@ def test_three_saccades_along_a_closed_path_without_jumps():
     assert (abs(speed.argmax(1) - 100) < 3).all(), "it is fastest midway"
     assert position(-5) == position(0)
     assert np.allclose(position(2 * SACCADES_US), position(SACCADES_US))
+
+
+def test_the_measured_path_is_near_the_triangle_and_another_one():
+    for number, place in enumerate(MEASURED):
+        assert measured_position(10_000 * number) == pytest.approx(place)
+    assert measured_position(-5) == MEASURED[0] and measured_position(10**6) == MEASURED[-1]
+    assert measured_position(45_000) == pytest.approx(np.mean(MEASURED[4:6], axis=0))
+    ways = np.array([(measured_position(time_us), position(time_us)) for time_us in range(0, SACCADES_US, 1000)])
+    apart = np.linalg.norm(ways[:, 0] - ways[:, 1], axis=1)
+    assert 0.3 < apart.max() < 1.8
+    straight, bent = (simulate_saccades(DIGITS, camera=QUIET, path=path) for path in (position, measured_position))
+    assert not same(straight, bent)
+    assert same(straight, simulate_saccades(DIGITS, camera=QUIET)), "the triangle if nothing is said"
 
 
 def test_an_image_moved_by_whole_pixels_is_the_image_elsewhere():

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from course_utils.data import events, keyed, saccades
-from course_utils.data.digits import small_digits
+from course_utils.data.digits import ImageSet, small_digits
 from course_utils.data.events import Events, frames_by_count
 from course_utils.data.saccades import simulate_saccades
-from course_utils.lessons.event_vision import experiment, widgets
+from course_utils.lessons.event_vision import experiment, experiment_simulated, widgets
 from course_utils.lessons.event_vision.models import ORDERS, FramesFirst, event_net, in_order
 from course_utils.training import ledger
 from course_utils.training.experiment import Split
@@ -127,7 +127,7 @@ def test_five_folds_test_every_recording_once() -> None:
 def test_too_few_recordings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     few = events.Recordings("invented", [one_event(3)], torch.tensor([1]), torch.tensor([0]))
     with pytest.raises(ValueError, match="invented has 1 recordings; 1000 are needed"):
-        experiment._first(few, 1000)
+        experiment.first(few, 1000)
 
 
 def halves(seed: int) -> Split:
@@ -152,3 +152,85 @@ def test_a_run_from_end_to_end(order: str, tmp_path) -> None:
     again = run.record(1)
     assert (again.curve, again.beside) == (record.curve, record.beside), "a seed fixes a run"
     ledger.write(replace(record, model="small"), tmp_path)
+
+
+# --- what a simulator is worth --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def little(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    """MNIST with few digits, of which some were recorded, and plans of a few updates."""
+    images, labels = small_digits()[0].images[:400], small_digits()[0].labels[:400]
+    images[350] = images[2]  # a digit that stands in the set twice
+    images[351] = images[390]  # one that equals a recorded digit of the test set
+    sets = ImageSet("MNIST", images[:360], labels[:360]), ImageSet("MNIST", images[360:], labels[360:])
+    parts = [
+        events.Recordings("N-MNIST", simulate_saccades(some.images[:count]), some.labels[:count], torch.arange(count))
+        for some, count in zip(sets, (60, 35), strict=True)
+    ]
+    monkeypatch.setattr(experiment_simulated, "load_images", lambda name: sets)
+    for module in (experiment, experiment_simulated):
+        monkeypatch.setattr(module, "load_nmnist", lambda train, test: parts)
+    monkeypatch.setattr(experiment_simulated, "first", lambda recordings, count: recordings)
+    monkeypatch.setattr(experiment_simulated, "SIMULATION", Plan(1, 100, 5e-3))
+    frames_of, seen = experiment.spikes_of(parts[0]), parts[0].labels
+    split = Split("real", (frames_of[:40], seen[:40]), (frames_of[:0], seen[:0]), (frames_of[40:], seen[40:]))
+    monkeypatch.setattr(experiment_simulated, "fold", lambda seed: split)
+    caches = experiment_simulated.simulated, experiment_simulated.after_simulation
+    for cached in caches:
+        cached.cache_clear()
+    yield sets, parts
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_no_recorded_digit_is_simulated(little, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by its number nor by its image: what the camera was shown is compared with all that was recorded."""
+    shown, record = [], experiment_simulated.recorded
+
+    def watched(images: torch.Tensor, *how, **named) -> torch.Tensor:
+        shown.append(images)
+        return record(images, *how, **named)
+
+    monkeypatch.setattr(experiment_simulated, "recorded", watched)
+    (packed, labels), (unseen, _) = experiment_simulated.simulated(tmp_path)
+    (train, test), (some, others) = little
+    learned = {image.numpy().tobytes() for image in shown[0]}
+    real = [*train.images[some.numbers], *test.images[others.numbers]]
+    assert not learned & {image.numpy().tobytes() for image in real}
+    assert len(packed) == len(labels) == len(shown[0]) == 360 - 60 - 2, "350 and 351 look like recorded ones"
+    assert len(unseen) == 40 - 35
+    again = experiment_simulated.simulated.__wrapped__(tmp_path)[0][0]
+    assert torch.equal(again, packed), "kept in a file"
+
+
+def test_what_is_packed_is_what_the_camera_saw() -> None:
+    images = small_digits()[0].images[:3]
+    packed = experiment_simulated.recorded(images, torch.arange(3), 7)
+    camera, path = experiment_simulated.varied(7)
+    made = simulate_saccades(images, seed=7, camera=camera, path=path)
+    assert packed.shape == (3, 8 * 2 * 34 * 34 // 8)
+    assert torch.equal(
+        experiment_simulated.unpacked(packed).float(), torch.stack([events.frames(one, 8) for one in made])
+    )
+    cameras = {experiment_simulated.varied(chunk)[0] for chunk in range(5)}
+    assert len(cameras) == 5 and experiment_simulated.varied(7)[0] == camera
+
+
+def test_real_recordings_come_after_the_simulation(little, tmp_path) -> None:
+    runs = next(iter(experiment_simulated.EXPERIMENTS)).runs
+    checkpoint = tmp_path / "unfinished" / "run.safetensors"
+    alone = runs["simulation only"](1, checkpoint)
+    assert alone.data["train"] == 298 and alone.data["test"] == 20 and 0 <= alone.beside["simulated digits"] <= 1
+    weights, history = experiment_simulated.after_simulation(checkpoint.parent)
+    assert alone.curve["loss"] == history.loss
+    for seed in (0, 4):
+        begun = experiment_simulated.begun(checkpoint.parent)(seed).state_dict()
+        assert all(torch.equal(begun[name], weights[name]) for name in weights), "every fold begins with the same"
+    assert not all(
+        torch.equal(value, weights[name]) for name, value in experiment_simulated.NETWORK(0).state_dict().items()
+    )
+    experiment_simulated.after_simulation.cache_clear()
+    again, _ = experiment_simulated.after_simulation(checkpoint.parent)
+    assert all(torch.equal(again[name], weights[name]) for name in weights), "an interrupted experiment goes on"
+    assert len(experiment_simulated.few(17, 0).train[1]) == 17

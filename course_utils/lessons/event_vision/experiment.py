@@ -36,12 +36,12 @@ def spikes_of(recordings: Recordings, steps: int = STEPS) -> Tensor:
 def _all_recordings() -> tuple[Tensor, Tensor]:
     """The 1,100 first recordings, training and test set together, in a random order that never changes."""
     train, test = load_nmnist(1000, 100)
-    kept = [_first(train, 1000), _first(test, 100)]
+    kept = [first(train, 1000), first(test, 100)]
     order = torch.randperm(1100, generator=torch.Generator().manual_seed(0))
     return torch.cat([spikes_of(part) for part in kept])[order], torch.cat([part.labels for part in kept])[order]
 
 
-def _first(recordings: Recordings, count: int) -> Recordings:
+def first(recordings: Recordings, count: int) -> Recordings:
     """The recordings with the lowest numbers: of the whole set the same ones as in the part with 1,100."""
     if len(recordings.labels) < count:
         raise ValueError(f"{recordings.source} has {len(recordings.labels)} recordings; {count} are needed")
@@ -104,10 +104,18 @@ class EventRun(LongRun):
         return {f"test frames {order}": run.accuracy(model, split.test, seed) for order, run in runs.items()}
 
 
-def event_run(task: str, split: Callable[[int], Split], plan: Plan, *, steps: int = STEPS, **how: Any) -> EventRun:
-    """`event_net` under one treatment of time; `how` as `Ordered` takes it."""
+def event_run(
+    task: str,
+    split: Callable[[int], Split],
+    plan: Plan,
+    *,
+    steps: int = STEPS,
+    network: Callable[[int], nn.Module] = event_net,
+    **how: Any,
+) -> EventRun:
+    """An `event_net` under one treatment of time; `how` as `Ordered` takes it."""
     enter = Ordered(**how)
-    return EventRun("event_vision", task, split, event_net, steps, plan, enter, GAIN, baseline="linear on counts")
+    return EventRun("event_vision", task, split, network, steps, plan, enter, GAIN, baseline="linear on counts")
 
 
 _FOLDS = partial(event_run, "N-MNIST, five folds", fold, Plan(30, 40, 4e-3, weight_decay=1e-2))

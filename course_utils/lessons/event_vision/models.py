@@ -16,14 +16,15 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 GAIN = 10.0  # of the answers, which are means over time and small
 
 
-def event_net(seed: int, *, decay: float = 0.8) -> OverTime:
+def event_net(seed: int, *, decay: float = 0.8, maps: tuple[int, int, int] = (12, 32, 64)) -> OverTime:
     """12C5–32C5–64C3–10, every convolution with stride 2, for frames [time, batch, 2, 34, 34]; fresh.
 
-    Batch norm, a light dropout, and a membrane that forgets within a saccade or so.
+    Batch norm, a light dropout, and a membrane that forgets within a saccade or so. `maps` are the feature maps of the
+    three convolutions.
     """
     torch.manual_seed(seed)
     net = Builder(in_channels=2, size=34, neuron=Neuron(decay=decay), norm=True, dropout=0.1, seed=seed)
-    return net.conv(12, 5, stride=2).conv(32, 5, stride=2).conv(64, stride=2).readout()
+    return net.conv(maps[0], 5, stride=2).conv(maps[1], 5, stride=2).conv(maps[2], stride=2).readout()
 
 
 class FramesFirst(nn.Module):
