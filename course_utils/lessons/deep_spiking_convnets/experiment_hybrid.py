@@ -6,7 +6,7 @@ that none of them trains again. Convolutions are computed in bfloat16, weights a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,22 @@ class Staircase(LongRun):
         return model(x, 1)
 
 
+@dataclass(frozen=True)
 class AsSpikes(Staircase):
-    """The trained network with spikes; nothing is learned."""
+    """The trained network with spikes; nothing more is learned.
+
+    Attributes:
+        learned: of a seed to the network that has learned as a staircase, and how.
+    """
+
+    learned: Callable[[int], tuple[nn.Module, History]] | None = None
 
     def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
         with in_mode(model, "spikes"):
             return model(x, self.steps)
 
     def train(self, split: Split, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, History]:
-        return self.network(seed), History()
+        return self.learned(seed)
 
 
 class Tuned(AsSpikes):
@@ -74,7 +81,12 @@ class Tuned(AsSpikes):
         with in_mode(model, "rates"):
             return model(x, 1)
 
-    train = LongRun.train
+    def train(self, split: Split, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, History]:
+        """The network, and how it learned on; the seconds are those of both trainings."""
+        learned, before = self.learned(seed)
+        model, history = LongRun.train(replace(self, network=lambda _: learned), split, seed, checkpoint)
+        history.seconds[:0] = before.seconds
+        return model, history
 
 
 def hybrid(
@@ -94,14 +106,14 @@ def hybrid(
     def file(seed: int) -> Path:
         return ledger.mine() / "unfinished" / f"{name}-staircase-seed{seed}.safetensors"
 
-    def learned(seed: int) -> nn.Module:
-        return run.train(run.split(seed), seed, file(seed))[0]
+    def learned(seed: int) -> tuple[nn.Module, History]:
+        return run.train(run.split(seed), seed, file(seed))
 
-    how = {field: value for field, value in vars(run).items() if field not in ("network", "steps", "plan")}
+    how = {field: value for field, value in vars(run).items() if field not in ("steps", "plan")} | {"learned": learned}
     runs = {f"{model}, staircase": lambda seed, _: run.record(seed, file(seed))}
     for count in steps:
-        runs[f"{model}, spikes, T={count}"] = AsSpikes(network=learned, steps=count, plan=run.plan, **how).record
-    runs[f"{model}, spikes, tuned, T={tuned}"] = Tuned(network=learned, steps=tuned, plan=tuning, **how).record
+        runs[f"{model}, spikes, T={count}"] = AsSpikes(steps=count, plan=run.plan, **how).record
+    runs[f"{model}, spikes, tuned, T={tuned}"] = Tuned(steps=tuned, plan=tuning, **how).record
     return runs
 
 
