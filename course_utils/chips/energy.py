@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from course_utils.chips.virtual_chip import VirtualChip, neuron_counts
 from course_utils.classroom.tables import Table
-from course_utils.data.require import require
-from course_utils.spiking.encoders import check_scale, check_steps, constant_current
+from course_utils.data.require import require, require_whole
+from course_utils.spiking.encoders import check_scale, constant_current
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
 from course_utils.training.counting import Operations
@@ -221,7 +221,7 @@ def connections(model: LIReadout) -> int:
 
 def neuron_updates(model: LIReadout, steps: int) -> int:
     """Steps of hidden and output neurons in a run; the neurons of the pixels belong to the sensor."""
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     return steps * sum(neuron_counts(model).values())
 
 
@@ -271,7 +271,7 @@ class TunedInput(nn.Module):
     def __init__(self, scale: float, steps: int):
         super().__init__()
         check_scale(scale)
-        check_steps(steps)
+        require_whole(steps=(steps, 1))
         self.scale = scale
         self.steps = steps
         self.gain = nn.Parameter(torch.ones(()))

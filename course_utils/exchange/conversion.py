@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from course_utils.data.require import require
-from course_utils.spiking.encoders import check_steps
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.ranges import within
 
@@ -143,7 +142,7 @@ def convert(
 def constant_input(images: Tensor, steps: int) -> Tensor:
     """Pixels as currents that stay on: images 0 to 1, [batch, …], as a view [steps, batch, …]."""
     _check_images(images)
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     return images.expand(steps, *images.shape)
 
 

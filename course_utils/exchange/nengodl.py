@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from course_utils.data.require import require
+from course_utils.data.require import require, require_whole
 from course_utils.exchange import nengo_bridge
-from course_utils.spiking.encoders import check_steps
 
 nengo_dl = nengo_bridge.load()
 import nengo  # noqa: E402  (behind the bridge: torch goes first)
@@ -55,7 +54,7 @@ def synapse_s(tau_syn_ms: float | None) -> float | None:
 
 def repeated(images: np.ndarray, steps: int) -> np.ndarray:
     """Every image [count, 1, pixels] again at every step, [count, steps, pixels]."""
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     if images.ndim != 3 or images.shape[1] != 1:
         raise ValueError(f"images have shape {images.shape}; it must be [count, 1, pixels]")
     return np.repeat(images, steps, axis=1)

@@ -8,7 +8,7 @@ Poisson codes follow P. Tsoukas, "Training spiking neural networks" (diploma the
 import torch
 from torch import Tensor
 
-from course_utils.data.require import require
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.ranges import above_0, at_least_0, within
 
@@ -24,7 +24,7 @@ def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None
     Args:
         probabilities: of a spike at one step, 0 to 1.
     """
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     within(0, 1, probabilities=probabilities)
     like = {"dtype": probabilities.dtype, "device": probabilities.device}
     drawn = torch.rand(steps, *probabilities.shape, generator=generator, **like)
@@ -48,7 +48,7 @@ def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = 
         scale: current of a value of 1, in units of the neuron's threshold; finite, 0 or more.
         neuron: the pixel's neuron.
     """
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     check_scale(scale)
     if not torch.isfinite(values).all():
         raise ValueError("values hold numbers that are not finite")
@@ -64,7 +64,7 @@ def regular(values: Tensor, steps: int) -> Tensor:
     Args:
         values: 0 to 1.
     """
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     within(0, 1, values=values)
     return (values * _times(steps + 1, values) + 0.5).floor().diff(dim=0)
 
@@ -184,13 +184,7 @@ def check_scale(scale: float) -> None:
     at_least_0("a finite current", scale=scale)
 
 
-def check_steps(steps: int) -> None:
-    """Refuse what is no number of time steps: a whole number, 1 or more."""
-    fits = isinstance(steps, int) and not isinstance(steps, bool) and steps >= 1
-    require(fits, "steps", steps, "a whole number of time steps, 1 or more")
-
-
 def _check_once(values: Tensor, steps: int, threshold: float) -> None:
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     within(0, 1, values=values)
     require(0 <= threshold <= 1, "threshold", threshold, "between 0 and 1")

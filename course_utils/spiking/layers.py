@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.data import keyed
-from course_utils.data.require import require
-from course_utils.spiking.encoders import check_steps
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.gradients import Neuron, lif
 from course_utils.spiking.neurons import each_step
 
@@ -203,7 +202,7 @@ class OverTime(nn.Module):
     def __init__(self, layers: nn.Sequential, steps: int | None = None, sample: tuple[int, ...] | None = None):
         super().__init__()
         if steps is not None:
-            check_steps(steps)
+            require_whole(steps=(steps, 1))
         self.layers, self.steps, self.sample = layers, steps, sample
 
     @property
@@ -251,7 +250,7 @@ class OverTime(nn.Module):
             raise ValueError(f"x has shape {tuple(x.shape)}; this network needs {shapes}")
         if x.dim() == 4:
             steps = self.steps if steps is None else steps
-            check_steps(steps)
+            require_whole(steps=(steps, 1))
             return steps
         if steps is not None:
             raise ValueError(f"steps is {steps}; spikes [time, batch, …] have their own number of steps: leave it out")

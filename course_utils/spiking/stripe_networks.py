@@ -14,7 +14,7 @@ import torch
 from norse.torch.functional.threshold import threshold
 from torch import Tensor, nn
 
-from course_utils.data.require import require
+from course_utils.data.require import require, require_whole
 from course_utils.spiking import encoders
 from course_utils.spiking.gradients import Neuron, run
 from course_utils.spiking.neurons import each_step
@@ -134,7 +134,7 @@ class FlatLIF(nn.Module):
     def __init__(self, scale: float = 1.0, steps: int = STEPS, size: int = 16):
         super().__init__()
         encoders.check_scale(scale)
-        encoders.check_steps(steps)
+        require_whole(steps=(steps, 1))
         self.scale, self.steps = scale, steps
         self.linear = nn.Linear(size * size, 2)
         self.lif = norse.LIFCell()
@@ -156,7 +156,7 @@ class BroadConv(nn.Module):
     def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
         super().__init__()
         encoders.check_scale(scale)
-        encoders.check_steps(steps)
+        require_whole(steps=(steps, 1))
         self.scale, self.steps = scale, steps
         self.conv1 = RowConv(1, 13, 4)
         self.lif1 = norse.LIFCell()

@@ -207,14 +207,14 @@ def test_no_recorded_digit_is_simulated(little, tmp_path, monkeypatch: pytest.Mo
 def test_what_is_packed_is_what_the_camera_saw() -> None:
     images = small_digits()[0].images[:3]
     packed = experiment_simulated.recorded(images, torch.arange(3), 7)
-    camera, path = experiment_simulated.varied(7)
+    camera, path = experiment_simulated.any_camera(7)
     made = simulate_saccades(images, seed=7, camera=camera, path=path)
     assert packed.shape == (3, 8 * 2 * 34 * 34 // 8)
     assert torch.equal(
         experiment_simulated.unpacked(packed).float(), torch.stack([events.frames(one, 8) for one in made])
     )
-    cameras = {experiment_simulated.varied(chunk)[0] for chunk in range(5)}
-    assert len(cameras) == 5 and experiment_simulated.varied(7)[0] == camera
+    cameras = {experiment_simulated.any_camera(chunk)[0] for chunk in range(5)}
+    assert len(cameras) == 5 and experiment_simulated.any_camera(7)[0] == camera
 
 
 def test_real_recordings_come_after_the_simulation(little, tmp_path) -> None:

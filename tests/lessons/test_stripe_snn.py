@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_utils.data import stripes
-from course_utils.lessons.stripe_snn import checks, experiment, tasks, widgets
+from course_utils.lessons.stripe_snn import checks, experiment, kinds, widgets
 from course_utils.spiking import stripe_networks as models
 
 PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -121,7 +121,7 @@ def test_the_experiment_cuts_the_reset_from_the_gradient_as_the_lesson_does(less
 
 
 def test_every_kind_of_stripe_stands_where_its_settings_say() -> None:
-    images, labels = tasks.every_kind(seed=3, count=2)
+    images, labels = kinds.every_kind(seed=3, count=2)
     assert images.shape == (3, 6, 7, 2, 16, 16) and labels.shape == images.shape[:4]
     settings = stripes.StripeSettings(contrast=0.3, noise=(1.0,), peaks=(5,))
     made = stripes.make_stripes(2, 3, first=10_000, settings=settings)

@@ -105,7 +105,7 @@ NETWORKS = [
         ((2, 3, 12, 12), 4, r"x has shape \(2, 3, 12, 12\)"),
         ((5, 2, 1, 12, 11), None, r"or spikes \[time, batch, 1, 12, 12\]"),
         ((2, 144), 4, r"x has shape \(2, 144\)"),
-        *(((2, 1, 12, 12), bad, f"steps is {bad}; it must be a whole number of time steps") for bad in (0, 2.5, None)),
+        *(((2, 1, 12, 12), bad, f"steps is {bad}; it must be a whole number, 1 or more") for bad in (0, 2.5, None)),
         ((0, 2, 1, 12, 12), None, "x has 0 time steps; it must have 1 or more"),
         ((5, 2, 1, 12, 12), 5, r"steps is 5; spikes \[time, batch, …\] have their own"),
     )),

@@ -51,7 +51,7 @@ def unrecorded(digits: ImageSet, numbers: Tensor, shown: Tensor) -> Tensor:
     return torch.tensor([at for at, image in every if at not in taken and image.tobytes() not in pictures])
 
 
-def varied(chunk: int) -> tuple[Camera, Callable[[float], tuple[float, float]]]:
+def any_camera(chunk: int) -> tuple[Camera, Callable[[float], tuple[float, float]]]:
     """Another camera and another path for each chunk of recordings, about those that were measured."""
     rng = np.random.default_rng(chunk)
     camera = Camera(
@@ -83,7 +83,7 @@ def recorded(images: Tensor, samples: Tensor, first_chunk: int = 0) -> Tensor:
     for chunk, (some, numbers) in enumerate(
         zip(images.split(CHUNK), samples.split(CHUNK), strict=True), start=first_chunk
     ):
-        camera, path = varied(chunk)
+        camera, path = any_camera(chunk)
         events = simulate_saccades(some, seed=chunk, camera=camera, samples=numbers, path=path)
         spikes = torch.stack([frames(one, STEPS) for one in events]).to(torch.uint8)
         packed.append(np.packbits(spikes.flatten(1).numpy(), axis=1))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.data.require import require
+from course_utils.data.require import require, require_whole
 from course_utils.exchange.nengodl import (
     SMOOTHING,
     NengoNetwork,
@@ -28,7 +28,6 @@ from course_utils.exchange.nengodl import (
     require_rate,
     synapse_s,
 )
-from course_utils.spiking.encoders import check_steps
 from course_utils.spiking.neurons import decay
 
 import nengo  # isort: skip  (behind the bridge: torch goes first)
@@ -263,7 +262,7 @@ def cost(layers: Layers, images: np.ndarray, spikes: Sequence[np.ndarray], steps
     Raises:
         ValueError: there are not as many layers in `spikes` as in `layers`, or no step.
     """
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     if len(layers) != len(spikes):
         raise ValueError(f"spikes has {len(spikes)} layers; it must have {len(layers)}")
     met, everything = [], []

@@ -40,7 +40,7 @@ def _circle(ax: plt.Axes, x: float, y: float, text: str, color: str = "black") -
             bbox={"boxstyle": "circle,pad=0.35", "fc": "white", "ec": color, "lw": 1.5}, zorder=3)  # fmt: skip
 
 
-def draw_neuron(w1: float, w2: float, bias: float, activation: str) -> tuple[Figure, str]:
+def draw_weighted_sum(w1: float, w2: float, bias: float, activation: str) -> tuple[Figure, str]:
     """A neuron of two inputs with the numbers that run through it, and its activation function."""
     z = w1 * INPUTS[0] + w2 * INPUTS[1] + bias
     output = ACTIVATIONS[activation](z)
@@ -84,11 +84,12 @@ def draw_neuron(w1: float, w2: float, bias: float, activation: str) -> tuple[Fig
     )
 
 
-def neuron_explorer() -> Explorer:
+def weighted_sum_explorer() -> Explorer:
     """Weights, bias and activation of one neuron."""
     sliders = {name: ipywidgets.FloatSlider(value, min=-2, max=2, step=0.1, readout_format=".1f")
                for name, value in (("w1", 1), ("w2", -1), ("bias", 0.2))}  # fmt: skip
-    return Explorer(draw_neuron, **sliders, activation=ipywidgets.Dropdown(options=list(ACTIVATIONS), value="ReLU"))
+    choice = ipywidgets.Dropdown(options=list(ACTIVATIONS), value="ReLU")
+    return Explorer(draw_weighted_sum, **sliders, activation=choice)
 
 
 def draw_layers() -> tuple[Figure, str]:

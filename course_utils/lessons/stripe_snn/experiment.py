@@ -11,7 +11,8 @@ import norse.torch as norse
 import torch
 from torch import Tensor, nn
 
-from course_utils.lessons.stripe_snn.tasks import HARD, KINDS, PLAIN, TRAIN, Task, every_kind
+from course_utils.lessons.stripe_snn.kinds import KINDS, every_kind
+from course_utils.lessons.stripe_snn.tasks import HARD, PLAIN, TRAIN, Task
 from course_utils.spiking import neurons
 from course_utils.spiking import stripe_networks as models
 from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole, measured

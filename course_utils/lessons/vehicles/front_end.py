@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.data.require import require
-from course_utils.spiking.encoders import check_steps, ranks
+from course_utils.data.require import require, require_whole
+from course_utils.spiking.encoders import ranks
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.ranges import above_0, within
 
@@ -198,7 +198,7 @@ def fired(rates: Tensor) -> Tensor:
 
 def spikes(rates: Tensor, steps: int, neuron: LIF = NEURON) -> Tensor:
     """A LIF neuron for every number, driven by its `currents`: 0 or 1, [steps, …]."""
-    check_steps(steps)
+    require_whole(steps=(steps, 1))
     return neuron.run(currents(rates, neuron).expand(steps, *rates.shape)).spikes
 
 
