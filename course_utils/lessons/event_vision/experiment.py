@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data import keyed
-from course_utils.data.digits import load_images
 from course_utils.data.events import Recordings, frames, load_nmnist
-from course_utils.data.saccades import simulate_saccades
 from course_utils.lessons.event_vision.models import GAIN, ORDERS, Order, event_net, in_order
 from course_utils.training.augment import displaced
-from course_utils.training.experiment import Experiment, Split, real
+from course_utils.training.experiment import Experiment, Split
 from course_utils.training.long_run import LongRun
 from course_utils.training.plan import Plan
 
@@ -57,22 +55,6 @@ def fold(number: int) -> Split:
     is_test = torch.arange(len(labels)) % FOLDS == number
     train, test = ((spikes[which], labels[which]) for which in (~is_test, is_test))
     return Split("N-MNIST, its first 1,000 + 100 recordings", train, (spikes[:0], labels[:0]), test)
-
-
-def simulated(seed: int, *, train: int = 20_000, test: int = 1000) -> Split:
-    """Simulated saccades over MNIST: its first training and its first test images; nothing is chosen."""
-    images = real("MNIST", *load_images("MNIST"))
-    parts = []
-    for some, count, first in ((images[0], train, 0), (images[1], test, len(images[0].labels))):
-        numbers = torch.arange(min(count, len(some.labels)))
-        spikes = [
-            frames(events, STEPS).to(torch.uint8)
-            for few in numbers.split(500)
-            for events in simulate_saccades(some.images[few], seed=seed, samples=first + few)
-        ]
-        parts.append((torch.stack(spikes), some.labels[numbers]))
-    (spikes, labels), tested = parts
-    return Split("simulated saccades over MNIST", (spikes, labels), (spikes[:0], labels[:0]), tested)
 
 
 @dataclass(frozen=True)
@@ -119,7 +101,6 @@ def event_run(
 
 
 _FOLDS = partial(event_run, "N-MNIST, five folds", fold, Plan(30, 40, 4e-3, weight_decay=1e-2))
-_SACCADES = event_run("simulated saccades", simulated, Plan(5, 50, 6e-3, weight_decay=1e-2), displaced=False)
 
 EXPERIMENTS = (
     Experiment(
@@ -131,11 +112,5 @@ EXPERIMENTS = (
             "time summed": _FOLDS(order="summed").record,
         },
         tuple(range(FOLDS)),
-    ),
-    Experiment(
-        "saccades",
-        "simulated saccades over 20,000 digits, tested on 1,000 unseen ones",
-        {"spiking convnet, T=8": _SACCADES.record},
-        (0, 1, 2),
     ),
 )
