@@ -77,7 +77,7 @@ def test_regular_counts_are_rounded_and_spread_evenly(value, steps) -> None:
     spikes = encoders.regular(torch.tensor(value, dtype=torch.float64), steps)
     assert set(spikes.tolist()) <= {0, 1}
     assert abs(spikes.sum() - value * steps) <= 0.5 + 1e-9
-    reached = spikes.cumsum(0) - value * torch.arange(1, steps + 1)
+    reached = spikes.cumsum(0) - value * torch.arange(1, steps + 1, dtype=torch.float64)
     assert reached.abs().max() <= 0.5 + 1e-9, "never more than half a spike ahead or behind"
 
 
