@@ -1,7 +1,7 @@
 """Neurons that learn as a staircase and run as spikes: the hybrid road to a deep spiking network.
 
-An integrate-and-fire neuron under a current that stays on sends 0, 1, … or T spikes in T steps.
-So a network is trained with an activation of that many levels (clip, floor, shift):
+An integrate-and-fire neuron under a current that stays on sends 0, 1, … or T spikes in T steps. So a network is trained
+with an activation of that many levels (clip, floor, shift):
 
     a = θ/M · clip(⌊M x/θ + ½⌋, 0, M)
 
@@ -66,7 +66,7 @@ def count_spikes(currents: Tensor, threshold: float) -> Tensor:
 
 
 class StaircaseNeurons(Timed):
-    """A layer that is a staircase while a network learns, and integrate-and-fire neurons when it `runs_on` spikes.
+    """A layer that is a staircase while a network learns, and integrate-and-fire neurons when it runs on spikes.
 
     Args:
         levels: M, the number of steps that the staircase counts.
@@ -90,7 +90,6 @@ class StaircaseNeurons(Timed):
     def forward(self, currents: Tensor, keys: Tensor | None = None) -> Tensor:
         """Currents [time, batch, …] to values of that shape; with "rates" time is 1."""
         if self.mode == "spikes":
-            # The steps of a constant current are one step in memory; neurons need them one by one.
             sent = count_spikes(currents, self.height.item()) * self.height.to(currents.dtype)
             self.rates = sent.mean(0, keepdim=True)
             return sent

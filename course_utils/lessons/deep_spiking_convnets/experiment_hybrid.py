@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -151,11 +150,11 @@ class Standardised:
         return shifted(x, keyed.keys(keys, 2), self.shift, "reflect")
 
 
-def staircase_network(name: str, split: Callable[[int], Split], enter: Standardised, **options: Any) -> Callable:
+def staircase_network(name: str, split: Callable[[int], Split], enter: Callable) -> Callable[[int], nn.Module]:
     """A network of `convnets` with staircases, for a seed; its whitening, if it has one, is that of training images."""
 
     def made(seed: int) -> nn.Module:
-        net = convnets.build(name, levels=LEVELS, norm=True, **options)
+        net = convnets.build(name, levels=LEVELS, norm=True)
         if name == "LeanNet":
             images = split(seed).train[0][:5000]
             convnets.pass_on(net)
@@ -165,68 +164,38 @@ def staircase_network(name: str, split: Callable[[int], Split], enter: Standardi
     return made
 
 
+CIFAR10, SVHN = partial(colour, "CIFAR10"), partial(colour, "SVHN")
+CIFAR10_PICTURES = Standardised((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), flip=True)
+SVHN_PICTURES = Standardised((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), turn=8.0, zoom=0.1, invert=True)
+MNIST_PICTURES = Pictures(shift=1, turn=10.0, zoom=0.1, bend=0.6)
+
+
 def _experiment(
     name: str,
     about: str,
     model: str,
-    task: str,
-    split: Callable,
-    enter: Callable,
-    plan: Plan,
-    tuning: Plan,
-    **more: Any,
+    task: tuple[str, Callable, Callable],  # its name, its data, and how images enter
+    plan: tuple[int, int, int],  # passes with stairs, passes of fine-tuning, images an update
+    seeds: tuple[int, ...] = (0,),
 ) -> Experiment:
-    seeds = more.pop("seeds", (0,))
-    made = staircase_network(model, split, enter, **more)
+    (title, split, enter), (epochs, tuning, batch_size) = task, plan
+    made = staircase_network(model, split, enter)
     how = {"gain": 1.0, "loss": SMOOTHED, "watched": 5000, "spiking": (StaircaseNeurons,)}
-    run = Staircase("deep_spiking_convnets", task, split, made, 1, plan, enter, **how)
-    return Experiment(name, about, hybrid(name, model, run, tuning), seeds)
+    stairs, gentle = (Plan(n, batch_size, rate, weight_decay=0.05) for n, rate in ((epochs, 4e-3), (tuning, 2e-4)))
+    run = Staircase("deep_spiking_convnets", title, split, made, 1, stairs, enter, **how)
+    return Experiment(name, about, hybrid(name, model, run, gentle), seeds)
 
 
-CIFAR10, SVHN = partial(colour, "CIFAR10"), partial(colour, "SVHN")
-CIFAR10_COLOURS = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-SVHN_COLOURS = (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)
+_CIFAR10, _SVHN = ("CIFAR-10", CIFAR10, CIFAR10_PICTURES), ("SVHN", SVHN, SVHN_PICTURES)
+_MNIST = "MNIST", mnist, MNIST_PICTURES
+_LEAN = "a lean residual net on CIFAR-10: staircase, spikes, fine-tuning"
+_VGG9 = "the thesis's VGG9 on CIFAR-10, by the hybrid road"
+_RESNET7 = "ResNet7 on 10,000 house numbers, by the hybrid road"
+_LENET5 = "LeNet5 on all of MNIST, by the hybrid road"
 
 EXPERIMENTS = (
-    _experiment(
-        "cifar10-hybrid",
-        "a lean residual net on CIFAR-10: staircase, spikes, fine-tuning",
-        "LeanNet",
-        "CIFAR-10",
-        CIFAR10,
-        Standardised(*CIFAR10_COLOURS, flip=True),
-        Plan(16, 128, 4e-3, weight_decay=0.05),
-        Plan(2, 128, 2e-4, weight_decay=0.05),
-    ),
-    _experiment(
-        "svhn-hybrid",
-        "ResNet7 on 10,000 house numbers, by the hybrid road",
-        "ResNet7",
-        "SVHN",
-        SVHN,
-        Standardised(*SVHN_COLOURS, turn=8.0, zoom=0.1, invert=True),
-        Plan(40, 64, 4e-3, weight_decay=0.05),
-        Plan(4, 64, 2e-4, weight_decay=0.05),
-    ),
-    _experiment(
-        "mnist-hybrid",
-        "LeNet5 on all of MNIST, by the hybrid road",
-        "LeNet5",
-        "MNIST",
-        mnist,
-        Pictures(shift=1, turn=10.0, zoom=0.1, bend=0.6),
-        Plan(30, 64, 4e-3, weight_decay=0.05),
-        Plan(2, 64, 2e-4, weight_decay=0.05),
-        seeds=(0, 1, 2),
-    ),
-    _experiment(
-        "cifar10-vgg9-hybrid",
-        "the thesis's VGG9 on CIFAR-10, by the hybrid road",
-        "VGG9",
-        "CIFAR-10",
-        CIFAR10,
-        Standardised(*CIFAR10_COLOURS, flip=True),
-        Plan(20, 128, 4e-3, weight_decay=0.05),
-        Plan(2, 128, 2e-4, weight_decay=0.05),
-    ),
+    _experiment("cifar10-hybrid", _LEAN, "LeanNet", _CIFAR10, (16, 2, 128)),
+    _experiment("cifar10-vgg9-hybrid", _VGG9, "VGG9", _CIFAR10, (20, 2, 128)),
+    _experiment("svhn-hybrid", _RESNET7, "ResNet7", _SVHN, (40, 4, 64)),
+    _experiment("mnist-hybrid", _LENET5, "LeNet5", _MNIST, (30, 2, 64), seeds=(0, 1, 2)),
 )

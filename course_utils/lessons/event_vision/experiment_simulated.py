@@ -2,9 +2,9 @@
 
 59,000 digits of MNIST are recorded by the simulated camera; none of them is shown by a real recording that is used. One
 network learns from these, and every fold of the real recordings begins with its weights. What was looked at before: the
-220 recordings of fold 1 gave the path (see `saccades.measured_position`), and told once how well the network read them
-while it still learned from the simulation. No other real recording was read before the end; so four of the five test
-sets are fresh, and tables can leave fold 1's out.
+220 recordings of fold 1 gave the path (see `saccades.measured_position`), and told twice how well the network read them
+while it learned from the simulation and right after. No network read another real recording before the end; so four of
+the five test sets are fresh, and tables can leave fold 1's out.
 """
 
 import math
@@ -109,7 +109,9 @@ def simulated(folder: Path) -> tuple[Part, Part]:
     file = folder / "simulated-saccades.npy"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(file, recorded(sets[0].images[train], train).numpy())
+        unfinished = file.with_suffix(".part.npy")
+        np.save(unfinished, recorded(sets[0].images[train], train).numpy())
+        unfinished.replace(file)  # so that an interruption leaves no half of it
     unseen = recorded(sets[1].images[test], 60_000 + test, first_chunk=1000)
     return (torch.from_numpy(np.load(file)), sets[0].labels[train]), (unseen, sets[1].labels[test])
 
