@@ -9,7 +9,7 @@ import pytest
 from nbformat import NotebookNode, validate
 
 from course_utils.data.locate import COURSE_ROOT
-from course_utils.tools.views import LESSONS, TAGS, sections, student, tags
+from course_utils.tools.views import LESSONS, TAGS, class_minutes, sections, student, tags
 from course_utils.tools.views import notebook as notebook_of
 from tests import notebook_cells as notebooks
 from tests.run_times import printed_run_time_s
@@ -179,6 +179,20 @@ def test_a_section_leaves_time_for_its_exercises(topic) -> None:
         if exercise := re.search(r"### Exercise \d .*\((\d+) minutes", cell.source):
             left -= int(exercise[1])
             assert left > 0, exercise[0]
+
+
+@LESSON
+def test_a_class_of_90_minutes_is_planned(topic) -> None:
+    notebook = notebooks.read(topic)
+    assert max(class_minutes(notebook)) <= 90, "mark what is left for home"
+    parts = []
+    for cell in notebook.cells:
+        if cell.source.startswith("## "):
+            parts.append((cell.source, set()))
+        elif parts:
+            parts[-1][1].update(tags(cell))
+    for heading, inside in parts:
+        assert "instructor" in inside or not inside & {"exercise", "predict"}, heading
 
 
 @LESSON

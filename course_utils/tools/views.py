@@ -1,8 +1,8 @@
 """One source, many views: a lesson for the student, for the instructor, as slides, and as it is committed.
 
 A view is derived from the tags of a notebook's cells; TAGS says what each tag means. Sections, which begin with a
-`##` heading, carry their length in the heading cell's metadata: {"course": {"minutes": 8, "skip_if_short": true}}.
-The first section of another sitting carries its number, too: {"minutes": 2, "sitting": 2}.
+`##` heading, carry their length in the heading cell's metadata: {"course": {"minutes": 8}}; one with
+"skip_if_short": true is left for home. The first section of another sitting carries its number, too: {"minutes": 2, "sitting": 2}.
 """
 
 import argparse
@@ -64,9 +64,19 @@ def tags(cell: NotebookNode) -> set[str]:
 
 
 def sections(notebook: NotebookNode) -> list[tuple[NotebookNode, int, bool]]:
-    """The heading cells that carry minutes, each with its minutes and whether a short lesson skips it."""
+    """The heading cells that carry minutes, each with its minutes and whether it is left for home."""
     marked = [(cell, cell.metadata.get("course", {})) for cell in notebook.cells]
     return [(cell, mark["minutes"], mark.get("skip_if_short", False)) for cell, mark in marked if "minutes" in mark]
+
+
+def class_minutes(notebook: NotebookNode) -> list[int]:
+    """How many minutes of class a lesson takes, for each of its sittings; what is left for home does not count."""
+    sittings = [0]
+    for cell, minutes, home in sections(notebook):
+        if "sitting" in cell.metadata.course:
+            sittings.append(0)
+        sittings[-1] += 0 if home else minutes
+    return sittings
 
 
 def student(notebook: NotebookNode) -> NotebookNode:
@@ -84,20 +94,21 @@ def student(notebook: NotebookNode) -> NotebookNode:
 
 
 def instructor(notebook: NotebookNode) -> NotebookNode:
-    """With a plan and a short path at the top, minute marks at every section, notes and solutions open."""
+    """With a plan for the class at the top, minute marks at every section, notes and solutions open."""
     view = copy.deepcopy(notebook)
-    plan, minute, total, short = ["| minute | section | if time is short |", "|---|---|---|"], 0, 0, 0
-    for cell, minutes, skip in sections(view):
+    plan, minute = ["| minute | section |", "|---|---|"], 0
+    for cell, minutes, home in sections(view):
         heading, _, rest = cell.source.partition("\n")
         if number := cell.metadata.course.get("sitting"):
-            plan.append(f"| | **Sitting {number}** | |")
+            plan.append(f"| | **Sitting {number}** |")
             minute = 0
-        plan.append(f"| {minute} to {minute + minutes} | {heading.lstrip('# ')} | {'skip' if skip else ''} |")
-        cell.source = f"{heading}\n\n*Minute {minute} to {minute + minutes}.*\n{rest}"
-        minute += minutes
-        total += minutes
-        short += 0 if skip else minutes
-    text = f"## Plan for the instructor\n\n{total} minutes, or {short} on the short path.\n\n" + "\n".join(plan)
+        when = f"at home, {minutes} minutes" if home else f"{minute} to {minute + minutes}"
+        plan.append(f"| {when} | {heading.lstrip('# ')} |")
+        cell.source = f"{heading}\n\n*{f'Minute {when}' if not home else when.capitalize()}.*\n{rest}"
+        minute += 0 if home else minutes
+    whole, taken = sum(minutes for _, minutes, _ in sections(view)), class_minutes(view)
+    text = f"{' + '.join(map(str, taken))} minutes in class, {whole - sum(taken)} at home."
+    text = f"## Plan for the instructor\n\n{text}\n\n" + "\n".join(plan)
     view.cells.insert(1, nbformat.v4.new_markdown_cell(text, id="instructor-plan"))
     for cell in view.cells:
         if "instructor" in tags(cell):

@@ -41,11 +41,12 @@ def test_instructor_view(lesson) -> None:
     view = views.instructor(lesson)
     plan = view.cells[1].source
     assert plan.startswith("## Plan for the instructor")
-    begins = [n for n, (cell, *_) in enumerate(views.sections(lesson)) if "sitting" in cell.metadata.course]
-    assert plan.count("\n| ") == len(lengths) + 1 + len(begins) and plan.count("**Sitting ") == len(begins)
-    assert f"{sum(lengths)} minutes, or " in plan
-    marks = [cell.source for cell, _, _ in views.sections(view)]
-    assert all("*Minute " in mark for mark in marks) and f"to {sum(lengths[max(begins, default=0) :])}.*" in marks[-1]
+    begins = sum("sitting" in cell.metadata.course for cell, *_ in views.sections(lesson))
+    assert plan.count("\n| ") == len(lengths) + 1 + begins and plan.count("**Sitting ") == begins
+    assert f"minutes in class, {sum(lengths) - sum(views.class_minutes(lesson))} at home." in plan
+    marks = {cell.source.split("\n")[2]: home for cell, _, home in views.sections(view)}
+    assert all(mark.startswith("*At home, " if home else "*Minute ") for mark, home in marks.items())
+    assert [mark for mark, home in marks.items() if not home][-1].endswith(f" to {views.class_minutes(lesson)[-1]}.*")
     for cell in view.cells:
         if "instructor" in views.tags(cell):
             assert cell.source.startswith("<details open>")
