@@ -2,7 +2,8 @@
 
 A view is derived from the tags of a notebook's cells; TAGS says what each tag means. Sections, which begin with a
 `##` heading, carry their length in the heading cell's metadata: {"course": {"minutes": 8}}; one with
-"skip_if_short": true is left for home. The first section of another sitting carries its number, too: {"minutes": 2, "sitting": 2}.
+"skip_if_short": true is left for home. The first section of another sitting carries its number, too:
+{"minutes": 2, "sitting": 2}.
 """
 
 import argparse
