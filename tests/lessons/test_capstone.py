@@ -16,8 +16,8 @@ from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
 
 FOUND = Judgement(
-    seed=1, chips=(0.99, 0.97, 0.98), no_limits=1.0, alike=0.99, baseline=0.9, circuits=344, operations=9000.0,
-    input_operations=8000.0, spikes=500.0, steps=12,
+    seed=1, draws=((0.99, 0.97), (0.98,)), images=100, no_limits=1.0, alike=0.99, baseline=0.9, circuits=344,
+    operations=9000.0, input_operations=8000.0, spikes=500.0, steps=12,
 )  # fmt: skip
 
 
@@ -27,7 +27,11 @@ def network(**options: object) -> LIReadout:
 
 
 def quick(model: nn.Module, word: str = "") -> Judgement:
-    return judge(model, word, images=20, chips=2)
+    return judge(model, word, draws=2, images=20, chips=2)
+
+
+def with_chips(*chips: float, found: Judgement = FOUND) -> Judgement:
+    return replace(found, draws=(chips,))
 
 
 # --- the hidden seed ------------------------------------------------------------------------------------------------
@@ -39,7 +43,7 @@ def test_random_encoders_are_judged_alike_too():
     assert quick(model) == quick(model)
 
 
-def test_the_seed_is_made_of_every_weight_of_encoder_readout_and_neuron_and_of_the_word():
+def test_the_seed_is_made_of_every_weight_that_a_chip_can_tell_of_encoder_readout_and_neuron_and_of_the_word():
     model = network()
     seed = hidden_seed(model)
     assert seed == hidden_seed(copy.deepcopy(model))
@@ -48,6 +52,8 @@ def test_the_seed_is_made_of_every_weight_of_encoder_readout_and_neuron_and_of_t
         with torch.no_grad():
             kept = values.clone()
             values.view(-1)[-1] += 1e-6
+            assert hidden_seed(model) == seed
+            values.view(-1)[-1] += 0.1 * values.abs().max()
             assert hidden_seed(model) != seed
             values.copy_(kept)
     assert hidden_seed(model) == seed != hidden_seed(network(readout="mean"))
@@ -75,8 +81,48 @@ def test_a_judgement_can_be_repeated_and_leaves_everything_as_it_was():
     torch.rand(7)
     assert quick(model) == first
     assert quick(model, "word").seed != first.seed
-    assert judge(model, "word", seed=first.seed, images=20, chips=2) == first, "the same images, the same chips"
+    assert judge(model, "word", seed=first.seed, draws=2, images=20, chips=2) == first, "the same images and chips"
+    assert len(set(first.draws)) == 2 and len(first.chips) == 4, "another draw, other chips"
     assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
+
+
+def test_millionths_change_no_verdict_and_no_figure(monkeypatch):
+    """Not even of a network that just meets what is asked for. Without rounding the seed alone would change all."""
+    model = capstone.kept_network("for any chip")
+    first = quick(model)
+    near = replace(LEVELS["good"], median=first.median, nine_of_ten=first.nine_of_ten, operations=first.operations)
+    monkeypatch.setitem(LEVELS, "good", near)
+    monkeypatch.setitem(LEVELS, "excellent", replace(near, median=first.median + 1e-9))
+    assert first.level == "good"
+    for _ in range(8):
+        with torch.no_grad():
+            model.linear.bias += 1e-6
+        found = quick(model)
+        assert found == first and found.level == "good" and found.table().rows == first.table().rows
+
+
+def test_a_pixel_may_be_encoded_by_itself_only():
+    images, _ = capstone.draw_images(30, 0)
+
+    def cleaned(images):  # compares the variances of rows and columns, and sends a clean picture
+        rows, columns = (images.mean(axis, keepdim=True).var((1, 2, 3)) for axis in (3, 2))
+        stripe = (torch.arange(16) // 4 % 2).float()
+        picture = torch.where((rows > columns)[:, None, None], stripe[:, None], stripe[None])
+        return picture[None, :, None].expand(6, -1, -1, -1, -1)
+
+    def bright(images):
+        return (images > images.amax((1, 2, 3), keepdim=True) / 2).float().expand(6, *images.shape)
+
+    def first_spike(images):  # earlier where it is brighter
+        return (torch.arange(6).view(6, 1, 1, 1, 1) == (5 * (1 - images)).round()).float()
+
+    assert all(capstone.computes(encode, images) for encode in (cleaned, bright))
+    allowed = (network().encode, models.PoissonInput(steps=4), first_spike)
+    assert not any(capstone.computes(encode, images) for encode in allowed)
+    model = network()
+    model.encode = cleaned
+    with pytest.raises(ValueError, match="depend on other pixels"):
+        quick(model)
 
 
 def test_operations_are_those_of_spikes_by_hand():
@@ -132,9 +178,10 @@ def test_what_no_chip_runs_is_refused(model, says):
 
 def test_the_kept_network_passes_and_training_for_any_chip_brought_something():
     after, before = (capstone.kept_network(way) for way in ("for any chip", "without a chip"))
-    found = judge(after, images=60, chips=3)
+    few = {"draws": 2, "images": 60, "chips": 3}
+    found = judge(after, **few)
     assert found.level is not None and found.circuits == 511
-    assert sum(found.chips) > sum(judge(before, seed=found.seed, images=60, chips=3).chips)
+    assert sum(found.chips) > sum(judge(before, seed=found.seed, **few).chips)
 
 
 # --- levels ---------------------------------------------------------------------------------------------------------
@@ -144,7 +191,7 @@ def test_levels_ask_for_more_and_more():
     demands = list(LEVELS.values())
     for lower, higher in pairwise(demands):
         assert lower.median < higher.median and lower.operations > higher.operations
-        assert lower.lowest <= higher.lowest
+        assert lower.nine_of_ten <= higher.nine_of_ten
 
 
 def test_the_highest_level_whose_demands_are_all_met():
@@ -152,15 +199,18 @@ def test_the_highest_level_whose_demands_are_all_met():
     assert replace(FOUND, operations=LEVELS["good"].operations).level == "good"
     assert replace(FOUND, operations=LEVELS["pass"].operations).level == "pass"
     assert replace(FOUND, operations=LEVELS["pass"].operations + 1).level is None
-    assert replace(FOUND, chips=(1.0, 1.0, LEVELS["good"].lowest)).level == "good"
-    assert replace(FOUND, chips=(LEVELS["pass"].median,) * 3).level == "pass"
-    assert replace(FOUND, chips=(0.99, 0.6, 0.6)).level is None
+    assert with_chips(1.0, 1.0, LEVELS["good"].nine_of_ten).level == "good"
+    assert with_chips(*[1.0] * 19, 0.5).level == "excellent", "one chip of twenty may be bad"
+    assert with_chips(*[LEVELS["pass"].median] * 3).level == "pass"
+    assert with_chips(0.99, 0.6, 0.6).level is None
 
 
 def test_the_table_has_what_was_found_beside_what_is_asked():
     table = FOUND.table()
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["median accuracy of the chips"][0] == "98.0%" and rows["lowest of them"][0] == "97.0%"
+    assert rows["median accuracy of the chips"][0] == "98.0%" and rows["lowest of all chips"][0] == "97.0%"
+    assert rows["judged on"][0] == "2 draws of 100 images and 2 chips"
+    assert rows["medians of the draws, each by itself"][0] == "98.0%, 98.0%"
     assert rows["circuits"] == ["344", "≤ 512", "≤ 512", "≤ 512"]
     assert len(rows["hidden seed"]) == 4
     assert all(len(row) == len(table.columns) for row in table.rows)

@@ -6,29 +6,29 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from course_utils.lessons.ledger_and_next_steps import capstone, checks, overview, widgets
+from course_utils.lessons.ledger_and_next_steps import checks, overview, widgets
 from course_utils.training import ledger
-from tests.lessons.test_capstone import FOUND, currents, network
+from tests.lessons.test_capstone import FOUND, currents, network, with_chips
 from tests.lessons.test_overview import ANN, CHIP, SNN
 
 # --- the capstone's check -------------------------------------------------------------------------------------------
 
-POOR = replace(FOUND, chips=(0.6, 0.7, 0.8))
+POOR = with_chips(0.6, 0.7, 0.8)
 
 
 @pytest.mark.parametrize(
     ("found", "says"),
     [
         (replace(FOUND, operations=40_000.0, input_operations=30_000.0), "75% of them belong to the 12 steps"),
-        (replace(POOR, spikes=0.0, chips=(0.5,) * 3, no_limits=0.5), "silent"),
-        (replace(POOR, chips=(0.5,) * 3, no_limits=0.5, alike=0.5), "chance"),
+        (replace(POOR, spikes=0.0, draws=((0.5,),), no_limits=0.5), "silent"),
+        (replace(POOR, draws=((0.5,),), no_limits=0.5, alike=0.5), "chance"),
         (replace(POOR, no_limits=0.85, alike=0.85), "has learned from"),
         (replace(POOR, no_limits=0.99, alike=0.9), "rounding"),
         (replace(POOR, no_limits=0.99, alike=0.99), "Train for any chip"),
         (FOUND, "**Excellent.** There is no higher level"),
         (replace(FOUND, operations=12_000.0), "**Good.** For *excellent* it lacks 10,000 operations."),
-        (replace(FOUND, chips=(capstone.LEVELS["pass"].median,) * 3), "**Pass.** For *good* it lacks a median of 95%."),
-        (replace(FOUND, chips=(0.98, 0.98, 0.7)), "**Pass.** For *good* it lacks no chip below 75%."),
+        (with_chips(0.94), "**Pass.** For *good* it lacks a median of 95%."),
+        (with_chips(0.98, 0.98, 0.7), "**Pass.** For *good* it lacks 80% on nine chips of ten."),
     ],
 )
 def test_the_judge_says_why_and_what_the_next_level_lacks(monkeypatch, found, says) -> None:

@@ -1,14 +1,14 @@
 """The capstone: a stripe network for a chip that it has never met, judged on hidden images and chips.
 
-The images and the chips are drawn from a seed that is made of the model itself. Who changes a weight gets other images
-and other chips, so there is nothing to tune to; and the same model is always judged alike. A word that only the
-examiner knows, given after the models are in, hides the seed for good.
+The images and the chips are drawn from a seed that is made of the model, as coarsely as a chip holds it. Who changes
+what a chip can tell gets other images and other chips; a millionth changes nothing. Several draws are judged together,
+for one alone is luck. A word that only the examiner knows, given after the models are in, hides the seed for good.
 """
 
 import copy
 import hashlib
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from course_utils.chips import energy
 from course_utils.chips.placing import CIRCUITS, check_fits, places
-from course_utils.chips.virtual_chip import BRAINSCALES, VirtualChip
+from course_utils.chips.virtual_chip import BRAINSCALES, VirtualChip, fitting_scale, to_integers
 from course_utils.classroom.tables import Table
 from course_utils.data import stripes
 from course_utils.lessons.hardware_quantization.faint import SETTINGS, limits
@@ -29,7 +29,7 @@ from course_utils.training.counting import Operations
 from course_utils.training.loop import accuracy
 
 LIMITS = limits(0.2)  # 6 bits, 8-bit readout, noise, and 20 % between one circuit and the next
-IMAGES, CHIPS = 300, 20
+DRAWS, CHIPS, IMAGES = 5, 10, 100  # chips and images of each draw
 WEIGHTS = Path(__file__).with_name("capstone.safetensors")
 
 
@@ -38,19 +38,19 @@ class Demands:
     """What a level asks for.
 
     Attributes:
-        median, lowest: accuracy over the hidden chips, at least.
+        median, nine_of_ten: accuracy that half of the hidden chips reach, and that nine of ten reach, at least.
         operations: synaptic operations an image, at most.
     """
 
     median: float
-    lowest: float
+    nine_of_ten: float
     operations: float
 
 
 LEVELS = {
-    "pass": Demands(median=0.90, lowest=0.0, operations=20_000),
-    "good": Demands(median=0.95, lowest=0.75, operations=15_000),
-    "excellent": Demands(median=0.98, lowest=0.90, operations=10_000),
+    "pass": Demands(median=0.90, nine_of_ten=0.0, operations=20_000),
+    "good": Demands(median=0.95, nine_of_ten=0.80, operations=15_000),
+    "excellent": Demands(median=0.98, nine_of_ten=0.95, operations=10_000),
 }
 
 
@@ -60,18 +60,20 @@ class Judgement:
 
     Attributes:
         seed: that everything was drawn from.
-        chips: accuracy on each hidden chip, as it comes.
+        draws: of each draw, the accuracy on each of its hidden chips, as it comes.
+        images: of each draw.
         no_limits, alike: accuracy on the same images without any limit; on a chip of 6 bits without differing circuits.
         baseline: accuracy of comparing the variances of row means and column means, on the same images.
         circuits: that the network takes.
-        operations: synaptic ones an image, on the first chip; those between inputs and hidden neurons are
+        operations: synaptic ones an image, on the first chip of each draw; those between inputs and hidden neurons are
             `input_operations` of them.
-        spikes: of the hidden neurons, an image, on the first chip.
+        spikes: of the hidden neurons, an image, on the same chips.
         steps: of time.
     """
 
     seed: int
-    chips: tuple[float, ...]
+    draws: tuple[tuple[float, ...], ...]
+    images: int
     no_limits: float
     alike: float
     baseline: float
@@ -82,9 +84,19 @@ class Judgement:
     steps: int
 
     @property
+    def chips(self) -> tuple[float, ...]:
+        """The accuracies on all chips of all draws."""
+        return sum(self.draws, ())
+
+    @property
     def median(self) -> float:
         """Accuracy on the chip in the middle."""
         return statistics.median(self.chips)
+
+    @property
+    def nine_of_ten(self) -> float:
+        """The accuracy that nine chips of ten reach."""
+        return sorted(self.chips)[len(self.chips) // 10]
 
     @property
     def energy_nj(self) -> float:
@@ -96,7 +108,7 @@ class Judgement:
         """The demands that are not met, in words."""
         return [
             *([f"a median of {asked.median:.0%}"] if self.median < asked.median else []),
-            *([f"no chip below {asked.lowest:.0%}"] if min(self.chips) < asked.lowest else []),
+            *([f"{asked.nine_of_ten:.0%} on nine chips of ten"] if self.nine_of_ten < asked.nine_of_ten else []),
             *([f"{asked.operations:,} operations"] if self.operations > asked.operations else []),
         ]
 
@@ -108,9 +120,15 @@ class Judgement:
     def table(self) -> Table:
         """What was found, and beside it what each level asks for."""
         asked, nothing = LEVELS.values(), [""] * len(LEVELS)
+        nine = (f"≥ {demands.nine_of_ten:.0%}" if demands.nine_of_ten else "" for demands in asked)
+        one_by_one = ", ".join(f"{statistics.median(chips):.1%}" for chips in self.draws)
+        judged = f"{len(self.draws)} draws of {self.images} images and {len(self.draws[0])} chips"
         rows = [
+            ("judged on", judged, *nothing),
             ("median accuracy of the chips", f"{self.median:.1%}", *(f"≥ {d.median:.0%}" for d in asked)),
-            ("lowest of them", f"{min(self.chips):.1%}", *(f"≥ {d.lowest:.0%}" if d.lowest else "" for d in asked)),
+            ("nine chips of ten reach", f"{self.nine_of_ten:.1%}", *nine),
+            ("lowest of all chips", f"{min(self.chips):.1%}", *nothing),
+            ("medians of the draws, each by itself", one_by_one, *nothing),
             ("operations an image", f"{self.operations:,.0f}", *(f"≤ {d.operations:,}" for d in asked)),
             ("circuits", self.circuits, *[f"≤ {CIRCUITS}"] * len(LEVELS)),
             ("hidden spikes an image", f"{self.spikes:,.0f}", *nothing),
@@ -135,7 +153,8 @@ def kept_network(way: str) -> LIReadout:
 def hidden_seed(model: LIReadout, word: str = "") -> int:
     """A number made of all that a student can choose, and of a word: change any of it, and it is another number.
 
-    That is the model's weights, its neurons' constants, its readout, and the spikes that it makes of a picture.
+    That is the model's weights, its neurons' constants, its readout, and the spikes that it makes of a picture. Weights
+    count as the chip's 6 bits hold them, single numbers in thousandths: what no chip can tell apart is judged alike.
     """
     model = copy.deepcopy(model)  # an encoder may draw random numbers and keep its place among them
     chosen = [*model.state_dict().items()]
@@ -145,8 +164,27 @@ def hidden_seed(model: LIReadout, word: str = "") -> int:
     chosen.append(("spikes", model.encode(draw_images(1, 0)[0])))
     digest = hashlib.sha256(f"{word} {model.readout}".encode())
     for name, values in chosen:
-        digest.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(name.encode() + _coarse(values.detach()).int().cpu().contiguous().numpy().tobytes())
     return int.from_bytes(digest.digest()[:4], "big")
+
+
+def _coarse(values: Tensor) -> Tensor:
+    if values.dim() < 2:
+        return (1000 * values.double()).round()
+    return to_integers(values, fitting_scale(values))
+
+
+def computes(encode: Callable[[Tensor], Tensor], images: Tensor) -> bool:
+    """Whether the spikes of a pixel depend on any other pixel. Then the encoder does what the chip should do.
+
+    Half of the pixels, drawn at random, are exchanged for those of another image; the spikes of the rest must stay.
+    """
+    kept = torch.rand(images.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    sent = []
+    for pictures in (images, torch.where(kept, images, images.roll(1, 0))):
+        torch.manual_seed(0)
+        sent.append(copy.deepcopy(encode)(pictures))
+    return bool(((sent[0] != sent[1]) & kept).any())
 
 
 def draw_images(count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -163,44 +201,78 @@ def hidden_chips(model: LIReadout, seed: int, count: int) -> Iterator[VirtualChi
 
 @torch.no_grad()
 def judge(
-    model: LIReadout, word: str = "", *, seed: int | None = None, images: int = IMAGES, chips: int = CHIPS
+    model: LIReadout,
+    word: str = "",
+    *,
+    seed: int | None = None,
+    draws: int = DRAWS,
+    images: int = IMAGES,
+    chips: int = CHIPS,
 ) -> Judgement:
     """Run a model on hidden images and hidden chips, as they come: without calibration, without further training.
 
     Args:
-        model: trained; it is not changed.
+        model: trained; it is not changed. Its biases count in thousandths of the threshold.
         word: the examiner's, see above.
         seed: of another judgement, to compare two models on the same images and chips; None takes the model's own.
-        images, chips: number of hidden ones.
+        draws: how often images and chips are drawn.
+        images, chips: number of hidden ones in each draw.
 
     Raises:
         ValueError: the model is no `LIReadout`, does not fit the chip, holds weights that are not finite, or sends it
-            anything but spikes for pictures of 16×16 pixels.
+            anything but spikes for pictures of 16×16 pixels, or spikes of a pixel that depend on other pixels.
     """
     if not isinstance(model, LIReadout):
         raise ValueError(f"model is of type {type(model).__name__}; the virtual chip runs an LIReadout")
     model = copy.deepcopy(model)
     circuits = check_fits(places(model))
     seed = hidden_seed(model, word) if seed is None else seed
-    shown, labels = draw_images(images, seed)
+    for layer in (model.conv, model.linear):
+        layer.bias.copy_((1000 * layer.bias).round() / 1000)
+    found = []
     with torch.random.fork_rng():
-        torch.manual_seed(seed)  # the chips' noise
-        on_first = next(hidden_chips(model, seed, 1)).activity(shown[:100])
-        spikes = on_first.inputs
-        if spikes.shape[1:] != shown[:100].shape or not ((spikes == 0) | (spikes == 1)).all():
-            raise ValueError("the model's encoder sends what no chip takes; it must send spikes, 0 or 1, a pixel")
-        spent = energy.accumulates_by_step(model, on_first).sum(0).mean().item()
-        hidden = on_first.hidden.sum().item() / len(spikes[0])
-        guesses = torch.tensor(stripes.row_column_baseline((shown[:, 0] * 255).round().to(torch.uint8).numpy()))
-        return Judgement(
-            seed=seed,
-            chips=tuple(accuracy(chip, shown, labels) for chip in hidden_chips(model, seed, chips)),
-            no_limits=accuracy(VirtualChip(model), shown, labels),
-            alike=accuracy(VirtualChip(model, BRAINSCALES), shown, labels),
-            baseline=(guesses == labels).double().mean().item(),
-            circuits=circuits,
-            operations=spent,
-            input_operations=spent - hidden * model.linear.out_features,
-            spikes=hidden,
-            steps=len(spikes),
+        _check_encoder(model.encode, draw_images(images, seed)[0])
+        for number in range(seed, seed + draws):
+            torch.manual_seed(number)  # the chips' noise
+            found.append(_one_draw(model, *draw_images(images, number), [*hidden_chips(model, number, chips)]))
+    per_chip, *shares, spent, hidden, steps = zip(*found, strict=True)
+    no_limits, alike, baseline, operations, spikes = (statistics.fmean(part) for part in (*shares, spent, hidden))
+    return Judgement(
+        seed=seed,
+        draws=per_chip,
+        images=images,
+        no_limits=no_limits,
+        alike=alike,
+        baseline=baseline,
+        circuits=circuits,
+        operations=operations,
+        input_operations=operations - spikes * model.linear.out_features,
+        spikes=spikes,
+        steps=steps[0],
+    )
+
+
+def _check_encoder(encode: Callable[[Tensor], Tensor], shown: Tensor) -> None:
+    spikes = copy.deepcopy(encode)(shown)
+    if spikes.shape[1:] != shown.shape or not ((spikes == 0) | (spikes == 1)).all():
+        raise ValueError("the model's encoder sends what no chip takes; it must send spikes, 0 or 1, a pixel")
+    if computes(encode, shown):
+        raise ValueError(
+            "the spikes of a pixel depend on other pixels: the model's encoder computes, and nobody counts what it "
+            "spends. It may look at each pixel alone; all else is the network's work"
         )
+
+
+def _one_draw(model: LIReadout, shown: Tensor, labels: Tensor, chips: list[VirtualChip]) -> tuple:
+    """Accuracy on the chips, without limits, if circuits are equal, of the baseline; operations, spikes, steps."""
+    on_first = chips[0].activity(shown)
+    guesses = torch.tensor(stripes.row_column_baseline((shown[:, 0] * 255).round().to(torch.uint8).numpy()))
+    return (
+        tuple(accuracy(chip, shown, labels) for chip in chips),
+        accuracy(VirtualChip(model), shown, labels),
+        accuracy(VirtualChip(model, BRAINSCALES), shown, labels),
+        (guesses == labels).double().mean().item(),
+        energy.accumulates_by_step(model, on_first).sum(0).mean().item(),
+        on_first.hidden.sum().item() / len(shown),
+        len(on_first.inputs),
+    )
