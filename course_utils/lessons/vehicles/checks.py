@@ -14,7 +14,8 @@ from course_utils.lessons.vehicles.models import threshold_accuracy
 def _two_parts(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Numbers and labels to learn from, and those of a test, a draw in which one cut alone is best to learn from.
 
-    No test number lies between this cut's two neighbours, so that `>` and a threshold between them are right, too.
+    No test number lies between this cut's two neighbours, and these are a hundredth of the range or more apart. So `>`,
+    a threshold between them, and the best one of an even grid are right, too.
     """
     while True:
         labels, test_labels = torch.arange(100) % 2, torch.arange(50) % 2
@@ -23,7 +24,8 @@ def _two_parts(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor
         right = ((numbers >= numbers[:, None]) == labels.bool()).sum(1)
         best = numbers[right.argmax()]
         below = numbers[numbers < best].max()
-        if (right == right.max()).sum() == 1 and not ((shifted > below) & (shifted < best)).any():
+        free = best - below > 0.1 and not ((shifted > below) & (shifted < best)).any()
+        if free and (right == right.max()).sum() == 1:
             return numbers, labels, shifted, test_labels
 
 

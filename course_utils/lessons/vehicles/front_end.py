@@ -121,15 +121,6 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
 # --- rank order -----------------------------------------------------------------------------------------------------
 
 
-def table_of_ranks(values: Tensor) -> Tensor:
-    """What a rank is worth: the mean of the r-th largest coefficient over examples [batch, …]; [coefficients].
-
-    Whoever knows only the order reads the sizes from this table (R. Van Rullen and S. Thorpe, "Rate coding versus
-    temporal order coding", Neural Computation 13, 2001).
-    """
-    return values.flatten(1).sort(1, descending=True).values.mean(0)
-
-
 def by_rank(values: Tensor, kept: int) -> Tensor:
     """1 for the largest coefficient, falling evenly to 0 at rank `kept` and beyond; coefficients of 0 stay 0.
 
