@@ -14,10 +14,10 @@ from course_utils.data.digits import small_digits
 from course_utils.data.saccades import simulate_saccades
 from tests.corners import check_corners
 from tests.lessons import (
-    test_harder_stripes,
     test_ledger_and_next_steps,
     test_li_readout,
     test_nengodl_conversion,
+    test_rotation,
     test_stdp,
     test_stripe_snn,
 )
@@ -39,11 +39,11 @@ EXPLORERS = explorers()
 SHOWN: dict[str, Callable[[], tuple[Any, ...]]] = {  # to those that show something from outside
     "event_vision: event_player": lambda: (simulate_saccades(small_digits()[0].images[:20]), [0, 1] * 10),
     "event_vision: surface_explorer": lambda: (simulate_saccades(small_digits()[0].images[:1])[0],),
-    "harder_stripes: film_player": lambda: (test_harder_stripes.a_film(),),
     "ledger_and_next_steps: ledger_explorer": lambda: (test_ledger_and_next_steps.RESULTS,),
     "li_readout: player": lambda: (test_li_readout.recording(3), 0, 0),
     "mnist_cnn: convolution_explorer": lambda: (small_digits()[0].images[:3].numpy(),),
     "nengodl_conversion: accuracy_explorer": lambda: (test_nengodl_conversion.made_up_sweep(),),
+    "rotation: film_player": lambda: (test_rotation.a_film(),),
     "stdp: receptive_field_explorer": lambda: (test_stdp.snapshots(), [0.7, 0.9, 1.0]),
     "stripe_snn: chart_explorer": lambda: (test_stripe_snn.charts(),),
     "stripe_snn: weak_spot_explorer": lambda: (test_stripe_snn.weak_spots(),),

@@ -1,43 +1,16 @@
-"""The lesson on harder stripes: explorers, taught code, and the rules and controls that stand beside networks."""
-
+"""The lesson on harder stripes: taught code, models, and the rules that stand beside networks."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from course_utils.data import patches, rotation
-from course_utils.lessons.harder_stripes import checks, widgets
+from course_utils.data import patches
 from course_utils.lessons.harder_stripes.experiment import EXPERIMENTS, HARD
-from course_utils.lessons.harder_stripes.models import PatchNet
+from course_utils.lessons.harder_stripes.models import FIFTH, TAKEN_BACK, PatchNet
 from course_utils.lessons.stripe_snn.experiment import Recipe
+from course_utils.spiking.stripe_networks import LIReadout
 
 LESSON = "harder_stripes"
-
-
-def a_film(**others: np.ndarray) -> widgets.Film:
-    rng = np.random.default_rng(0)
-    parts = {
-        "frames": rotation.make_rotations(3, 0).frames,
-        "labels": np.array([0, 1, 1]),
-        "hidden": rng.random((2, 20, 3, 64)) > 0.8,
-        "potentials": rng.normal(size=(2, 20, 3)),
-    }
-    return widgets.Film(**parts | others)
-
-
-def test_the_player_says_who_is_right() -> None:
-    film = a_film(potentials=np.ones((2, 20, 3)))  # says counter-clockwise
-    assert "which is wrong" in widgets.draw_film(film, 0, 19, False)[1]
-    assert "which is right" in widgets.draw_film(film, 0, 19, True)[1]
-    assert "which is right" in widgets.draw_film(film, 1, 19, False)[1]
-
-
-@pytest.mark.parametrize(("name", "value"), [("labels", np.zeros(2)), ("potentials", np.zeros((2, 19, 3)))])
-def test_a_film_of_unequal_parts_is_refused(name, value) -> None:
-    with pytest.raises(ValueError, match="frames hold 3 trials of 20 steps"):
-        a_film(**{name: value})
 
 
 @pytest.mark.parametrize("settings", [patches.EASY, patches.HARD])
@@ -57,34 +30,6 @@ def test_the_lesson_s_network_is_the_package_s(lesson) -> None:
     torch.testing.assert_close(by_hand(images), PatchNet()(images))
 
 
-def test_the_lesson_s_controls_are_the_package_s() -> None:
-    frames = rotation.make_rotations(4, 0).frames
-    mine, packaged = checks.check_controls.right(frames, np.random.default_rng(0)), rotation.controls(frames, 0)
-    assert mine.keys() == packaged.keys()
-    for name in ("single frame", "bag of frames", "reversed"):
-        np.testing.assert_allclose(mine[name], packaged[name])
-    assert checks.check_controls(lambda frames, rng: rotation.controls(frames, 5)), "the package solves the exercise"
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_the_bag_does_not_see_the_order(seed) -> None:
-    frames = rotation.make_rotations(2, seed % 1000).frames
-    mixed = rotation.controls(frames, seed)["shuffled"]
-    assert np.array_equal(np.sort(mixed, axis=1), np.sort(frames, axis=1))
-    bag = rotation.controls(frames, 0)["bag of frames"]
-    np.testing.assert_allclose(rotation.controls(mixed, 0)["bag of frames"], bag)
-    np.testing.assert_allclose(rotation.controls(frames[:, ::-1], 0)["bag of frames"], bag)
-
-
-def test_tracking_the_angle_knows_the_direction_and_nothing_without_order() -> None:
-    drawn = rotation.make_rotations(400, 1)
-    assert (rotation.tracking_baseline(drawn.frames) == drawn.labels).all()
-    ways = rotation.controls(drawn.frames, 0)
-    assert (rotation.tracking_baseline(ways["reversed"]) != drawn.labels).all()
-    for name in ("single frame", "bag of frames", "shuffled"):
-        assert abs((rotation.tracking_baseline(ways[name]) == drawn.labels).mean() - 0.5) < 0.1, name
-
-
 def test_evidence_refuses_a_noise_it_cannot_divide_by() -> None:
     with pytest.raises(ValueError, match="noise is 0"):
         patches.evidence(np.zeros((1, 16, 16), dtype=np.uint8), 5, 1, 0)
@@ -93,7 +38,7 @@ def test_evidence_refuses_a_noise_it_cannot_divide_by() -> None:
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
 def test_a_seed_fixes_a_model_of_the_experiments(experiment) -> None:
     for run in experiment.runs.values():
-        samples = torch.rand((4, 1, 20, 16, 16) if experiment.name == "rotation" else (4, 1, 16, 16))
+        samples = torch.rand(4, 1, 16, 16)
 
         def scores(recipe=run.__self__, samples=samples) -> torch.Tensor:
             torch.manual_seed(1)
@@ -110,3 +55,19 @@ def test_a_record_says_what_stands_beside_the_model() -> None:
     assert record.beside.keys() == {"row and column variance", "training images"}
     assert record.data == {"source": "drawn", "train": 64, "validation": 20, "test": 60}
     assert (record.lesson, record.task, record.time_steps) == (LESSON, "patches, hard", 3)
+
+
+@torch.no_grad()
+def test_all_changes_taken_back_make_model_5_and_none_of_them_alone_does() -> None:
+    images = torch.rand(4, 1, 16, 16)
+
+    def scores(build) -> torch.Tensor:
+        torch.manual_seed(5)
+        return build()(images)
+
+    fifth, sixth = scores(lambda: LIReadout(readout="maximum")), scores(PatchNet)
+    assert torch.equal(scores(lambda: PatchNet(**FIFTH)), fifth)
+    for options in TAKEN_BACK.values():
+        assert not torch.equal(scores(lambda options=options: PatchNet(**options)), sixth)
+        rest = {name: value for name, value in FIFTH.items() if name not in options}
+        assert len(rest) == len(FIFTH) - 1

@@ -10,7 +10,8 @@ import torch
 from course_utils.data.patches import HARD, make_patches
 from course_utils.data.rotation import make_rotations
 from course_utils.data.stripes import make_stripes
-from course_utils.lessons.harder_stripes.models import PatchNet, RotationNet
+from course_utils.lessons.harder_stripes.models import PatchNet
+from course_utils.lessons.rotation.models import RotationNet
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.stripe_networks import (

@@ -1,15 +1,13 @@
-"""Over five seeds: patches with model 5 as built, model 5 awake and model 6; stripes that turn."""
+"""Over five seeds: patches with model 5 as built, model 5 awake and model 6; each change between 5 and 6 alone."""
 
 from functools import partial
 
-import torch
 from torch import nn
 
-from course_utils.data import patches, rotation, stripes
-from course_utils.lessons.harder_stripes.models import PatchNet, RotationNet
+from course_utils.data import patches, stripes
+from course_utils.lessons.harder_stripes.models import FIFTH, TAKEN_BACK, PatchNet
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake, experiment
 from course_utils.lessons.stripe_snn.tasks import Drawn, Task
-from course_utils.spiking.stripe_networks import LIReadout
 from course_utils.training.experiment import Split
 from course_utils.training.loop import accuracy
 
@@ -31,58 +29,33 @@ def patch_task(name: str, settings: patches.PatchSettings = patches.HARD) -> Tas
     return task
 
 
-def rotation_task(name: str, settings: rotation.RotationSettings = rotation.TURNING) -> Task:
-    """Stripes that turn. Beside a network: a rule that tracks the angle, and trials in no order or backwards."""
-
-    def make(count: int, seed: int, first: int) -> Drawn:
-        made = rotation.make_rotations(count, seed, first=first, settings=settings)
-        return made.frames, made.labels
-
-    def beside(model: nn.Module, split: Split) -> dict[str, float]:
-        trials, labels = split.test
-        played = rotation.controls(trials[:, 0].numpy(), seed=0)
-        return {way: accuracy(model, torch.tensor(frames)[:, None], labels) for way, frames in played.items()}
-
-    return Task(name, make, "tracking the angle", rotation.tracking_baseline, beside=beside)
-
-
-def _sixth(task: Task, **options: object) -> Recipe:
-    return Recipe(LESSON, task, lambda images, seed: PatchNet(**options), 12, 1e-2, steps=20)
+def _net(task: Task, **options: object) -> Recipe:
+    """Model 6 with these options."""
+    steps = options.get("steps", 20)
+    return Recipe(LESSON, task, lambda images, seed: PatchNet(**options), 12, 1e-2, steps=steps)
 
 
 def _on_patches(task: Task) -> dict[str, Recipe]:
     return {
-        "5: as built, maximum": Recipe(
-            LESSON, task, lambda images, seed: LIReadout(readout="maximum"), 12, 1e-2
-        ),
+        "5: as built, maximum": _net(task, **FIFTH),
         "5: awake": Recipe(LESSON, task, awake, 12, 5e-3),
-        "6: one pool over all places": _sixth(task),
+        "6: one pool over all places": _net(task),
     }
 
 
-EASY, HARD = patch_task("patches, easy", patches.EASY), patch_task("patches, hard")
-ON_HARD = _on_patches(HARD) | {
-    "6, but a weight for every place": _sixth(HARD, pool="none"),
-    "6, but a sum over all places": _sixth(HARD, pool="sum"),
-    "6, but small kernels": _sixth(HARD, gain=1.0),
-    "6, but two filters": _sixth(HARD, filters=2),
-}
-ON_ROTATION = {
-    f"{'recurrent' if recurrent else 'feed-forward'}, τ {'learnable' if learnable else 'fixed'}": Recipe(
-        LESSON,
-        rotation_task("rotation"),
-        lambda images, seed, options=dict(recurrent=recurrent, learnable=learnable): RotationNet(**options),
-        8,
-        4e-3,
-        steps=rotation.TURNING.frames,
-        images=4000,
-    )
-    for recurrent in (True, False)
-    for learnable in (True, False)
-}
+def _change_by_change(task: Task) -> dict[str, Recipe]:
+    """Each change from model 5 to model 6 alone, made in model 5 and taken back in model 6."""
+    recipes = {}
+    for change, options in TAKEN_BACK.items():
+        others = {name: value for name, value in FIFTH.items() if name not in options}
+        recipes[f"5, and {change}"] = _net(task, **others)
+        recipes[f"6 without {change}"] = _net(task, **options)
+    return recipes
 
+
+EASY, HARD = patch_task("patches, easy", patches.EASY), patch_task("patches, hard")
+ON_HARD = _on_patches(HARD) | {"6 with a sum over all places": _net(HARD, pool="sum")} | _change_by_change(HARD)
 EXPERIMENTS = (
     experiment("patches-easy", "patches of 8×8, little noise", _on_patches(EASY)),
-    experiment("patches-hard", "patches of 5×5, more noise", ON_HARD),
-    experiment("rotation", "stripes that turn, with and without recurrence", ON_ROTATION),
+    experiment("patches-hard", "patches of 5×5, more noise: models 5 and 6, and each change between them", ON_HARD),
 )

@@ -1,4 +1,4 @@
-"""The networks of the lesson on harder stripes: a patch anywhere in the picture, and stripes that turn."""
+"""The network of the lesson on harder stripes: a patch anywhere in the picture."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data.require import require
-from course_utils.spiking.neurons import LI, each_step
-from course_utils.spiking.stripe_networks import Activity, RecurrentLIF, RowConv, over_time, stripe_input
+from course_utils.spiking.neurons import each_step
+from course_utils.spiking.stripe_networks import Activity, RowConv, over_time, stripe_input
 
 # What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].
 POOLS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -19,35 +19,64 @@ POOLS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+# What each change from model 5 to model 6 takes back, as arguments of `PatchNet`; all of them together are model 5.
+TAKEN_BACK: dict[str, dict[str, object]] = {
+    "one pool over all places": {"pool": "none"},
+    "8 filters": {"filters": 2},
+    "kernels without their mean": {"centred": False},
+    "kernels 5 times as large": {"gain": 1.0},
+    "bias 0": {"biased": True},
+    "mean over time": {"readout": "maximum"},
+    "20 steps": {"steps": 50},
+}
+FIFTH = {name: value for options in TAKEN_BACK.values() for name, value in options.items()}
+
+
 class PatchNet(nn.Module):
     """Model 6, for a striped patch anywhere in the picture: model 5 with one pool over all places.
 
     A convolution and LIF neurons look for pieces of stripes everywhere. At each step a feature map says 1 if it spikes
     anywhere (the maximum over its places), and leaky integrators weigh the maps, one weight each. What is learned of a
-    patch at one place therefore holds at all of them.
-
-    Kernels begin without a mean, so that plain grey drives no neuron, and enlarged by `gain`, so that stripes do.
+    patch at one place therefore holds at all of them. Each change from model 5 can be taken back; `FIFTH` takes back
+    all of them.
 
     Args:
         steps: number of time steps.
         filters: of the convolution.
-        gain: above 0; 1 leaves the size that PyTorch gives.
+        gain: above 0; by how much the kernels are enlarged. 1 leaves the size that PyTorch gives.
+        centred: whether the mean of each kernel is taken away, so that plain grey drives no neuron.
+        biased: whether the convolution keeps the bias that PyTorch gives, in the place of 0.
         pool: a name of `POOLS`. "none" is the pool of model 5, which keeps a weight for every place.
+        readout: "mean" or "maximum" of the potentials over time: how they become scores.
     """
 
-    def __init__(self, steps: int = 20, filters: int = 8, gain: float = 5.0, pool: str = "maximum"):
+    def __init__(
+        self,
+        steps: int = 20,
+        filters: int = 8,
+        gain: float = 5.0,
+        *,
+        centred: bool = True,
+        biased: bool = False,
+        pool: str = "maximum",
+        readout: str = "mean",
+    ):
         super().__init__()
         require(gain > 0, "gain", gain, "above 0")
         require(pool in POOLS, "pool", pool, f"one of {', '.join(POOLS)}")
+        require(readout in ("mean", "maximum"), "readout", readout, '"mean" or "maximum"')
         self.encode = partial(stripe_input, steps=steps)
-        self.pool = pool
+        self.pool, self.readout = pool, readout
         self.conv = RowConv(1, filters, 4)
         self.lif = norse.LIFCell()
         self.linear = nn.Linear(filters * (12 * 12 if pool == "none" else 1), 2)
         self.li = norse.LICell()
         with torch.no_grad():
-            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(gain)
-            nn.init.zeros_(self.conv.bias)
+            if centred:
+                self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True))
+            self.conv.weight.mul_(gain)
+            if not biased:
+                nn.init.zeros_(self.conv.bias)
 
     def activity(self, images: Tensor) -> Activity:
         """Inputs, hidden spikes and output potentials at every step."""
@@ -56,52 +85,5 @@ class PatchNet(nn.Module):
         return Activity(inputs, hidden, over_time(self.li, each_step(self.linear, POOLS[self.pool](hidden))))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.activity(images).readout.mean(0)
-
-
-class RotationNet(nn.Module):
-    """Which way do the stripes turn? Features of each frame, neurons that remember, one leaky integrator.
-
-    A convolution and LIF neurons look for pieces of stripes. How many spike in a feature map says how the stripes lie
-    in this frame. Recurrent LIF neurons see this change, and a leaky integrator answers: its mean potential is above 0
-    for counter-clockwise. The potential of that one neuron is the score of class 1; class 0 has the score 0.
-
-    Args:
-        recurrent: see `RecurrentLIF`.
-        learnable: see `RecurrentLIF`.
-        filters: of the convolution.
-        neurons: in the layer that remembers.
-    """
-
-    GREY = 1.5  # brightness of plain grey, with the noise's mean
-    DRIVE = 20.0  # current of a feature map in which every neuron spikes
-    READOUT = LI(tau_mem_ms=20.0)
-    GAIN = 10.0  # score of a mean potential of 1
-
-    def __init__(self, *, recurrent: bool = True, learnable: bool = True, filters: int = 12, neurons: int = 64):
-        super().__init__()
-        self.conv = nn.Conv2d(1, filters, 5, stride=2)
-        self.lif = norse.LIFCell()
-        self.linear = nn.Linear(filters, neurons)
-        self.memory = RecurrentLIF(neurons, recurrent=recurrent, learnable=learnable)
-        self.out = nn.Linear(neurons, 1)
-        with torch.no_grad():
-            self.conv.weight.sub_(self.conv.weight.mean((1, 2, 3), keepdim=True)).mul_(3)
-            nn.init.zeros_(self.conv.bias)
-            if recurrent:
-                self.memory.recurrent.weight.mul_(0.5)
-
-    def activity(self, images: Tensor) -> Activity:
-        """Inputs, spikes of the neurons that remember, and the output potential at every step.
-
-        Args:
-            images: trials [batch, 1, time, size, size], 0 to 1; a time step a frame.
-        """
-        inputs = 10 * images.movedim(2, 0) - self.GREY  # brightness around grey is the input current
-        features = over_time(self.lif, each_step(self.conv, inputs)).mean((3, 4))
-        hidden = self.memory(each_step(self.linear, self.DRIVE * features))
-        return Activity(inputs, hidden, self.READOUT.run(each_step(self.out, hidden)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        score = self.GAIN * self.activity(images).readout.mean(0)
-        return torch.cat((torch.zeros_like(score), score), dim=1)
+        potentials = self.activity(images).readout
+        return potentials.mean(0) if self.readout == "mean" else potentials.amax(0)

@@ -1,24 +1,22 @@
-"""What a matched filter sees, stripes that turn, and a player of a network that watches them."""
-
-from dataclasses import dataclass
-from functools import partial
+"""What a matched filter sees, place by place, and spikes that move with a patch."""
 
 import ipywidgets
 import matplotlib.pyplot as plt
+import norse.torch as norse
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.special import expit, logsumexp
+from torch import nn
 
 from course_utils.classroom.explorer import Explorer
-from course_utils.classroom.plots import BLUE, ORANGE, matrix
+from course_utils.classroom.plots import BLUE, ORANGE
 from course_utils.data.patches import evidence
-from course_utils.data.rotation import TURNS, turned_stripes
 from course_utils.data.stripes import ORIENTATIONS, photograph, wave
+from course_utils.spiking.stripe_networks import over_time, stripe_input
 
 SIZE = 16
-FRAMES = 20
-NOISE = 0.2  # of the stripes that turn
 GREYS = (0, 75)  # of a picture, from black to white; noise may go beyond
 
 
@@ -63,101 +61,72 @@ def evidence_explorer() -> Explorer:
     )
 
 
-def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, step: int) -> tuple[Figure, str]:
-    """One frame of turning stripes, and the angle of all frames with this one marked."""
-    direction = 1 if turn == TURNS[0] else -1
-    angles_deg = start_deg + direction * np.linspace(0, sweep_deg, FRAMES)
-    frame = photograph(turned_stripes(SIZE, peaks, angles_deg[step]), NOISE, np.random.default_rng(step))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.2), width_ratios=(1, 1.6))
-    matrix(frame, left, vmin=GREYS[0], vmax=GREYS[1])
-    left.set_title(f"frame {step}")
-    right.plot(np.arange(FRAMES), angles_deg, ".-", color=BLUE)
-    right.plot(step, angles_deg[step], "o", mfc="none", mec=ORANGE, mew=2, ms=12)
-    right.set(
-        xlabel="frame", ylabel="angle (°, clockwise)", ylim=(-210, 570), yticks=[-180, 0, 180, 360, 540],
-        title=f"{turn}, {sweep_deg}°", xlim=(-1, FRAMES),
-    )  # fmt: skip
-    right.xaxis.get_major_locator().set_params(integer=True)
+def _patch_image(row: int, column: int, noise: float) -> np.ndarray:
+    """Grey levels with a 5×5 patch of horizontal stripes that begins there."""
+    clean = np.ones((SIZE, SIZE))
+    clean[row : row + 5, column : column + 5] += wave(5, 1)[:, None]
+    return photograph(clean, noise, np.random.default_rng(0))
+
+
+def draw_slide(orientation: str, row: int, column: int) -> tuple[Figure, str]:
+    """A clean patch laid on a picture, the products under it, and the two sums of the evidence."""
+    image = _patch_image(3, 8, 0.3)
+    x = (image[row : row + 5, column : column + 5] + 0.5) * 10 / 255 - 1.5
+    g = np.tile(wave(5, 1)[:, None], 5)
+    g = g if orientation == "horizontal" else g.T
+    sums = {"Σ x g": (x * g).sum(), "½ Σ g²": (g * g).sum() / 2}
+    found = (sums["Σ x g"] - sums["½ Σ g²"]) / 0.3**2
+
+    figure, axes = plt.subplots(1, 4, figsize=(10, 2.9), width_ratios=(1.6, 1, 1, 1.3))
+    axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
+    axes[0].add_patch(Rectangle((column - 0.5, row - 0.5), 5, 5, fill=False, ec=ORANGE, lw=2))
+    axes[0].set(title="picture", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    for ax, title, values in zip(axes[1:], ("paper $g$", "$x$ times $g$"), (g, x * g), strict=False):
+        ax.imshow(values, cmap="PuOr_r", vmin=-1.5, vmax=1.5)
+        ax.set(title=title, xticks=[], yticks=[])
+    axes[3].bar(list(sums), list(sums.values()), color=(ORANGE, "gray"))
+    axes[3].axhline(0, color="gray", lw=0.8)
+    axes[3].set(ylim=(-10, 16), title=f"evidence {found:.0f}".replace("-", "−"))
     return figure, (
-        f"Frame {step} of stripes that turn {turn} by {sweep_deg} degrees from {start_deg} degrees, now at "
-        f"{angles_deg[step]:.0f} degrees."
+        f"A paper patch of {orientation} stripes at row {row}, column {column}; the true one lies at row 3, column 8. "
+        f"The first sum is {sums['Σ x g']:.1f}, the second {sums['½ Σ g²']:.1f}, the evidence {found:.0f}."
     )
 
 
-def turn_explorer() -> Explorer:
-    """A trial of turning stripes, frame by frame."""
+def slide_explorer() -> Explorer:
+    """The matched filter at work: a paper patch that is moved over a picture, and its two sums."""
     return Explorer(
-        draw_turn,
-        start_deg=ipywidgets.IntSlider(30, 0, 360, step=10),
-        sweep_deg=ipywidgets.IntSlider(120, 10, 179),
-        turn=ipywidgets.Dropdown(options=TURNS, value=TURNS[0]),
-        peaks=ipywidgets.IntSlider(2, 1, 5),
-        step=ipywidgets.IntSlider(0, 0, FRAMES - 1),
+        draw_slide,
+        orientation=ipywidgets.Dropdown(options=ORIENTATIONS, value="horizontal"),
+        row=ipywidgets.IntSlider(3, 0, SIZE - 5),
+        column=ipywidgets.IntSlider(6, 0, SIZE - 5),
     )
 
 
-@dataclass(frozen=True)
-class Film:
-    """Trials and what a network with one output neuron made of them, played both ways.
+def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
+    """A patch without noise, the spikes of one map that looks for an edge, and whether it spikes anywhere."""
+    image = _patch_image(row, column, 0)
+    kernel = torch.tensor([1.0, 1, -1, -1]).view(1, 1, 4, 1).expand(1, 1, 4, 4) / 4
+    inputs = stripe_input(torch.tensor(image)[None, None] / 255, steps=20)
+    current = nn.functional.conv2d(inputs[:, 0], kernel)
+    spikes = over_time(norse.LIFCell(), current)[:, 0]
+    anywhere = spikes.amax((1, 2))
 
-    Attributes:
-        frames: grey levels, [trial, time, size, size].
-        labels: 0 clockwise, 1 counter-clockwise, [trial].
-        hidden: spikes of the hidden neurons, [direction of play, time, trial, neurons].
-        potentials: of the output neuron, [direction of play, time, trial].
-
-    Raises:
-        ValueError: the arrays differ in their numbers of trials or time steps.
-    """
-
-    frames: np.ndarray
-    labels: np.ndarray
-    hidden: np.ndarray
-    potentials: np.ndarray
-
-    def __post_init__(self):
-        trials, steps = self.frames.shape[:2]
-        if len(self.labels) != trials or {a.shape[:3] for a in (self.hidden, self.potentials)} != {(2, steps, trials)}:
-            raise ValueError(
-                f"frames hold {trials} trials of {steps} steps; labels have the shape {self.labels.shape}, hidden "
-                f"{self.hidden.shape}, potentials {self.potentials.shape}"
-            )
+    figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), width_ratios=(1, 1, 1.6))
+    axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
+    axes[0].set(title="picture", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    axes[1].imshow(spikes.sum(0), vmin=0, vmax=6)
+    axes[1].set(title="spikes of one map", xticks=[0, 5, 12], yticks=[0, 5, 12])
+    axes[2].vlines(np.arange(20)[anywhere > 0], 0, 1, color=BLUE, lw=3)
+    axes[2].set(title="$h_t$: does it spike anywhere?", xlabel="step", xlim=(-0.5, 19.5), ylim=(0, 1.2), yticks=[0, 1])
+    at = [int(step) for step in np.flatnonzero(anywhere)]
+    return figure, f"A patch at row {row}, column {column}. One map spikes near it; h is 1 at the steps {at}, else 0."
 
 
-def draw_film(film: Film, trial: int, step: int, backwards: bool) -> tuple[Figure, str]:
-    """A frame, the hidden spikes up to it, the output's potential up to it, and the answer so far."""
-    way = int(backwards)
-    order = film.frames[trial][::-1] if backwards else film.frames[trial]
-    truth = TURNS[film.labels[trial] ^ way]
-    v = film.potentials[way, :, trial]
-    said = TURNS[int(v[: step + 1].sum() > 0)]
-    verdict = "right" if said == truth else "wrong"
-
-    figure, axes = plt.subplot_mosaic("ps;pt", figsize=(8, 4.2), width_ratios=(1, 1.7))
-    matrix(order[step], axes["p"], vmin=GREYS[0], vmax=GREYS[1])
-    axes["p"].set_title(f"turns {truth}")
-    when, who = np.nonzero(film.hidden[way, : step + 1, trial])
-    axes["s"].plot(when, who, "|", color=BLUE, ms=4)
-    neurons = film.hidden.shape[-1]
-    axes["s"].set(xlim=(-0.5, len(v) - 0.5), ylim=(neurons, -1), ylabel="neuron", xticklabels=[])
-    trace, reach = axes["t"], 1.1 * np.abs(film.potentials).max()
-    trace.axhline(0, color="gray", lw=0.8)
-    trace.plot(np.arange(step + 1), v[: step + 1], ".-", color=ORANGE)
-    trace.set(xlim=(-0.5, len(v) - 0.5), ylim=(-reach, reach), xlabel="frame", ylabel="output $v$")
-    trace.xaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle(f"frame {step}: the mean so far says {said} ({verdict})", fontsize=12)
-    played = "backwards" if backwards else "forwards"
-    return figure, (
-        f"Trial {trial} played {played}, frame {step}: it turns {truth}; the output's mean so far says {said}, which "
-        f"is {verdict}."
-    )
-
-
-def film_player(film: Film) -> Explorer:
-    """Scrub through the trials of a film, forwards and backwards."""
+def anywhere_explorer() -> Explorer:
+    """A patch that moves, the spikes that move with it, and the maximum over all places that stays."""
     return Explorer(
-        partial(draw_film, film),
-        trial=ipywidgets.IntSlider(0, 0, len(film.labels) - 1),
-        step=ipywidgets.IntSlider(film.frames.shape[1] - 1, 0, film.frames.shape[1] - 1),
-        backwards=ipywidgets.Checkbox(False, description="play backwards"),
+        draw_anywhere,
+        row=ipywidgets.IntSlider(3, 0, SIZE - 5),
+        column=ipywidgets.IntSlider(8, 0, SIZE - 5),
     )
