@@ -15,7 +15,7 @@ from torch import Tensor
 from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.ranges import above_0
 
-Slope = Callable[[Tensor], Tensor]  # σ' of x = v − threshold, elementwise, 0 or more
+Slope = Callable[[Tensor], Tensor]  # σ' of x = u − threshold, elementwise, 0 or more
 
 
 def superspike(x: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def superspike(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """How x = v − threshold becomes a spike, and which slope is used on the way back. Fits `LIF(spike=…)`.
+    """How x = u − threshold becomes a spike, and which slope is used on the way back. Fits `LIF(spike=…)`.
 
     Attributes:
         slope: σ', the derivative of `value`, or what stands in for it.

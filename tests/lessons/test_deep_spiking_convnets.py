@@ -18,6 +18,9 @@ def test_other_right_answers_are_accepted() -> None:
         )
     )
     assert checks.check_held_dropout(lambda spikes, p, generator: HeldDropout(p)(spikes, torch.arange(spikes.shape[1])))
+    assert checks.check_held_dropout(
+        lambda spikes, p, generator: spikes.mul_(torch.rand(spikes.shape[1:], generator=generator) >= p).div_(1 - p)
+    ), "in place"
 
 
 def test_the_exercise_and_the_package_draw_the_same_weights() -> None:

@@ -69,7 +69,7 @@ def test_the_error_that_the_lesson_sends_back_by_hand_is_that_of_autograd(spike)
     errors = torch.autograd.grad(loss, [layer.spikes for layer in layers])
     for number in range(1, 6):
         weight = network.weights[number].weight
-        by_hand = send_back(errors[number], layers[number].v, weight, spike.slope, network.decay)
+        by_hand = send_back(errors[number], layers[number].u, weight, spike.slope, network.decay)
         assert (by_hand - errors[number - 1]).abs().max() < 1e-12 * errors[number - 1].abs().max()
     assert error_norms(network, images, labels) == pytest.approx([error.norm().item() for error in errors])
 

@@ -86,10 +86,11 @@ def _batch_norm(axes: tuple[int, ...] = (0, 1), combine: Callable = lambda z, sc
 
 
 def _draw_currents(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Currents whose mean and spread depend on the step and on the neuron."""
+    """Currents whose mean depends on the step, on the image and on the neuron, and whose spread on the neuron."""
     neurons = int(rng.integers(5, 9))
     spread, means, steps = np.linspace(1, 3, neurons), np.linspace(0, 2, neurons), np.linspace(0, 3, 50)[:, None, None]
-    current = spread * rng.normal(size=(50, 60, neurons)) + steps + means
+    images = np.linspace(-3, 3, 60)[:, None]
+    current = spread * rng.normal(size=(50, 60, neurons)) + steps + images + means
     parts = current, np.linspace(0.5, 2, neurons), np.linspace(1, -1.2, neurons)
     return tuple(torch.tensor(part, dtype=torch.float32) for part in parts)
 
@@ -117,6 +118,12 @@ check_batch_norm = Exercise(
             lambda x, scale, shift: (x - x.mean((0, 1))) / (x - x.mean((0, 1))).std() * scale + shift,
             lambda x, scale, shift: (x - x.mean((0, 1))) / x.std() * scale + shift,
         ],
+        "Your spread is that within one image or one step, averaged. How images and steps differ counts, too.": [
+            lambda x, scale, shift: (x - x.mean((0, 1))) / x.std(0).mean(0) * scale + shift,
+            lambda x, scale, shift: (x - x.mean((0, 1))) / x.std(1).mean(0) * scale + shift,
+        ],
+        "You measure a part of the batch. Mean and spread are those of all images.":
+            lambda x, scale, shift: (x - x[:, :30].mean((0, 1))) / x[:, :30].std((0, 1)) * scale + shift,
         "Scaled, but not shifted: add the shift of each neuron.": _batch_norm(combine=lambda z, scale, _: z * scale),
         "Scale and shift have changed places.": _batch_norm(combine=lambda z, scale, shift: z * shift + scale),
     },

@@ -1,8 +1,8 @@
 """Deep networks of spiking neurons, and how large their error is in each layer (the lesson derives all of this).
 
-    v_t = λ a_(t−1) + (1 − λ) I_t      integrate
-    s_t = 1 where v_t > 1              spike
-    a_t = v_t − s_t                    reset by subtraction; no error flows back through it
+    u_t = λ v_(t−1) + (1 − λ) I_t      integrate
+    s_t = 1 where u_t > 1              spike
+    v_t = u_t − s_t                    reset by subtraction; no error flows back through it
 
 Source of the question: E. Ledinauskas et al., "Training Deep Spiking Neural Networks" (2020), arXiv:2006.04436.
 """
@@ -27,20 +27,20 @@ class _Neurons(torch.autograd.Function):
     def forward(ctx, current: Tensor, slope: Slope | None, decay_mem: float) -> tuple[Tensor, Tensor]:
         scaled = (1 - decay_mem) * current
         spikes, potentials = torch.empty_like(scaled), torch.empty_like(scaled)
-        after = torch.zeros_like(scaled[0])
-        for now, v, s in zip(scaled, potentials, spikes, strict=True):
-            torch.add(after.mul_(decay_mem), now, out=v)
-            torch.gt(v, 1, out=s)
-            torch.sub(v, s, out=after)
+        v = torch.zeros_like(scaled[0])
+        for now, u, s in zip(scaled, potentials, spikes, strict=True):
+            torch.add(v.mul_(decay_mem), now, out=u)
+            torch.gt(u, 1, out=s)
+            torch.sub(u, s, out=v)
         ctx.save_for_backward(potentials)
         ctx.slope, ctx.decay_mem = slope, decay_mem
         ctx.set_materialize_grads(False)
         return spikes, potentials
 
     @staticmethod
-    def backward(ctx, at_spikes: Tensor | None, at_v: Tensor | None) -> tuple[Tensor | None, None, None]:
+    def backward(ctx, at_spikes: Tensor | None, at_u: Tensor | None) -> tuple[Tensor | None, None, None]:
         (potentials,) = ctx.saved_tensors
-        error = torch.zeros_like(potentials) if at_v is None else at_v.clone()
+        error = torch.zeros_like(potentials) if at_u is None else at_u.clone()
         if at_spikes is not None and ctx.slope is not None:
             error.addcmul_(at_spikes, ctx.slope(potentials - 1))
         for t in range(len(error) - 1, 0, -1):
@@ -53,11 +53,11 @@ class Hidden(NamedTuple):
 
     Attributes:
         spikes: 0 or 1.
-        v: membrane potentials before the reset.
+        u: membrane potentials before the reset.
     """
 
     spikes: Tensor
-    v: Tensor
+    u: Tensor
 
 
 def run_lif(current: Tensor, spike: Callable[[Tensor], Tensor], decay_mem: float) -> Hidden:
@@ -152,7 +152,7 @@ class DeepLIF(nn.Module):
 
 
 def error_norms(model: DeepLIF, images: Tensor, labels: Tensor) -> list[float]:
-    """The norm of δ, the cross-entropy's gradient with respect to a hidden layer's spikes; the first layer first.
+    """The norm of e, the cross-entropy's gradient with respect to a hidden layer's spikes; the first layer first.
 
     Batch norm is in training mode, as at a step of training; the model is left as it was.
     """

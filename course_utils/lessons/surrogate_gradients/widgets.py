@@ -48,7 +48,7 @@ def explored_network(seed: int = 0) -> Network:
     with torch.no_grad():
         layers = model.hidden(pixels[:32])
     error = torch.randn(32, 64, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    beyond = torch.cat([layer.v.flatten() for layer in layers]) - 1
+    beyond = torch.cat([layer.u.flatten() for layer in layers]) - 1
     counts, _ = np.histogram(beyond.numpy(), BINS)
     weights = [linear.weight.detach() for linear in model.weights]
     return Network(layers, weights, model.decay, error.expand(model.steps, -1, -1), counts / counts.max())
@@ -74,7 +74,7 @@ def draw_errors(width: float, height: float, depth: int) -> tuple[Figure, str]:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=(1, 1.25))
     left.stairs(explored_network().share, BINS, fill=True, color="lightsteelblue")
     left.plot([-6, -width, 0, width, 6], [0, 0, height, 0, 0], color=ORANGE, lw=2)
-    left.set(xlim=(-6, 6), ylim=(0, 4.2), xlabel="$v - V_{th}$", ylabel="surrogate $\\sigma'$")
+    left.set(xlim=(-6, 6), ylim=(0, 4.2), xlabel="$u - V_{th}$", ylabel="surrogate $\\sigma'$")
     left.set_title("potentials in blue", fontsize=12)
     verdict, color = "near the line", GREEN
     if not 0.8 < factor < 1.25:
