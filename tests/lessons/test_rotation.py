@@ -77,15 +77,8 @@ def test_a_seed_fixes_a_model_of_the_experiments(experiment) -> None:
         assert torch.equal(scores(), scores()) and scores().shape == (4, 2)
 
 
-@pytest.mark.parametrize("form", [torch.Tensor.double, torch.Tensor.numpy, torch.Tensor.tolist])
-def test_right_answers_of_any_form_are_right(form) -> None:
-    assert checks.check_recurrent_step(lambda *given: tuple(map(form, checks.check_recurrent_step.right(*given))))
-    assert checks.check_decay(lambda *given: form(checks.check_decay.right(*given)))
-
-
-@pytest.mark.parametrize("form", [np.float32, torch.from_numpy, torch.Tensor, np.ndarray.tolist])
-def test_controls_of_any_form_are_right(form) -> None:
+def test_controls_in_single_precision_are_right() -> None:
     def controls(frames, rng):
-        return {name: form(film.copy()) for name, film in checks.check_controls.right(frames, rng).items()}
+        return {name: film.astype(np.float32) for name, film in checks.check_controls.right(frames, rng).items()}
 
     assert checks.check_controls(controls)

@@ -106,7 +106,7 @@ def slide_explorer() -> Explorer:
 def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
     """A patch without noise, the spikes of one map that looks for an edge, and whether it spikes anywhere."""
     image = _patch_image(row, column, 0)
-    kernel = torch.tensor([1.0, 1, -1, -1]).view(1, 1, 4, 1).expand(1, 1, 4, 4) / 4
+    kernel = torch.tensor([1.0, 1, -1, -1]).view(1, 1, 4, 1).expand(1, 1, 4, 4) / 2
     inputs = stripe_input(torch.tensor(image)[None, None] / 255, steps=20)
     current = nn.functional.conv2d(inputs[:, 0], kernel)
     spikes = over_time(norse.LIFCell(), current)[:, 0]
