@@ -1,4 +1,4 @@
-"""The fifth model as a NIR graph that BrainScaleS-2's own reader takes, and what of a graph is in that reader's way.
+"""The fifth model as a NIR graph for BrainScaleS-2, and what of a graph is in the way of that chip's own reader.
 
 The reader is `hxtorch.spiking.from_nir` (https://github.com/electronicvisions/hxtorch, src/pyhxtorch/hxtorch/spiking/
 utils/from_nir.py, commit 3bfc7aa of 12 March 2026). It needs the chip's own software, which runs on EBRAINS. So this
@@ -7,28 +7,30 @@ module states what it asks for and checks that here:
 - one Input, one Output, and Linear, CubaLIF, CubaLI between them, their edges in the order of a run;
 - weights that, times 64, round to at most ±63, for it cuts off the rest;
 - neurons of a layer that are all alike, for it takes the first one's parameters;
-- time constants that, times 10⁻³, lie in the chip's range. A file in seconds of the model therefore runs 1000 times as
-  fast: 10 ms become 10 µs.
+- time constants that, times 10⁻³, lie in the chip's range. (The source converts "ms to s". A file in seconds of the
+  model therefore runs 1000 times as fast: 10 ms become 10 µs.)
+- one circuit a neuron, for it joins none: up to 128 inputs of either sign, and 512 neurons. A matrix has a synapse for
+  every input, be its weight 0; the module `SparseSynapse` of the same package has not, but the reader does not use it.
 
 It takes no notice of `w_in`, and on the chip none of `r`. How far a weight of 63 moves a membrane is set by the chip's
 calibration. The factor that belongs there stands in `r`.
 """
 
-from typing import NamedTuple
+from itertools import pairwise
 
 import nir
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.chips.placing import CIRCUITS, circuits_for
+from course_utils.chips.placing import CIRCUITS, INPUTS, Place, circuits_for
 from course_utils.chips.virtual_chip import VirtualChip, fitting_scale, largest, to_integers
-from course_utils.exchange import graphs, platforms
 from course_utils.spiking.stripe_networks import LIReadout, over_time
 
 WEIGHT_SCALE = 64  # of the reader
 SECONDS = 1e-3  # what one unit of a time constant in the file is for the reader
 TAU_MEM_S, TAU_SYN_S = (0.5e-6, 60e-6), (0.3e-6, 30e-6)  # what the chip can be calibrated to
+KNOWN = ("Linear", "CubaLIF", "CubaLI", "Input", "Output")
 
 
 @torch.no_grad()
@@ -50,16 +52,20 @@ def stripe_graph(model: LIReadout) -> nir.NIRGraph:
     places = nn.functional.conv2d(pixels, model.conv.weight).flatten(1).T
     bias = model.conv.bias.repeat_interleave(13 * 13)[:, None]
     layers = {"hidden": (torch.cat((places, bias), 1), model.lif), "readout": (chip.folded(), model.li)}
-    network = nn.Sequential()
+    nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array([16 * 16 + 1]))}
     for name, (weight, cell) in layers.items():
-        linear = nn.Linear(*weight.T.shape, bias=False, dtype=weight.dtype)
-        linear.weight.copy_(to_integers(weight, fitting_scale(weight)) / WEIGHT_SCALE)
-        network.add_module(f"{name}_weights", linear)
-        network.add_module(name, cell)
-    graph = graphs.to_nir(network, input_shape=(16 * 16 + 1,), dt_s=model.lif.dt)
-    for name, (weight, _) in layers.items():
-        graph.nodes[name].r = graph.nodes[name].r * WEIGHT_SCALE / fitting_scale(weight)
-    return graph
+        scale, alike = fitting_scale(weight), np.ones(len(weight))
+        integers = to_integers(weight, scale)
+        nodes[f"{name}_weights"] = nir.Linear((integers / WEIGHT_SCALE).numpy())
+        # rounded, for a float32 of Norse's is not 5 ms
+        tau_syn, tau_mem = (round(1 / float(inverse), 9) for inverse in (cell.p.tau_syn_inv, cell.p.tau_mem_inv))
+        neuron = {"tau_syn": tau_syn, "tau_mem": tau_mem, "r": WEIGHT_SCALE / scale, "v_leak": 0.0}
+        if name == "hidden":
+            neuron |= {"v_threshold": float(cell.p.v_th), "v_reset": 0.0}
+        kind = nir.CubaLIF if name == "hidden" else nir.CubaLI
+        nodes[name] = kind(**{key: value * alike for key, value in neuron.items()}, w_in=tau_syn / cell.dt * alike)
+    nodes["output"] = nir.Output(np.array([len(weight)]))
+    return nir.NIRGraph(nodes, list(pairwise(nodes)))
 
 
 def with_bias_input(inputs: Tensor) -> Tensor:
@@ -73,12 +79,39 @@ def readout_bias(model: LIReadout, steps: int) -> Tensor:
     return over_time(model.li, model.linear.bias.expand(steps, 1, -1))
 
 
+def places_of(graph: nir.NIRGraph, *, sparse: bool = False) -> list[Place]:
+    """What the layers of a graph take of the chip: inputs of a neuron, and circuits if as many as needed are joined.
+
+    Args:
+        graph: of matrices and neurons.
+        sparse: whether a weight of 0 needs no synapse.
+    """
+    found = []
+    for source, target in graph.edges:
+        if isinstance(matrix := graph.nodes[source], nir.Linear):
+            neurons, fan_in = matrix.weight.shape
+            if sparse:
+                fan_in = int(np.count_nonzero(matrix.weight, axis=1).max())
+            found.append(Place(target, neurons, fan_in, circuits_for(fan_in, layer=target)))
+    return found
+
+
 def obstacles(graph: nir.NIRGraph) -> list[str]:
     """What of a graph is in the way of BrainScaleS-2's reader, a sentence each; empty if nothing is known to be."""
     found = [
-        f"{node.node} is {node.kind}, which the reader does not know"
-        for node in platforms.unknown_nodes(graph, "BrainScaleS-2")
+        f"{name} is {type(node).__name__}, which the reader does not know"
+        for name, node in graph.nodes.items()
+        if type(node).__name__ not in KNOWN
     ]
+    taken = places_of(graph)
+    found += [
+        f"{place.layer} has {place.fan_in} inputs a neuron; the reader joins no circuits, "
+        f"and one has {INPUTS} signed ones"
+        for place in taken
+        if place.circuits > 1
+    ]
+    if (neurons := sum(place.neurons for place in taken)) > CIRCUITS:
+        found.append(f"the graph has {neurons} neurons; the chip has {CIRCUITS}, and the reader divides nothing")
     kinds = [type(node).__name__ for node in graph.nodes.values()]
     counts = {kind: kinds.count(kind) for kind in ("Input", "Output")}
     found += [f"the graph has {n} nodes {kind}; the reader wants one" for kind, n in counts.items() if n != 1]
@@ -109,31 +142,4 @@ def _of_node(node: nir.NIRNode) -> list[str]:
         if (times < low).any() or (times > high).any():
             does = f"which does {low * 1e6} to {high * 1e6:g} µs"
             found.append(f"{parameter} is {times.flat[0] * 1e6:.3g} µs on the chip, {does}")
-    return found
-
-
-class LayerInRuns(NamedTuple):
-    """A layer on the chip: its name, neurons, inputs of each (a matrix has a synapse for every one, be its weight 0),
-    circuits that each neuron takes, and the runs, one after the other, into which the layer is divided."""
-
-    layer: str
-    neurons: int
-    fan_in: int
-    circuits: int
-    runs: int
-
-
-def partition(graph: nir.NIRGraph) -> list[LayerInRuns]:
-    """The runs that each layer of a graph of `stripe_graph` takes: ⌈neurons / ⌊512 / circuits⌋⌉.
-
-    Source: E. Arnold et al., "Scalable network emulation on analog neuromorphic hardware", Frontiers in Neuroscience
-    18:1523331 (2025).
-    """
-    found = []
-    for source, target in graph.edges:
-        matrix = graph.nodes[source]
-        if isinstance(matrix, nir.Linear):
-            neurons, fan_in = matrix.weight.shape
-            circuits = circuits_for(fan_in, layer=target)
-            found.append(LayerInRuns(target, neurons, fan_in, circuits, -(-neurons // (CIRCUITS // circuits))))
     return found

@@ -26,8 +26,10 @@ def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
     """Measure every circuit of a chip, and change its settings until it does what was asked for; returns the chip.
 
     Time constants come first. A small current is switched on and off; the samples of the membrane are compared with
-    what circuits of 101 × 101 pairs of time constants would show, and the nearest pair is taken. Then the threshold:
-    a current that grows slowly, and the sample at the first spike. All of it several times, for the noise.
+    what circuits of 101 × 101 pairs of time constants would show, and the nearest pair is taken. Then the gain of the
+    synaptic input: the same current, once through all synapses of a neuron; single synapses cannot be set finer than
+    their bits. At last the threshold: a current that grows slowly, and the sample at the first spike. All of it several
+    times, for the noise.
 
     Args:
         chip: with any limits; its settings are changed.
@@ -39,25 +41,45 @@ def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
             tau_mem, tau_syn = _time_constants(chip, layer, repeats)
             old = chip.settings[layer]
             chip.settings[layer] = old._replace(tau_mem=old.tau_mem / tau_mem, tau_syn=old.tau_syn / tau_syn)
+        old = chip.settings[layer]
+        chip.settings[layer] = old._replace(gain=old.gain / _gains(chip, layer, repeats))
     old = chip.settings["hidden"]
     chip.settings["hidden"] = old._replace(threshold=old.threshold / _thresholds(chip, repeats))
     return chip
+
+
+def pulse_of(step_syn: float) -> Tensor:
+    """A current [time] that is switched on, and off after 40 steps. It ends at twice the threshold, or, for the slowest
+    synapses, at 3.9, the end of the range."""
+    return torch.cat((torch.full((40,), 2 * step_syn), torch.zeros(40)))
+
+
+def _shown(chip: VirtualChip, layer: str, repeats: int, synapses: bool = False) -> Tensor:
+    """Samples [time, neurons] of a current that is switched on and off, mean of several; no threshold is in the way."""
+    cell = cell_of(chip.model, layer)
+    pulse = pulse_of(float(cell.dt * cell.p.tau_syn_inv))
+    asked = chip.settings[layer]
+    chip.settings[layer] = asked._replace(threshold=torch.tensor(20.0))
+    shown = torch.stack([chip.inject(layer, pulse, synapses)[1] for _ in range(repeats)]).mean(0)
+    chip.settings[layer] = asked
+    return shown
+
+
+def _gains(chip: VirtualChip, layer: str, repeats: int) -> Tensor:
+    """What a current does through the synapses, in multiples of what it does without them, [neurons]."""
+    through, direct = (_shown(chip, layer, repeats, synapses) for synapses in (True, False))
+    return (through * direct).sum(0) / direct.square().sum(0)
 
 
 def _time_constants(chip: VirtualChip, layer: str, repeats: int) -> tuple[Tensor, Tensor]:
     """Time constants of membrane and synapse, in multiples of the model's, [neurons] each."""
     cell = cell_of(chip.model, layer)
     step_mem, step_syn = (float(cell.dt * inverse) for inverse in (cell.p.tau_mem_inv, cell.p.tau_syn_inv))
-    pulse = torch.zeros(80)
-    pulse[:40] = 2 * step_syn  # ends at twice the threshold, or at 3.9, the end of the range, for the slowest synapses
-    asked = chip.settings[layer]
-    chip.settings[layer] = asked._replace(threshold=torch.tensor(20.0))  # out of the way
-    shown = torch.stack([chip.inject(layer, pulse)[1] for _ in range(repeats)]).mean(0).double()
-    chip.settings[layer] = asked
+    shown = _shown(chip, layer, repeats).double()
     mem, syn = torch.cartesian_prod(step_mem / FACTORS, step_syn / FACTORS).T
     v = i = torch.zeros_like(mem)
     candidates = []
-    for current in pulse.double():
+    for current in pulse_of(step_syn).double():
         v, i = euler(v, i, current, mem, syn)
         candidates.append(v)
     candidates = chip.held(torch.stack(candidates))

@@ -11,7 +11,7 @@ the leak of the neurons enter if they are asked for. It compares networks. It do
 import copy
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,9 @@ PUBLISHED_PJ = {
     "access, DRAM at least": 1300.0,
     "access, DRAM at most": 2600.0,
 }
+
+Leak = Literal["multiplied", "shifted", "physical"]
+LEAKS = get_args(Leak)
 
 # --- conventions ----------------------------------------------------------------------------------------------------
 
@@ -87,37 +90,47 @@ class Convention:
         """
         return self.mac_pj / self.ac_pj
 
-    def energy_nj(self, operations: Operations, updates: float = 0.0) -> float:
+    def leak_pj(self, way: Leak) -> float:
+        """A neuron's step: what current and membrane lose, and the current that is added to the membrane.
+
+        Args:
+            way: "multiplied": i ← λ_syn i and v ← v + (1 − λ_mem) (i − v), two multiplications, two additions;
+                "shifted": i − (i ≫ a), v − (v ≫ b) + i, three additions, for whole numbers, and shifts that cost
+                nothing; "physical": a capacitor leaks by itself.
+        """
+        require(way in LEAKS, "way", way, f"one of {', '.join(LEAKS)}")
+        costs = {"multiplied": 2 * (self.multiply_pj + self.add_pj), "shifted": 3 * self.add_pj, "physical": 0.0}
+        return costs[way]
+
+    def energy_nj(self, operations: Operations, updates: float = 0.0, leak: Leak = "multiplied") -> float:
         """Energy of a sample, zeros skipped.
 
         Args:
             operations: a sample's, as `counting.OperationCounter` finds them; a record of the ledger has them, too.
             updates: steps of neurons that are computed, see `neuron_updates`; 0 where physics does it.
+            leak: as in `leak_pj`.
         """
         _check_amount("accumulates", operations.accumulates)
         _check_amount("multiply_accumulates", operations.multiply_accumulates)
         picojoules = operations.accumulates * self.ac_pj + operations.multiply_accumulates * self.mac_pj
-        return (picojoules + self._updates_pj(updates)) / 1000
+        _check_amount("updates", updates)
+        return (picojoules + updates * self.leak_pj(leak)) / 1000
 
     def dense_nj(self, macs: float) -> float:
         """Energy of a network without spikes, which multiplies by every weight, zeros or not."""
         _check_amount("macs", macs)
         return macs * self.mac_pj / 1000
 
-    def break_even_with(self, updates: float, macs: float) -> float:
+    def break_even_with(self, updates: float, macs: float, leak: Leak = "multiplied") -> float:
         """The break-even if neurons are computed, too; below 0: they alone cost more than the twin.
 
         Args:
-            updates: as in `energy_nj`.
+            updates, leak: as in `energy_nj`.
             macs: multiply-accumulates of the twin, above 0.
         """
         require(0 < macs < math.inf, "macs", macs, "a number above 0: the twin must compute something")
-        return (self.mac_pj - self._updates_pj(updates) / macs) / self.ac_pj
-
-    def _updates_pj(self, updates: float) -> float:
-        """A neuron's step, i ← λ_syn i and v ← v + (1 − λ_mem) (i − v): two multiplications, two additions."""
         _check_amount("updates", updates)
-        return 2 * updates * (self.multiply_pj + self.add_pj)
+        return (self.mac_pj - self.leak_pj(leak) * updates / macs) / self.ac_pj
 
 
 def _check_amount(name: str, value: float) -> None:

@@ -12,7 +12,7 @@ Neuroscience 16:795876 (2022), and the public code of its software (hxtorch, cal
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -25,7 +25,6 @@ from course_utils.spiking.surrogates import straight_through
 
 SPEED_UP = 1000
 LEAK_LSB, THRESHOLD_LSB, RANGE_LSB = 80, 125, 255  # of the converter that reads membranes: where they rest, fire, end
-SWING_LSB = THRESHOLD_LSB - LEAK_LSB
 
 
 # --- weights --------------------------------------------------------------------------------------------------------
@@ -77,19 +76,24 @@ def fitting_scale(weight: Tensor, bits: int = 6) -> float:
 # --- membranes and their converter ----------------------------------------------------------------------------------
 
 
-def to_lsb(v: Tensor) -> Tensor:
+def to_lsb(v: Tensor, threshold_lsb: float = THRESHOLD_LSB) -> Tensor:
     """Potentials in units of the threshold, from rest, as the converter counts: rest at 80, threshold at 125."""
-    return LEAK_LSB + SWING_LSB * v
+    return LEAK_LSB + (threshold_lsb - LEAK_LSB) * v
 
 
-def clipped(v: Tensor) -> Tensor:
+def from_lsb(lsb: Tensor | float, threshold_lsb: float = THRESHOLD_LSB) -> Tensor | float:
+    """What the converter's numbers are in units of the threshold, from rest."""
+    return (lsb - LEAK_LSB) / (threshold_lsb - LEAK_LSB)
+
+
+def clipped(v: Tensor, threshold_lsb: float = THRESHOLD_LSB) -> Tensor:
     """Potentials kept within the circuit's range, 0 to 255 LSB. They stay analog: nothing is rounded."""
-    return v.clamp(-LEAK_LSB / SWING_LSB, (RANGE_LSB - LEAK_LSB) / SWING_LSB)
+    return v.clamp(from_lsb(0, threshold_lsb), from_lsb(RANGE_LSB, threshold_lsb))
 
 
-def converted(v: Tensor) -> Tensor:
+def converted(v: Tensor, threshold_lsb: float = THRESHOLD_LSB) -> Tensor:
     """What the 8-bit converter says of potentials: whole numbers, 0 to 255."""
-    return round_half_away(to_lsb(v)).clamp(0, RANGE_LSB)
+    return round_half_away(to_lsb(v, threshold_lsb)).clamp(0, RANGE_LSB)
 
 
 # --- limits ---------------------------------------------------------------------------------------------------------
@@ -104,12 +108,16 @@ class Limits:
         clip: whether membranes end at the circuits' range.
         converter: whether the readout is what the 8-bit converter says of the output neurons.
         sample_us: time from one sample of the converter to the next, in µs of the chip. One takes about 1.7 µs at best.
-        threshold_mismatch, tau_mismatch, weight_mismatch: standard deviation of the factor by which thresholds, time
-            constants (membrane and synapse, each its own) and synapses differ from what was asked for; 0 to below 1.
+        threshold_mismatch, tau_mismatch, weight_mismatch, gain_mismatch: standard deviation of the factor by which
+            thresholds, time constants (membrane and synapse, each its own), synapses and the gain of a neuron's
+            synaptic input differ from what was asked for; 0 to below 1.
         noise: standard deviation of what is added to a membrane at every step, in units of the threshold.
         readout_noise_lsb: the same for a sample of the converter.
         events_per_us: how many spikes of the hidden layer get through in 1 µs. An arbiter serves neurons in their
             order; the spikes of the others are lost. None: all.
+        threshold_lsb: where the threshold lies, above rest and up to 220: how many LSB one unit of a potential is.
+        reset_lsb: where a spike leaves the membrane, 50 to 160 and below the threshold; the model's reset is rest, 80.
+        refractory_us: how long a spike holds it there, in µs of the chip, rounded to steps of 1 µs; up to 32.
     """
 
     weight_bits: int | None = None
@@ -119,14 +127,18 @@ class Limits:
     threshold_mismatch: float = 0.0
     tau_mismatch: float = 0.0
     weight_mismatch: float = 0.0
+    gain_mismatch: float = 0.0
     noise: float = 0.0
     readout_noise_lsb: float = 0.0
     events_per_us: int | None = None
+    threshold_lsb: float = THRESHOLD_LSB
+    reset_lsb: float = LEAK_LSB
+    refractory_us: float = 0.0
 
     def __post_init__(self):
         if self.weight_bits is not None:
             largest(self.weight_bits)
-        for name in ("threshold_mismatch", "tau_mismatch", "weight_mismatch"):
+        for name in ("threshold_mismatch", "tau_mismatch", "weight_mismatch", "gain_mismatch"):
             value = getattr(self, name)
             require(0 <= value < 1, name, value, "at least 0 and below 1")
         for name in ("noise", "readout_noise_lsb"):
@@ -135,10 +147,18 @@ class Limits:
         require(1 <= self.sample_us < math.inf, "sample_us", self.sample_us, "one step, 1 µs, or more")
         events = self.events_per_us
         require(events is None or events >= 1, "events_per_us", events, "1 or more, or None")
+        require(LEAK_LSB < self.threshold_lsb <= 220, "threshold_lsb", self.threshold_lsb, "above 80, up to 220")
+        below = f"50 to 160 and below the threshold, {self.threshold_lsb}"
+        require(50 <= self.reset_lsb <= min(160, self.threshold_lsb - 1), "reset_lsb", self.reset_lsb, below)
+        require(0 <= self.refractory_us <= 32, "refractory_us", self.refractory_us, "0 to 32")
 
 
 NO_LIMITS = Limits()
 BRAINSCALES = Limits(weight_bits=6, clip=True, converter=True, sample_us=2.0)
+# Neurons after two calibrations. NIGHTLY: calix's default target "spiking"; its τ_syn is 10 µs, see `with_tau_syn`.
+# AS_READ: what hxtorch's reader of NIR asks for; the time constants are the file's.
+NIGHTLY = replace(BRAINSCALES, reset_lsb=70, refractory_us=2.0)
+AS_READ = replace(BRAINSCALES, threshold_lsb=150, refractory_us=1.0)
 
 
 # --- the chip -------------------------------------------------------------------------------------------------------
@@ -150,11 +170,13 @@ class Circuits(NamedTuple):
     Attributes:
         threshold: in units of the model's.
         step_mem, step_syn: Δt/τ of membrane and synaptic current.
+        gain: of the synaptic input: what a weight of 1 does.
     """
 
     threshold: Tensor
     step_mem: Tensor
     step_syn: Tensor
+    gain: Tensor
 
 
 class Settings(NamedTuple):
@@ -163,6 +185,7 @@ class Settings(NamedTuple):
     threshold: Tensor
     tau_mem: Tensor
     tau_syn: Tensor
+    gain: Tensor
 
 
 class Seen(NamedTuple):
@@ -232,8 +255,12 @@ class VirtualChip(nn.Module):
         maps, counts = model.conv.out_channels, neuron_counts(model)
         self.register_buffer("hidden_synapses", self._factor(generator, mismatch, maps, 13 * 13, 16))
         self.register_buffer("output_synapses", self._factor(generator, mismatch, *reversed(counts.values())))
-        self._drawn = {layer: self._factors(generator, counts[layer]) for layer in LAYERS}
-        self.settings = {layer: Settings(*torch.ones(3).unbind()) for layer in LAYERS}
+        mismatches = (limits.threshold_mismatch, limits.tau_mismatch, limits.tau_mismatch)
+        drawn = {name: [self._factor(generator, each, counts[name]) for each in mismatches] for name in LAYERS}
+        gains = [self._factor(generator, limits.gain_mismatch, counts[name]) for name in LAYERS]
+        # how much each circuit differs from what it is asked for; nobody outside can read this
+        self._drawn = {name: Settings(*drawn[name], gain) for name, gain in zip(LAYERS, gains, strict=True)}
+        self.settings = {layer: Settings(*torch.ones(4).unbind()) for layer in LAYERS}
 
     @staticmethod
     def _factor(generator: torch.Generator, mismatch: float, *shape: int) -> Tensor:
@@ -241,19 +268,21 @@ class VirtualChip(nn.Module):
         deviations = torch.randn(shape, generator=generator)  # drawn at any mismatch: a seed stays the same chip
         return (1 + mismatch * deviations).clamp(min=0.05) if mismatch else torch.ones(())
 
-    def _factors(self, generator: torch.Generator, count: int) -> Settings:
-        """How much each circuit of a layer differs from what it is asked for; nobody outside can read this."""
-        limits = self.limits
-        mismatches = (limits.threshold_mismatch, limits.tau_mismatch, limits.tau_mismatch)
-        return Settings(*(self._factor(generator, mismatch, count) for mismatch in mismatches))
-
     def _circuits(self, layer: str) -> Circuits:
         """What the settings make of the circuits. Output neurons have no threshold."""
         cell, deviations = cell_of(self.model, layer), zip(self.settings[layer], self._drawn[layer], strict=True)
-        threshold, tau_mem, tau_syn = (setting * drawn for setting, drawn in deviations)
+        threshold, tau_mem, tau_syn, gain = (setting * drawn for setting, drawn in deviations)
         asked = float(cell.p.v_th) if layer == "hidden" else math.inf
         steps = (cell.dt * cell.p.tau_mem_inv / tau_mem, cell.dt * cell.p.tau_syn_inv / tau_syn)
-        return Circuits(asked * threshold, *steps)
+        return Circuits(asked * threshold, *steps, gain)
+
+    def with_tau_syn(self, tau_syn_us: float) -> "VirtualChip":
+        """This chip, with synapses of both layers asked for another time constant, in µs of the chip."""
+        for layer in LAYERS:
+            cell = cell_of(self.model, layer)
+            asked = torch.tensor(tau_syn_us * SPEED_UP / 1e6 * float(cell.p.tau_syn_inv))
+            self.settings[layer] = self.settings[layer]._replace(tau_syn=asked)
+        return self
 
     # --- what is written into its synapses
 
@@ -289,13 +318,19 @@ class VirtualChip(nn.Module):
         return Seen(inputs, hidden, self._read(membranes), self._read(readout))
 
     @torch.no_grad()
-    def inject(self, layer: str, currents: Tensor) -> tuple[Tensor, Tensor]:
+    def inject(self, layer: str, currents: Tensor, synapses: bool = False) -> tuple[Tensor, Tensor]:
         """A current of known size into every neuron of a layer, [time]: spikes and samples, [time, neurons] each.
 
-        For a measurement on the bench; no synapse takes part. Samples as of `see`.
+        For a measurement on the bench. With `synapses` the current comes through all synapses of a neuron at once, each
+        with the same weight, and through the gain of its input; else no synapse takes part. Samples as of `see`.
         """
-        count = neuron_counts(self.model)[layer]
-        spikes, potentials = self._run(currents[:, None, None].expand(-1, 1, count), self._circuits(layer))
+        count, circuits = neuron_counts(self.model)[layer], self._circuits(layer)
+        currents = currents[:, None, None].expand(-1, 1, count)
+        if synapses:
+            factors = self.hidden_synapses if layer == "hidden" else self.output_synapses
+            mean = factors.mean(-1).flatten() if factors.dim() else factors
+            currents = currents * circuits.gain * mean
+        spikes, potentials = self._run(currents, circuits)
         return spikes[:, 0], self._read(potentials)[:, 0]
 
     def _through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -305,12 +340,14 @@ class VirtualChip(nn.Module):
         windows = functional.unfold(inputs.flatten(0, 1), 4)  # [time · batch, 16, 169]
         synapses = self.on_chip(model.conv.weight.flatten(1))[:, None] * self.hidden_synapses
         currents = torch.einsum("bip,mpi->bmp", windows, synapses.expand(-1, windows.shape[2], -1))
-        currents = (currents + model.conv.bias[:, None]).flatten(1).unflatten(0, inputs.shape[:2])
-        spikes, membranes = self._run(currents, self._circuits("hidden"))
-        hidden = self._through_the_router(spikes)
+        hidden, output = map(self._circuits, LAYERS)
+        bias = model.conv.bias.repeat_interleave(windows.shape[2])
+        currents = (currents.flatten(1) * hidden.gain + bias).unflatten(0, inputs.shape[:2])
+        spikes, membranes = self._run(currents, hidden)
+        arrived = self._through_the_router(spikes)
         weights = self.on_chip(self.folded()) * self.output_synapses
-        _, readout = self._run(hidden @ weights.T + model.linear.bias, self._circuits("output"))
-        return inputs, hidden, membranes, readout
+        _, readout = self._run(arrived @ weights.T * output.gain + model.linear.bias, output)
+        return inputs, arrived, membranes, readout
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores [batch, classes], as of the model."""
@@ -318,18 +355,25 @@ class VirtualChip(nn.Module):
 
     def _run(self, currents: Tensor, circuits: Circuits) -> tuple[Tensor, Tensor]:
         """Spikes and potentials [time, batch, neurons] of these circuits, from rest; Euler's step, as Norse's."""
+        limits = self.limits
+        reset, held = from_lsb(limits.reset_lsb, limits.threshold_lsb), round(limits.refractory_us)
         v = i = torch.zeros_like(currents[0])
+        left = torch.zeros_like(v)  # steps of the refractory time
         spikes, potentials = [], []
         for current in currents:
             v, i = euler(v, i, current, circuits.step_mem, circuits.step_syn)
-            if self.limits.noise:
-                v = v + self.limits.noise * torch.randn_like(v)
-            if self.limits.clip:
-                v = clipped(v)
+            if limits.noise:
+                v = v + limits.noise * torch.randn_like(v)
+            if limits.clip:
+                v = clipped(v, limits.threshold_lsb)
+            if held:
+                v = torch.where(left > 0, reset, v)
             s = spike(v - circuits.threshold)
             potentials.append(v)
             spikes.append(s)
-            v = (1 - s) * v
+            v = (1 - s) * v + s * reset
+            if held:
+                left = torch.where(s > 0, held, left - 1)
         return torch.stack(spikes), torch.stack(potentials)
 
     def _through_the_router(self, spikes: Tensor) -> Tensor:
@@ -350,5 +394,6 @@ class VirtualChip(nn.Module):
         if not limits.converter:
             return potentials
         noise = limits.readout_noise_lsb * torch.randn_like(potentials) if limits.readout_noise_lsb else 0.0
-        said = (converted(potentials + noise / SWING_LSB) - LEAK_LSB) / SWING_LSB
+        at = limits.threshold_lsb
+        said = from_lsb(converted(potentials + noise / (at - LEAK_LSB), at), at)
         return potentials + (said - potentials).detach()  # what was said, with the gradient of what was there

@@ -22,14 +22,16 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.chips.virtual_chip import fitting_scale, to_integers
-from course_utils.data.require import require
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.ranges import within
 from course_utils.spiking.surrogates import straight_through
+from course_utils.training.counting import Operations
 
 INPUTS, HIDDEN, OUTPUTS = 16, 1000, 8  # of Xylo Audio 2
 INPUT_SPIKES, HIDDEN_SPIKES, OUTPUT_SPIKES = 15, 31, 1  # the most at one step, of an input or a neuron
 WEIGHT_BITS = 7  # and the sign
-LARGEST_STATE = 2**15 - 1  # of a synaptic current, a membrane potential and a threshold, in 16 bits with the sign
+STATE_BITS = 16  # of a synaptic current, a membrane potential and a threshold, with the sign
+LARGEST_STATE = 2 ** (STATE_BITS - 1) - 1
 LARGEST_SHIFT = 15
 SCALE = 40.0  # spikes for a white pixel; the brightest of the plain stripes, about 0.35, are worth 14
 DELAY = 2  # steps without input at the end: hidden spikes reach the output neurons one step later
@@ -52,6 +54,19 @@ class XyloRun(NamedTuple):
     def scores(self) -> Tensor:
         """Spikes of the output neurons, added up, [batch, outputs]."""
         return self.output.sum(0)
+
+
+def operations(network: nn.Module, spikes: Tensor, ran: XyloRun) -> Operations:
+    """What a run costs a sample: each spike is added for itself, and one of the last step arrives nowhere."""
+    hidden, inputs = network.hidden.linear.weight.shape
+    outputs, count = len(network.output.linear.weight), spikes.shape[1]
+    arrived = one_step_later(ran.hidden).sum().item()
+    return Operations(
+        spikes=(ran.hidden.sum().item() + ran.output.sum().item()) / count,
+        accumulates=(spikes.sum().item() * hidden + arrived * outputs) / count,
+        multiply_accumulates=0.0,
+        dense=float(len(spikes) * hidden * (inputs * INPUT_SPIKES + outputs * HIDDEN_SPIKES)),
+    )
 
 
 def columns(images: Tensor) -> Tensor:
@@ -177,6 +192,7 @@ class IntegerLayer:
         threshold: 1 to 32,767.
         shift_syn, shift_mem: a and b of `XyloLayer`, 0 to 15.
         most: spikes that a neuron can emit at one step.
+        state_bits: of a synaptic current and a potential, with the sign; 16 on the chip.
     """
 
     weights: Tensor
@@ -184,6 +200,7 @@ class IntegerLayer:
     shift_syn: Tensor
     shift_mem: Tensor
     most: int
+    state_bits: int = STATE_BITS
 
     def __post_init__(self):
         top, neurons = 2**WEIGHT_BITS, self.weights.shape[1]
@@ -202,9 +219,9 @@ class IntegerLayer:
         i = v = torch.zeros(spikes.shape[1], self.weights.shape[1], dtype=torch.int64)
         emitted, potentials = [], []
         for now in spikes:
-            i = received(i, now, self.weights)
+            i = received(i, now, self.weights, self.state_bits)
             i = i - decrement(i, self.shift_syn)
-            v = saturated(v + saturated(i - decrement(v, self.shift_mem)))
+            v = saturated(v + saturated(i - decrement(v, self.shift_mem), self.state_bits), self.state_bits)
             s = (v // self.threshold).clamp(0, self.most)
             v = v - s * self.threshold
             emitted.append(s)
@@ -218,21 +235,21 @@ def decrement(x: Tensor, shift: Tensor | int) -> Tensor:
     return torch.where(lost == 0, x.sign(), lost)
 
 
-def saturated(x: Tensor) -> Tensor:
-    """Kept within 16 bits."""
-    return x.clamp(-LARGEST_STATE - 1, LARGEST_STATE)
+def saturated(x: Tensor, bits: int = STATE_BITS) -> Tensor:
+    """Kept within so many bits, the sign among them."""
+    return x.clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def received(i: Tensor, spikes: Tensor, weights: Tensor) -> Tensor:
-    """Synaptic currents [batch, neurons] after the spikes [batch, inputs] of a step have arrived, in 16 bits.
+def received(i: Tensor, spikes: Tensor, weights: Tensor, bits: int = STATE_BITS) -> Tensor:
+    """Synaptic currents [batch, neurons] after the spikes [batch, inputs] of a step have arrived, in so many bits.
 
     The chip adds input by input, and a sum that meets the end of its range stays there until weights of the other sign
     arrive: so the order counts, unless all sums are far from it.
     """
-    if (i.abs() + spikes @ weights.abs()).max() <= LARGEST_STATE:
+    if (i.abs() + spikes @ weights.abs()).max() < 2 ** (bits - 1):
         return i + spikes @ weights
     for number, weight in zip(spikes.T, weights, strict=True):
-        i = saturated(i + number[:, None] * weight)
+        i = saturated(i + number[:, None] * weight, bits)
     return i
 
 
@@ -255,21 +272,6 @@ class Configuration:
                 f"{self.hidden.weights.shape[1]}"
             )
 
-    def specification(self) -> dict[str, np.ndarray]:
-        """The same by Rockpool's names, as its `XyloSim.from_specification` and `config_from_specification` take it."""
-        hidden, output = self.hidden, self.output
-        neurons = len(hidden.threshold)
-        tensors = {
-            "weights_in": hidden.weights[:, :, None],
-            "weights_rec": torch.zeros(neurons, neurons, 1, dtype=torch.int64),
-            "weights_out": output.weights,
-            "dash_syn_2": torch.zeros_like(hidden.shift_syn),
-        }
-        for layer, end in ((hidden, ""), (output, "_out")):
-            values = {"threshold": layer.threshold, "dash_mem": layer.shift_mem, "dash_syn": layer.shift_syn}
-            tensors |= {name + end: value for name, value in values.items()}
-        return {name: values.numpy() for name, values in tensors.items()}
-
 
 def check_size(inputs: int = 1, hidden: int = 1, outputs: int = 1) -> None:
     """Refuse what Xylo has no place for.
@@ -287,24 +289,28 @@ def check_size(inputs: int = 1, hidden: int = 1, outputs: int = 1) -> None:
 
 
 @torch.no_grad()
-def quantized(network: XyloNet) -> Configuration:
+def quantized(network: XyloNet, state_bits: int = STATE_BITS) -> Configuration:
     """The network in whole numbers: in each layer the largest weight becomes 127, and the threshold grows with it.
 
-    So weight and threshold keep their ratio but for rounding, and the spikes stay nearly the same.
+    So weight and threshold keep their ratio but for rounding, and the spikes stay nearly the same. With fewer bits for
+    the state than the chip has, thresholds and weights become coarser: a threshold is at most a quarter of its range.
 
     Raises:
         ValueError: a weight is not finite, or so small that its threshold would exceed 16 bits.
     """
-    return Configuration(_in_integers(network.hidden), _in_integers(network.output))
+    require_whole(state_bits=(state_bits, 4))
+    return Configuration(_in_integers(network.hidden, state_bits), _in_integers(network.output, state_bits))
 
 
-def _in_integers(layer: XyloLayer) -> IntegerLayer:
+def _in_integers(layer: XyloLayer, state_bits: int) -> IntegerLayer:
     weights = layer.linear.weight.detach().double().T
     if not weights.isfinite().all():
         raise ValueError(f"the weights hold {int((~weights.isfinite()).sum())} numbers that are not finite")
     scale = fitting_scale(weights, WEIGHT_BITS)
+    if state_bits < STATE_BITS:
+        scale = min(scale, 2 ** (state_bits - 3))
     each = (torch.full(weights.shape[1:], value) for value in (round(scale), *layer.shifts))
-    return IntegerLayer(to_integers(weights, scale, WEIGHT_BITS).long(), *each, layer.most)
+    return IntegerLayer(to_integers(weights, scale, WEIGHT_BITS).long(), *each, layer.most, state_bits)
 
 
 def run_integers(configuration: Configuration, spikes: Tensor) -> XyloRun:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from course_utils.chips import brainscales
+from course_utils.chips.placing import check_fits
 from course_utils.chips.virtual_chip import VirtualChip, fitting_scale, to_integers
 from course_utils.exchange.graphs import from_nir
 from course_utils.exchange.networks import run_network
@@ -45,12 +46,32 @@ def test_the_graph_is_the_model_with_rounded_weights_spike_for_spike(model):
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)  # Norse keeps time constants in single precision
 
 
-def test_nothing_is_in_the_readers_way_and_the_file_keeps_it_so(model, tmp_path):
+FAN_INS = [
+    f"{layer} has {fan_in} inputs a neuron; the reader joins no circuits, and one has 128 signed ones"
+    for layer, fan_in in (("hidden", 257), ("readout", 338))
+]
+
+
+def test_only_the_inputs_are_in_the_readers_way_and_the_file_keeps_it_so(model, tmp_path):
     graph = brainscales.stripe_graph(model)
-    assert brainscales.obstacles(graph) == []
+    assert brainscales.obstacles(graph) == FAN_INS
     read = read_nir(write_nir(tmp_path / "stripes.nir", graph))
-    assert brainscales.obstacles(read) == []
+    assert brainscales.obstacles(read) == FAN_INS
     assert [type(node).__name__ for node in read.nodes.values()].count("Linear") == 2
+
+
+def test_a_graph_within_one_circuit_a_neuron_has_nothing_in_its_way():
+    """128 inputs fit and 129 do not; 512 neurons fit and 513 do not."""
+
+    def graph(inputs: int, neurons: int) -> nir.NIRGraph:
+        alike = {name: np.ones(neurons) * 5e-3 for name in ("tau_syn", "tau_mem", "r", "w_in")}
+        cell = nir.CubaLI(**alike, v_leak=np.zeros(neurons))
+        nodes = [nir.Input(np.array([inputs])), nir.Linear(np.zeros((neurons, inputs))), cell]
+        return nir.NIRGraph.from_list(*nodes, nir.Output(np.array([neurons])))
+
+    assert brainscales.obstacles(graph(128, 512)) == []
+    assert ["129 inputs" in said for said in brainscales.obstacles(graph(129, 512))] == [True]
+    assert ["513 neurons" in said for said in brainscales.obstacles(graph(128, 513))] == [True]
 
 
 def test_weights_are_what_the_reader_will_find(model):
@@ -61,11 +82,13 @@ def test_weights_are_what_the_reader_will_find(model):
         assert np.abs(integers).max() == 63
 
 
-def test_a_partition_worked_by_hand(model):
-    """257 inputs take 3 circuits, so 170 neurons fit at once and 338 need two runs; the readout takes one."""
-    hidden, readout = brainscales.partition(brainscales.stripe_graph(model))
-    assert hidden == ("hidden", 338, 257, 3, 2)
-    assert readout == ("readout", 2, 338, 3, 1)
+def test_a_matrix_takes_more_circuits_than_there_are_and_its_synapses_alone_do_not(model):
+    """257 inputs take 3 circuits, 338 · 3 = 1014; a window of 16 pixels and the bias take one. The readout: 2 · 3."""
+    dense, sparse = (brainscales.places_of(brainscales.stripe_graph(model), sparse=one) for one in (False, True))
+    assert [tuple(place) for place in dense] == [("hidden", 338, 257, 3), ("readout", 2, 338, 3)]
+    with pytest.raises(ValueError, match="takes 1020 circuits"):
+        check_fits(dense)
+    assert sparse[0].fan_in <= 17 and sparse[0].circuits == 1 and check_fits(sparse) == 344
 
 
 def broken(model: LIReadout, how: str) -> nir.NIRGraph:

@@ -14,7 +14,7 @@ from course_utils.chips import energy
 from course_utils.chips.energy import CONVENTIONS, Anytime, Convention, Priced, TunedInput, Twin, published
 from course_utils.chips.virtual_chip import VirtualChip
 from course_utils.data.stripes import make_stripes
-from course_utils.lessons.hardware_quantization.experiment_energy import earliest_stop, priced
+from course_utils.lessons.chip_energy.experiment import earliest_stop, priced
 from course_utils.spiking.encoders import constant_current
 from course_utils.spiking.stripe_networks import LIReadout, awaken
 from course_utils.training.counting import OperationCounter, Operations

@@ -204,10 +204,36 @@ def test_these_networks_are_those_of_the_simulator(case: str, trained: XyloNet):
     assert_same(ours, run_simulator(configuration, spikes))
 
 
+def specification(configuration) -> dict[str, torch.Tensor]:
+    """A configuration by Rockpool's names."""
+    hidden, output = configuration.hidden, configuration.output
+    neurons = len(hidden.threshold)
+    tensors = {
+        "weights_in": hidden.weights[:, :, None],
+        "weights_rec": torch.zeros(neurons, neurons, 1, dtype=torch.int64),
+        "weights_out": output.weights,
+        "dash_syn_2": torch.zeros_like(hidden.shift_syn),
+    }
+    for layer, end in ((hidden, ""), (output, "_out")):
+        values = {"threshold": layer.threshold, "dash_mem": layer.shift_mem, "dash_syn": layer.shift_syn}
+        tensors |= {name + end: value for name, value in values.items()}
+    return {name: values.numpy() for name, values in tensors.items()}
+
+
+@pytest.mark.parametrize("bits", [5, 8, 12])
+def test_fewer_bits_of_state_are_kept_and_16_change_nothing(trained: XyloNet, bits: int):
+    spikes = columns(stripes(40, 5000)[0])
+    assert_same(run_integers(quantized(trained, 16), spikes), run_integers(quantized(trained), spikes))
+    coarse = quantized(trained, bits)
+    ran = run_integers(coarse, spikes)
+    assert ran.hidden_v.abs().max() <= 2 ** (bits - 1) and coarse.hidden.threshold.max() <= 2 ** (bits - 3)
+    assert ran.hidden.sum() > 0
+
+
 def test_integers_are_those_of_rockpool(trained: XyloNet):
     """Rockpool's own quantisation of the float network, in the form that its mapper gives."""
     methods = pytest.importorskip("rockpool.transform.quantize_methods")
-    ours = quantized(trained).specification()
+    ours = specification(quantized(trained))
     ones, twos = {"threshold": 40, "dash_syn": 40}, {"threshold_out": 2}
     weights = (part.linear.weight.detach().double().T.numpy() for part in (trained.hidden, trained.output))
     floats = {name: values.astype(float) for name, values in ours.items()}

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from course_utils import lessons
+from course_utils.lessons.stripe_snn import experiment as stripes
 from course_utils.lessons.stripe_snn.experiment import ON_PLAIN, Recipe
 from course_utils.lessons.stripe_snn.tasks import PLAIN
 from course_utils.spiking.stripe_networks import FlatLIF
@@ -65,7 +66,7 @@ def test_an_interrupted_experiment_goes_on_and_ends_with_the_same_record(tmp_pat
             raise KeyboardInterrupt
         return room.accuracy(*parts)
 
-    monkeypatch.setattr(room, "fit", partial(room.fit, score=score))
+    monkeypatch.setattr(stripes, "fit", partial(stripes.fit, score=score))
     with pytest.raises(KeyboardInterrupt):
         list(experiment.run(tmp_path / "parts", seeds=[3]))
     assert ledger.read(None, tmp_path / "parts", experiment="small") == []
@@ -151,7 +152,7 @@ def test_an_experiment_is_found_without_the_code_of_the_others():
     answer = subprocess.run([sys.executable, "-W", "ignore", "-c", ONE], capture_output=True, text=True, check=True)
     name, *imported = answer.stdout.split()
     rooms = {module.split(".")[2] for module in imported}
-    assert name == "xylo" and "hardware_quantization" in rooms
+    assert name == "xylo" and "chip_toolchains" in rooms
     assert not rooms & {"deep_spiking_convnets", "event_vision", "nengodl_conversion", "stdp", "vehicles"}
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils.chips.placing import INPUTS, circuits_for
 from course_utils.chips.virtual_chip import to_integers
-from course_utils.classroom.exercise import Exercise
+from course_utils.classroom.exercise import Exercise, NotYet
 
 _Layers = Sequence[tuple[int, int]]  # how many neurons, how many inputs each
 
@@ -126,4 +126,55 @@ check_threshold_correction = Exercise(
     },
     otherwise="Each neuron must be asked for as much more as it came out too low.",
     solved="Each neuron is asked for as much more, or less, as it came out too low, or too high.",
+)
+
+
+def _value_and_gradient(answer: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor | None]:
+    """What an answer gives for `SHOWN`, and the gradient that arrives at what was computed."""
+    computed = COMPUTED.clone().requires_grad_()
+    found = answer(SHOWN.clone(), 1.0 * computed)
+    if not isinstance(found, Tensor):
+        raise NotYet("Return a tensor.")
+    if found.requires_grad:
+        (found * UPSTREAM).sum().backward()
+    return found.detach(), computed.grad
+
+
+SHOWN, COMPUTED, UPSTREAM = (torch.tensor(values) for values in ([1.0, 0.0, 0.5], [0.2, -0.4, 0.9], [1.0, 2.0, -3.0]))
+
+
+def _borrowed(answer: Callable[[Tensor, Tensor], Tensor]) -> None:
+    value, gradient = _value_and_gradient(answer)
+    if torch.equal(value, COMPUTED):
+        raise NotYet("This has the model's value. The chip's is wanted.")
+    if value.shape != SHOWN.shape or not torch.allclose(value, SHOWN, atol=1e-6):
+        raise NotYet("The value must be what the chip showed, and nothing else.")
+    if gradient is None or not gradient.any():
+        raise NotYet("The value is right, but no gradient arrives at what the model computed.")
+    if not torch.allclose(gradient, UPSTREAM):
+        raise NotYet("The value is right. The gradient must pass as if the result were `computed` itself.")
+
+
+check_borrowed = Exercise(
+    right=lambda shown, computed: shown + computed - computed.detach(),
+    grade=_borrowed,
+    wrong={
+        "This has the model's value": lambda shown, computed: computed,
+        "The value must be what the chip showed": [
+            lambda shown, computed: shown + computed,
+            lambda shown, computed: (shown + computed) / 2,
+        ],
+        "no gradient arrives": [
+            lambda shown, computed: shown,
+            lambda shown, computed: shown + (computed - computed),
+            lambda shown, computed: computed + (shown - computed),
+            lambda shown, computed: computed.detach() + (shown - computed.detach()),
+        ],
+        "The gradient must pass as if": [
+            lambda shown, computed: shown - computed + computed.detach(),
+            lambda shown, computed: shown + 2 * (computed - computed.detach()),
+            lambda shown, computed: shown + computed.square() - computed.square().detach(),
+        ],
+    },
+    solved="Forwards the chip, backwards the model: `computed - computed.detach()` is a zero with a gradient.",
 )

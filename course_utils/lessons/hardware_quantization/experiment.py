@@ -12,43 +12,41 @@ import torch
 from torch import nn
 
 from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
-from course_utils.chips.virtual_chip import Limits, VirtualChip
-from course_utils.data import patches
-from course_utils.lessons.harder_stripes.experiment import patch_task
-from course_utils.lessons.hardware_quantization.faint import BITS, FAINT, MISMATCHES, STEPS, limits
+from course_utils.chips.virtual_chip import AS_READ, BRAINSCALES, NIGHTLY, NO_LIMITS, Limits, VirtualChip
+from course_utils.lessons.hardware_quantization.faint import (
+    BITS,
+    FAINT,
+    MISMATCHES,
+    SCALE,
+    STEPS,
+    limits,
+    small_network,
+)
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake
-from course_utils.lessons.stripe_snn.tasks import PLAIN
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, Split, fit_whole
+from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole
 from course_utils.training.ledger import Record
 from course_utils.training.loop import accuracy
 
-LESSON = "hardware_quantization"
 CHIPS = range(20)
 
 # The fifth model with a pool that adds up. On faint stripes more images, and half the current, as on the hard set.
-RECIPES = {
-    "plain": Recipe(LESSON, PLAIN, partial(awake, pool="sum"), 9, 5e-3),
-    "faint": Recipe(
-        LESSON,
-        FAINT,
-        partial(awake, gain=12.0, pool="sum", encode=partial(models.stripe_input, scale=10.0, steps=STEPS)),
-        8,
-        1e-2,
-        steps=STEPS,
-        images=4000,
-    ),
-    "easy patches": Recipe(
-        LESSON, patch_task("stripes, easy patches", patches.EASY), partial(awake, pool="sum"), 8, 5e-3, images=4000
-    ),
-}
+RECIPE = Recipe(
+    "hardware_quantization",
+    FAINT,
+    partial(awake, gain=12.0, pool="sum", encode=partial(models.stripe_input, scale=SCALE, steps=STEPS)),
+    8,
+    1e-2,
+    steps=STEPS,
+    images=4000,
+)
 
 
 @functools.cache
-def trained(task: str, seed: int) -> tuple[LIReadout, Split, dict[str, list[float]]]:
+def trained(seed: int) -> tuple[LIReadout, Split, dict[str, list[float]]]:
     """The model that all runs of a seed begin with, its data and its curve. Copy it before you change it."""
-    return RECIPES[task].train(seed)
+    return RECIPE.train(seed)
 
 
 def tuned(
@@ -62,57 +60,60 @@ def tuned(
 # --- bits -----------------------------------------------------------------------------------------------------------
 
 
-def _bits(task: str, bits: int | None, aware: bool, seed: int, _: Path) -> Record:
+def _bits(bits: int | None, aware: bool, seed: int, _: Path) -> Record:
     """A record of the model with weights of so many bits: rounded, or trained on with them."""
-    model, split, curve = trained(task, seed)
+    model, split, curve = trained(seed)
     chip = VirtualChip(copy.deepcopy(model), Limits(weight_bits=bits))
     if aware:
         tuned(chip, split, seed)
     right = accuracy(chip, *split.test)
-    return RECIPES[task].measured(chip.model, split, curve, accuracy=right, bits=bits or 32)
+    return RECIPE.measured(chip.model, split, curve, accuracy=right, bits=bits or 32)
 
 
-def _bits_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
-    ways = {"float": (None, False), "float, trained on": (None, True)}
-    ways |= {f"rounded to {bits} bits": (bits, False) for bits in BITS}
-    ways |= {f"trained with {bits} bits": (bits, True) for bits in BITS}
-    return {name: partial(_bits, task, *how) for name, how in ways.items()}
-
+BITS_RUNS = {
+    **{"float": partial(_bits, None, False), "float, trained on": partial(_bits, None, True)},
+    **{f"rounded to {bits} bits": partial(_bits, bits, False) for bits in BITS},
+    **{f"trained with {bits} bits": partial(_bits, bits, True) for bits in BITS},
+}
 
 # --- circuits that differ -------------------------------------------------------------------------------------------
 
 
-Weights = Callable[[str, float, int, int], LIReadout]  # (task, mismatch, seed, chip) to the model that it runs
+Weights = Callable[[float, int, int], LIReadout]  # (mismatch, seed, chip) to the model that it runs
+
+
+def _as_it_is(mismatch: float, seed: int, chip: int) -> LIReadout:
+    return trained(seed)[0]
 
 
 @functools.cache
-def _own(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
+def _own(mismatch: float, seed: int, chip: int) -> LIReadout:
     """The model of this seed after training with this chip in the loop."""
-    model, split, _ = trained(task, seed)
+    model, split, _ = trained(seed)
     own = copy.deepcopy(model)
     tuned(InTheLoop(VirtualChip(own, limits(mismatch), chip)), split, seed)
     return own
 
 
 @functools.cache
-def _any_chip(task: str, mismatch: float, seed: int) -> LIReadout:
+def _any_chip(mismatch: float, seed: int) -> LIReadout:
     """The model of this seed after training on chips of this mismatch, another one for every batch."""
-    model, split, _ = trained(task, seed)
+    model, split, _ = trained(seed)
     own = copy.deepcopy(model)
     tuned(AnyChip(own, limits(mismatch)), split, seed, images=len(split.train[0]), epochs=4)
     return own
 
 
-def _mismatch(task: str, weights: Weights, mismatch: float, seed: int, _: Path, *, calibrated: bool = False) -> Record:
+def _mismatch(weights: Weights, mismatch: float, seed: int, _: Path, *, calibrated: bool = False) -> Record:
     """A record of 20 chips: its accuracy is their median, its curve holds all of them."""
-    model, split, curve = trained(task, seed)
+    model, split, curve = trained(seed)
     test = tuple(part[:1000] for part in split.test)
     torch.manual_seed(seed)  # the chips' noise
     found = []
     for number in CHIPS:
-        chip = VirtualChip(weights(task, mismatch, seed, number), limits(mismatch), number)
+        chip = VirtualChip(weights(mismatch, seed, number), limits(mismatch), number)
         found.append(accuracy(calibrate(chip) if calibrated else chip, *test))
-    record = RECIPES[task].measured(model, split, curve | {"accuracy of each chip": found}, bits=6)
+    record = RECIPE.measured(model, split, curve | {"accuracy of each chip": found}, bits=6)
     return replace(
         record,
         data=record.data | {"test": len(test[1])},
@@ -122,30 +123,67 @@ def _mismatch(task: str, weights: Weights, mismatch: float, seed: int, _: Path, 
     )
 
 
-def _mismatch_runs(task: str) -> dict[str, Callable[[int, Path], Record]]:
-    def as_it_is(task: str, mismatch: float, seed: int, chip: int) -> LIReadout:
-        return trained(task, seed)[0]
-
-    at_20: dict[str, Weights] = {
-        "in the loop": _own,
-        "in the loop of another chip": lambda *run: _own(*run[:3], (run[3] + 1) % len(CHIPS)),
-        "trained for any chip": lambda *run: _any_chip(*run[:3]),
-        "trained as long on chips that are alike": lambda task, mismatch, seed, chip: _any_chip(task, 0.0, seed),
-    }
-    plain = {f"as it is, {mismatch:.0%}": partial(_mismatch, task, as_it_is, mismatch) for mismatch in MISMATCHES}
-    helped = {name.replace("as it is", "calibrated"): partial(run, calibrated=True) for name, run in plain.items()}
-    return plain | helped | {f"{name}, 20%": partial(_mismatch, task, way, 0.2) for name, way in at_20.items()}
-
-
-PATCH_RUNS = {
-    name: run
-    for name, run in (_bits_runs("easy patches") | _mismatch_runs("easy patches")).items()
-    if name == "float" or name.endswith((" 6 bits", " 4 bits")) or name in ("as it is, 20%", "calibrated, 20%")
+AT_20: dict[str, Weights] = {
+    "in the loop": _own,
+    "in the loop of another chip": lambda *run: _own(*run[:2], (run[2] + 1) % len(CHIPS)),
+    "trained for any chip": lambda *run: _any_chip(*run[:2]),
+    "trained as long on chips that are alike": lambda mismatch, seed, chip: _any_chip(0.0, seed),
+}
+MISMATCH_RUNS = {
+    **{f"as it is, {mismatch:.0%}": partial(_mismatch, _as_it_is, mismatch) for mismatch in MISMATCHES},
+    **{f"calibrated, {m:.0%}": partial(_mismatch, _as_it_is, m, calibrated=True) for m in MISMATCHES},
+    **{f"{name}, 20%": partial(_mismatch, way, 0.2) for name, way in AT_20.items()},
 }
 
+# --- one limit at a time --------------------------------------------------------------------------------------------
+
+ONE_LIMIT = {
+    "float": NO_LIMITS,
+    "weights of 6 bits": Limits(weight_bits=6),
+    "weights of 3 bits": Limits(weight_bits=3),
+    "membranes end": Limits(clip=True),
+    "8-bit readout every 2 µs": Limits(converter=True, sample_us=2.0),
+    "noise": Limits(noise=0.02, converter=True, readout_noise_lsb=1.0),
+    **{f"{events} spikes a µs": Limits(events_per_us=events) for events in (40, 20, 10, 5)},
+    "input gains that differ by 20%": Limits(gain_mismatch=0.2),
+    "the same, calibrated": Limits(gain_mismatch=0.2),
+    "BrainScaleS-2's limits": BRAINSCALES,
+    "reset at 70 LSB": replace(BRAINSCALES, reset_lsb=70),
+    "refractory time of 2 µs": replace(BRAINSCALES, refractory_us=2.0),
+    "synapses of 10 µs": BRAINSCALES,
+    "all three, the nightly calibration": NIGHTLY,
+    "as hxtorch's reader asks": AS_READ,
+}
+SLOW_SYNAPSES = ("synapses of 10 µs", "all three, the nightly calibration")
+_small = functools.cache(small_network)
+
+
+def _one_limit(name: str, seed: int, _: Path) -> Record:
+    """A record of the lesson's own small network with one limit, on 500 test images; the seed is also the chip's."""
+    model, split, learned = _small(seed)
+    split = replace(split, test=tuple(part[:500] for part in split.test))
+    chip, plain = VirtualChip(model, ONE_LIMIT[name], seed), VirtualChip(model, NO_LIMITS)
+    torch.manual_seed(seed)  # the chip's noise
+    if name in SLOW_SYNAPSES:
+        chip.with_tau_syn(10.0)
+    if name == "the same, calibrated":
+        calibrate(chip)
+    right = accuracy(chip, *split.test)
+    with torch.no_grad():
+        images = split.test[0][:200]
+        ours, theirs = (each.activity(images).hidden for each in (chip, plain))
+    record = RECIPE.measured(model, split, curve_of(learned), accuracy=right, config={"epochs": 2, "images": 4000})
+    changed = {"hidden spikes": ours.sum().item(), "hidden decisions changed": (ours != theirs).sum().item()}
+    return replace(record, measured={key: value / len(images) for key, value in changed.items()})
+
+
 EXPERIMENTS = (
-    Experiment("chip-bits", "faint stripes with weights of 2 to 8 bits", _bits_runs("faint")),
-    Experiment("chip-bits-plain", "plain stripes with weights of 2 to 8 bits", _bits_runs("plain")),
-    Experiment("chip-mismatch", "faint stripes on 20 chips whose circuits differ", _mismatch_runs("faint"), (0, 1, 2)),
-    Experiment("chip-patches", "easy patches with few bits, and on 20 chips", PATCH_RUNS, (0, 1, 2)),
+    Experiment(
+        "chip-limits",
+        "faint stripes with one limit of a chip at a time",
+        {name: partial(_one_limit, name) for name in ONE_LIMIT},
+        range(10),
+    ),
+    Experiment("chip-bits", "faint stripes with weights of 2 to 8 bits", BITS_RUNS, range(10)),
+    Experiment("chip-mismatch", "faint stripes on 20 chips whose circuits differ", MISMATCH_RUNS, (0, 1, 2)),
 )

@@ -142,6 +142,8 @@ _BOXES = (
     MapBox("nengodl_conversion", 6, 2, _OTHER, "NengoDL\nconversion", "train with rates, run on spikes"),
     MapBox("vehicles", 6, 3, _OTHER, "vehicles", "tell motorbikes from airplanes, clean and noisy"),
     MapBox("hardware_quantization", 7, 4, _STRIPES, "hardware\nquantization", "fit a network to a chip's limits"),
+    MapBox("chip_toolchains", 7, 3, _STRIPES, "chip\ntoolchains", "run networks in the tools of real chips"),
+    MapBox("chip_energy", 7, 1, _STRIPES, "chip\nenergy", "count what an answer costs, and by which convention"),
     MapBox("ledger_and_next_steps", 7, 2, _ENDS, "ledger and\nnext steps", "compare all results, and go on alone"),
 )  # fmt: skip
 LESSONS = tuple(sorted(_BOXES, key=lambda lesson: lesson.name))  # in the order of their numbers

@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 
 from course_utils.chips.energy import Anytime, Priced, TunedInput, Twin, anytime, folded
-from course_utils.lessons.hardware_quantization.experiment import RECIPES, STEPS
+from course_utils.lessons.hardware_quantization.experiment import RECIPE as FAINT
+from course_utils.lessons.hardware_quantization.faint import SCALE, STEPS
 from course_utils.spiking.stripe_networks import LIReadout
 from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole
 from course_utils.training.ledger import Record
 from course_utils.training.loop import History
 
-RECIPE = replace(RECIPES["faint"], epochs=4)  # half of the epochs: it goes on
-SCALE = 10.0  # of the recipe's encoder
+RECIPE = replace(FAINT, lesson="chip_energy", epochs=4)  # half of the epochs: it goes on
 PRICES = (0.0, 0.1, 0.3, 1.0)
 IMAGES, EPOCHS, LEARNING_RATE = 2000, 2, 5e-3
 TWIN_EPOCHS, TWIN_LEARNING_RATE = 8, 1e-2

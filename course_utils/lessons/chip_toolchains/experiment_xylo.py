@@ -10,19 +10,9 @@ from pathlib import Path
 
 import torch
 
-from course_utils.chips.xylo import (
-    HIDDEN_SPIKES,
-    INPUT_SPIKES,
-    XyloNet,
-    columns,
-    one_step_later,
-    quantized,
-    run_simulator,
-)
-from course_utils.lessons.hardware_quantization.experiment import LESSON
+from course_utils.chips.xylo import XyloNet, columns, operations, quantized, run_integers, run_simulator
 from course_utils.lessons.hardware_quantization.faint import FAINT
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN
-from course_utils.training.counting import Operations
 from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole, measured
 from course_utils.training.ledger import Record, versions
 
@@ -47,23 +37,13 @@ def _record(task: str, where: str, seed: int, _: Path) -> Record:
     spikes = columns(images)
     with torch.no_grad():
         ran = network.run(spikes) if where == FLOAT else run_simulator(quantized(network), spikes)
-    hidden, inputs = network.hidden.linear.weight.shape
-    outputs = len(network.output.linear.weight)
-    arrived = one_step_later(ran.hidden).sum().item()
-    cost = Operations(
-        spikes=(ran.hidden.sum().item() + ran.output.sum().item()) / len(labels),
-        accumulates=(spikes.sum().item() * hidden + arrived * outputs) / len(labels),
-        multiply_accumulates=0.0,
-        # every input and hidden neuron at its most: each spike of a step is added for itself
-        dense=float(len(spikes) * hidden * (inputs * INPUT_SPIKES + outputs * HIDDEN_SPIKES)),
-    )
     return measured(
         network,
         split,
-        cost=cost,
-        lesson=LESSON,
+        cost=operations(network, spikes, ran),
+        lesson="chip_toolchains",
         task=TASKS[task].name,
-        config=HOW | {"hidden": hidden},
+        config=HOW | {"hidden": len(network.hidden.linear.weight)},
         accuracy=(ran.scores.argmax(1) == labels).double().mean().item(),
         baseline=TASKS[task].baseline(split),
         time_steps=len(spikes),
@@ -73,5 +53,33 @@ def _record(task: str, where: str, seed: int, _: Path) -> Record:
     )
 
 
+def _state(bits: int, steps: int, seed: int, _: Path) -> Record:
+    """A record of the faint stripes with a state of so many bits, stopped after so many steps."""
+    network, split, curve = _trained("faint", seed)
+    images, labels = split.test
+    spikes = columns(images)[:steps]
+    ran = run_integers(quantized(network, bits), spikes)
+    return measured(
+        network,
+        split,
+        cost=operations(network, spikes, ran),
+        lesson="chip_toolchains",
+        task=FAINT.name,
+        config=HOW | {"state_bits": bits},
+        accuracy=(ran.scores.argmax(1) == labels).double().mean().item(),
+        baseline=FAINT.baseline(split),
+        time_steps=steps,
+        bits=8,
+        curve=curve,
+    )
+
+
 RUNS = {f"{task}, {where}": partial(_record, task, where) for task in TASKS for where in (FLOAT, CHIP)}
-EXPERIMENTS = (Experiment("xylo", "stripes, column by column, in the simulator of Xylo", RUNS),)
+STATES = {f"{bits} bits": partial(_state, bits, 18) for bits in (16, 12, 10, 8, 7, 6, 5)}
+STATES |= {"16 bits, one empty step": partial(_state, 16, 17), "16 bits, no empty step": partial(_state, 16, 16)}
+EXPERIMENTS = (
+    Experiment("xylo", "stripes, column by column, in the simulator of Xylo", RUNS),
+    Experiment(
+        "xylo-state", "faint stripes in Xylo's whole numbers with fewer bits of state, or steps", STATES, range(10)
+    ),
+)

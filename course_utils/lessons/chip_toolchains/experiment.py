@@ -11,8 +11,8 @@ from torch import Tensor
 
 from course_utils.chips import loihi
 from course_utils.chips.virtual_chip import Limits, VirtualChip
-from course_utils.lessons.hardware_quantization.experiment import RECIPES, trained
-from course_utils.lessons.hardware_quantization.faint import CONTRAST, FAINTER, agreement, correlation, fainter
+from course_utils.lessons.chip_toolchains.fainter import CONTRAST, FAINTER, agreement, correlation, fainter
+from course_utils.lessons.hardware_quantization.experiment import RECIPE, trained
 from course_utils.spiking.stripe_networks import Activity, LIReadout
 from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
@@ -29,7 +29,7 @@ WAYS: dict[str, Callable[[LIReadout, Tensor], Activity]] = {
 @functools.cache
 @torch.no_grad()
 def _activities(seed: int) -> dict[str, Activity]:
-    model, _, _ = trained("faint", seed)
+    model, _, _ = trained(seed)
     images, _ = fainter(seed)
     return {name: way(model, images) for name, way in WAYS.items()}
 
@@ -37,13 +37,14 @@ def _activities(seed: int) -> dict[str, Activity]:
 @torch.no_grad()
 def _run(name: str, seed: int, _: Path) -> Record:
     """A record of one way to run the model, and how near it is to the emulator."""
-    model, split, curve = trained("faint", seed)
+    model, split, curve = trained(seed)
     images, labels = fainter(seed)
     ours, emulated = _activities(seed)[name], _activities(seed)["Loihi's emulator"]
-    record = RECIPES["faint"].measured(
+    record = RECIPE.measured(
         model,
         replace(split, test=(images, labels)),
         curve,
+        lesson="chip_toolchains",
         task=FAINTER.name,
         accuracy=(model.scores(ours.readout).argmax(1) == labels).double().mean().item(),
         beside={
