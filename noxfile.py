@@ -14,9 +14,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import venv
 from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 (whoever comes with an older one shall hear it in a line)
+    sys.exit(f"The course needs Python 3.11; this is {sys.version.split()[0]}. Write python3.11 (Windows: py -3.11).")
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "requirements.lock"
@@ -154,6 +156,8 @@ def compile_lock(session: nox.Session, *arguments: str) -> None:
 @nox.session
 def lock(session: nox.Session) -> None:
     """Resolve pyproject.toml anew into requirements.lock and environment.yml: python noxfile.py -s lock -- --upgrade"""
+    import tomllib  # not known to the versions that are turned away above
+
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = HERE / ".nox" / "extras.in"
     wanted = [line for extra in ("xylo", "neurobench") for line in project["optional-dependencies"][extra]]

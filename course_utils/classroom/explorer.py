@@ -16,7 +16,8 @@ Draw = Callable[..., tuple[Figure, str]]  # the figure and its alt text
 class Explorer(ipywidgets.VBox):
     """Controls above a picture. When one is released, `draw(**values)` makes a new picture.
 
-    Where no front end runs widgets (a web page, a test), the picture for the first values stands in their place.
+    Where no front end runs widgets (a web page, a test), the picture for the first values stands in their place. An
+    error in `draw` stands where the picture would: an old one would tell of other values.
 
     Args:
         draw: takes the controls' values by name; returns a figure and its alt text. It changes nothing.
@@ -46,8 +47,15 @@ class Explorer(ipywidgets.VBox):
 
     def _redraw(self, _: object = None) -> None:
         values = tuple(self.values.values())
-        if values not in self._seen:  # coming back to a picture costs nothing: `draw` depends on its arguments alone
-            self._seen[values] = self._painter.paint(lambda: self._draw(**self.values))
+        try:
+            if values not in self._seen:  # coming back costs nothing: `draw` depends on its arguments alone
+                self._seen[values] = self._painter.paint(lambda: self._draw(**self.values))
+        except Exception as error:
+            if not self._seen:
+                raise  # of the first picture a cell shows all that there is to see
+            why = html.escape(f"{type(error).__name__}: {error}")
+            self.picture.value = f"<p><b>No picture for these values.</b> {why}</p>"
+            return
         self.png, self.alt = self._seen[values]
         self.picture.value = image_html(self.png, self.alt)
 

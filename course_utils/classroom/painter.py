@@ -28,21 +28,31 @@ class Painter:
     """Turns figures of one kind into PNG files.
 
     Finding a layout, measuring texts and setting formulas take as long as drawing. So the figures after the first one
-    keep its places of axes and labels, and its renderer, which remembers texts and formulas.
+    keep its places of axes and labels, and its renderer, which remembers texts and formulas. A figure of another size,
+    resolution, style or number of axes is the first of its kind again.
     """
 
     def __init__(self) -> None:
         self._places: list[Places] = []
         self._renderer: RendererAgg | None = None
+        self._kind: tuple = ()
 
     def paint(self, draw: Callable[[], tuple[Figure, str]]) -> tuple[bytes, str]:
-        """What `draw` draws with pyplot, as a PNG file, and its alt text. The figure is closed."""
-        with plt.rc_context({"figure.constrained_layout.use": self._renderer is None}):
-            figure, alt = draw()
-        thin_scales(figure)
-        png = self._paint_first(figure) if self._renderer is None else self._paint_next(figure)
-        plt.close(figure)
-        return png, alt
+        """What `draw` draws with pyplot, as a PNG file, and its alt text. What it opened is closed, come what may."""
+        open_before = plt.get_fignums()
+        try:
+            with plt.rc_context({"figure.constrained_layout.use": self._renderer is None}):
+                figure, alt = draw()
+            thin_scales(figure)
+            if (kind := kind_of(figure)) == self._kind:
+                return self._paint_next(figure), alt
+            if self._renderer is not None:  # drawn as if it would be laid out like the last one
+                figure.set_layout_engine("constrained")
+            png, self._kind = self._paint_first(figure), kind
+            return png, alt
+        finally:
+            for number in set(plt.get_fignums()) - set(open_before):
+                plt.close(number)
 
     def _paint_first(self, figure: Figure) -> bytes:
         png = to_png(figure)  # small: it goes into the file of the notebook
@@ -62,6 +72,12 @@ class Painter:
         buffer = io.BytesIO()
         Image.fromarray(np.asarray(self._renderer.buffer_rgba())).save(buffer, "png", compress_level=1)
         return buffer.getvalue()
+
+
+def kind_of(figure: Figure) -> tuple:
+    """What figures must share to be laid out alike."""
+    style = (plt.rcParams[name] for name in ("font.size", "axes.labelsize", "axes.titlesize", "savefig.dpi"))
+    return figure.dpi, *figure.get_size_inches(), len(figure.axes), *plt.rcParams["font.family"], *style
 
 
 def thin_scales(figure: Figure) -> None:

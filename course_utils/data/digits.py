@@ -12,14 +12,33 @@ from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from course_utils.data.download import NotAvailable, download, verify
-from course_utils.data.locate import DOWNLOADS, find
+from course_utils.data.locate import DOWNLOADS, downloads, find, seen_instead
 from course_utils.data.require import require
 
-# torchvision pins each file's MD5 sum and knows these mirrors; ours come after them.
 _SETS = {"MNIST": datasets.MNIST, "FashionMNIST": datasets.FashionMNIST}
-_MORE_MIRRORS = {
-    "MNIST": ["https://storage.googleapis.com/cvdf-datasets/mnist/"],
-    "FashionMNIST": ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"],
+MIRRORS = {
+    "MNIST": (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    "FashionMNIST": ("https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",),
+}
+FILES = tuple(f"{part}-ubyte.gz" for part in (
+    "train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1",
+))  # fmt: skip
+SHA256 = {
+    "MNIST": (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+    "FashionMNIST": (
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    ),
 }
 
 
@@ -52,16 +71,17 @@ def load_images(name: Literal["MNIST", "FashionMNIST"]) -> tuple[ImageSet, Image
     """
     require(name in _SETS, "name", name, f"one of {', '.join(_SETS)}")
     try:
-        files = [_found_or_downloaded(name, file, md5) for file, md5 in _SETS[name].resources]
+        files = [_found_or_downloaded(name, *file) for file in zip(FILES, SHA256[name], strict=True)]
     except NotAvailable:
+        seen = seen_instead(*(f"{name}/raw/{file}" for file in FILES))
         print(
-            f"No {name} here: it is not in $COURSE_DATA or data/ and could not be downloaded. "
+            f"No {name} here: it is not in $COURSE_DATA or data/ and could not be downloaded.{seen} "
             "scikit-learn's handwritten digits (8×8, enlarged to 28×28) stand in for it."
         )
         return small_digits()
     train, test = _read(name, files)
     folder = files[0].parent.parent.parent
-    where = "data/" if folder == DOWNLOADS else "$COURSE_DATA"
+    where = {DOWNLOADS: "data/", downloads(): "the downloads"}.get(folder, "$COURSE_DATA")
     print(f"{name} from {where}: {len(train.images):,} training and {len(test.images):,} test images.")
     return train, test
 
@@ -85,12 +105,11 @@ def small_digits() -> tuple[ImageSet, ImageSet]:
     return train, test
 
 
-def _found_or_downloaded(name: str, file: str, md5: str) -> Path:
+def _found_or_downloaded(name: str, file: str, sha256: str) -> Path:
     relative = Path(name) / "raw" / file
     if (path := find(relative)) is not None:
-        return verify(path, md5)
-    mirrors = [*_SETS[name].mirrors, *_MORE_MIRRORS[name]]
-    return download([mirror + file for mirror in mirrors], DOWNLOADS / relative, md5)
+        return verify(path, sha256)
+    return download([mirror + file for mirror in MIRRORS[name]], downloads() / relative, sha256)
 
 
 def _read(name: str, files: list[Path]) -> tuple[ImageSet, ImageSet]:

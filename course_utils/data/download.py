@@ -8,7 +8,10 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
+
+from course_utils.data.files import read_bytes
 
 CHUNK_BYTES = 1 << 16
 _UNREACHABLE = urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError
@@ -18,38 +21,43 @@ class NotAvailable(OSError):
     """No mirror could be reached, or none had the right file."""
 
 
-def md5_of(path: Path) -> str:
-    """The MD5 sum of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def verify(path: Path, md5: str) -> Path:
-    """Return `path` if its content has this MD5 sum.
+def sha256_of(path: Path) -> str:
+    """The SHA-256 sum of a file's content, in hexadecimal.
 
     Raises:
-        ValueError: the file is damaged or has been altered. It is left as it is.
+        ValueError: it cannot be read.
     """
-    found = md5_of(path)
-    if found != md5:
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+def verify(path: Path, sha256: str) -> Path:
+    """Return `path` if its content has this SHA-256 sum.
+
+    Raises:
+        ValueError: the file is damaged or has been altered, or cannot be read. It is left as it is.
+    """
+    found = sha256_of(path)
+    if found != sha256:
         raise ValueError(
-            f"{path} is damaged or has been altered: its MD5 sum is {found}, the published one is {md5}. "
+            f"{path} is damaged or has been altered: its SHA-256 sum is {found}, the published one is {sha256}. "
             "Delete or replace this file, then run the cell again."
         )
     return path
 
 
-def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 5.0) -> Path:
+def download(urls: Sequence[str], target: Path, sha256: str, *, timeout_s: float = 5.0, wait_s: float = 600.0) -> Path:
     """Fetch `target` from the first mirror that delivers it whole.
 
     The bytes go to `<target>.part`. `target` appears only when its checksum is right, so a file under its own name is
-    always whole; a later call continues the `.part` file where the last one stopped.
+    always whole; a later call continues the `.part` file where the last one stopped. One process at a time: another one
+    waits, and finds the file there.
 
     Args:
         urls: the same file on several mirrors, in the order to try them.
         target: where the file goes. Must not exist.
-        md5: the published MD5 sum, in hexadecimal.
+        sha256: the published SHA-256 sum, in hexadecimal.
         timeout_s: how long a mirror may stay silent.
+        wait_s: how long another process that fetches it may take.
 
     Raises:
         FileExistsError: `target` exists already.
@@ -61,17 +69,22 @@ def download(urls: Sequence[str], target: Path, md5: str, *, timeout_s: float = 
     answers = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for url in urls:
-            try:
-                _fetch(url, part, timeout_s)
-            except _UNREACHABLE as error:
-                answers.append(f"{url}: {error}")
-                continue
-            if md5_of(part) == md5:
-                part.replace(target)
-                return target
-            part.unlink()  # ours, and wrong from the start or wrongly continued: the next mirror begins anew
-            answers.append(f"{url}: the content does not have the MD5 sum {md5}")
+        with FileLock(target.parent / ".lock", timeout=wait_s):
+            if target.exists():
+                return verify(target, sha256)
+            for url in urls:
+                try:
+                    _fetch(url, part, timeout_s)
+                except _UNREACHABLE as error:
+                    answers.append(f"{url}: {error}")
+                    continue
+                if sha256_of(part) == sha256:
+                    part.replace(target)
+                    return target
+                part.unlink()  # ours, and wrong from the start or wrongly continued: the next mirror begins anew
+                answers.append(f"{url}: the content does not have the SHA-256 sum {sha256}")
+    except Timeout:
+        answers.append(f"another process has been fetching it for {wait_s:.0f} s")
     except OSError as error:
         answers.append(f"{target.parent} cannot be written: {error}")
     raise NotAvailable(f"{target.name} could not be downloaded.\n" + "\n".join(answers))
@@ -89,7 +102,8 @@ def _fetch(url: str, part: Path, timeout_s: float) -> None:
         raise
     with answer:
         continued = answer.status == http.HTTPStatus.PARTIAL_CONTENT
-        expected = int(answer.headers.get("Content-Length", 0))
+        said = answer.headers.get("Content-Length", "")
+        expected = int(said) if said.isdecimal() else 0
         with (
             part.open("ab" if continued else "wb") as file,
             tqdm(total=expected or None, unit="B", unit_scale=True, desc=part.stem, leave=False) as bar,

@@ -5,9 +5,8 @@ A. Jayawant, G. K. Cohen and N. Thakor, "Converting static image datasets to spi
 saccades", Frontiers in Neuroscience 9:437, 2015).
 """
 
-import zipfile
+import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +14,17 @@ import torch
 from torch import Tensor
 
 from course_utils.data.download import NotAvailable
-from course_utils.data.locate import find
+from course_utils.data.files import Pack
+from course_utils.data.locate import find, seen_instead
 from course_utils.data.require import require, require_whole
 
 SIZE = 34
 EVENT_BYTES = 5
 SACCADES_US = 300_000  # how long the three movements take; a few recordings are a little longer
-_WHOLE = ("Train.zip", "Test.zip")
+_WHOLE = ("NMNIST/Train.zip", "NMNIST/Test.zip")
 _PART = "NMNIST_1100.zip"  # the first 1,000 and 100 recordings
+_LAYOUT = "Train/3/00001.bin, Test/7/00001.bin … (part, digit, number from 1)"
+_PLACE = re.compile(r"(?:.*/)?(train|test)/([0-9])/([0-9]+)\.bin|([0-9])/([0-9]+)\.bin", re.IGNORECASE)
 
 
 class Events(NamedTuple):
@@ -119,38 +121,60 @@ def load_nmnist(train: int | None = None, test: int | None = None) -> tuple[Reco
         NotAvailable: neither is here.
     """
     require_whole(**{name: (count, 1) for name, count in (("train", train), ("test", test)) if count is not None})
-    whole = [find(Path("NMNIST") / name) for name in _WHOLE]
-    if all(whole):
-        archives, available = whole, (60_000, 10_000)
-    elif (part := find(_PART)) is not None:
-        archives, available = [part, part], (1000, 100)
-    else:
+    whole = [find(name, folders=True) or find(name.removesuffix(".zip"), folders=True) for name in _WHOLE]
+    part = find(_PART, folders=True)
+    if not all(whole) and part is None:
         raise NotAvailable(
-            "N-MNIST is neither in $COURSE_DATA nor in data/. Its files Train.zip and Test.zip belong into "
-            "data/NMNIST/; https://www.garrickorchard.com/datasets/n-mnist says where they are"
+            f"N-MNIST is neither in $COURSE_DATA nor in data/.{seen_instead(*_WHOLE, _PART)} Its files Train.zip and "
+            "Test.zip belong into data/NMNIST/; https://www.garrickorchard.com/datasets/n-mnist says where they are"
         )
-    kept = [min(count or all_of_it, all_of_it) for count, all_of_it in zip((train, test), available, strict=True)]
-    source = "N-MNIST" if kept == [60_000, 10_000] else f"N-MNIST, its first {kept[0]:,} + {kept[1]:,} recordings"
-    train, test = (_unpack(*part, source) for part in zip(archives, ("Train/", "Test/"), kept, strict=True))
+    packs = [Pack(path) for path in whole] if all(whole) else [Pack(part)] * 2
+    found = [
+        _recordings(pack, part, count)
+        for pack, part, count in zip(packs, ("train", "test"), (train, test), strict=True)
+    ]
+    numbers = [[number for number, *_ in kept] for kept in found]
+    sizes = [len(kept) for kept in found]
+    first = all(sorted(kept) == list(range(len(kept))) for kept in numbers)
+    source = "N-MNIST, its first {:,} + {:,} recordings" if first else "N-MNIST, {:,} + {:,} of its recordings"
+    source = "N-MNIST" if sizes == [60_000, 10_000] else source.format(*sizes)
+    train, test = (_unpack(*part, source) for part in zip(packs, found, strict=True))
     return train, test
 
 
-def _unpack(path: Path, folder: str, count: int, source: str) -> Recordings:
-    """The recordings of a folder whose numbers are below `count`."""
-    try:
-        with zipfile.ZipFile(path) as packed:
-            names = sorted(name for name in packed.namelist() if name.startswith(folder) and name.endswith(".bin"))
-            names = [name for name in names if _number(name) < count]
-            events = [decode(packed.read(name), name) for name in names]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"{path.name} is damaged: {error}") from error
-    labels = torch.tensor([int(PurePosixPath(name).parent.name) for name in names], dtype=torch.int64)
-    return Recordings(source, events, labels, torch.tensor([_number(name) for name in names], dtype=torch.int64))
+def _recordings(pack: Pack, part: str, count: int | None) -> list[tuple[int, int, str]]:
+    """Number, from 0, digit and file of the recordings whose numbers are below `count`, by digit and number.
+
+    That the numbers are MNIST's own is nowhere written; the lesson on event vision checks it.
+
+    Raises:
+        ValueError: a file is not where a recording belongs, two claim one number, or a digit has none.
+    """
+    found: dict[int, tuple[int, int, str]] = {}
+    for name, place in pack.placed(_PLACE, _LAYOUT):
+        if (place[1] or part).lower() != part:
+            continue
+        number, digit = int(place[3] or place[5]) - 1, int(place[2] or place[4])
+        if number in found or number < 0:
+            twice = found.get(number, (0, 0, "its number 0"))[2]
+            raise ValueError(f"{pack.path} holds {name}; numbers begin at 1 and are given once, but here is {twice}")
+        found[number] = number, digit, name
+    if missing := set(range(10)) - {digit for _, digit, _ in found.values()}:
+        raise ValueError(
+            f"{pack.path} holds no {part} recording of {', '.join(map(str, sorted(missing)))}; expected are {_LAYOUT}"
+        )
+    kept = (one for one in found.values() if count is None or one[0] < count)
+    return sorted(kept, key=lambda one: (one[1], one[0]))
 
 
-def _number(name: str) -> int:
-    """Files count from 1. That the numbers are MNIST's own is nowhere written; the lesson on event vision checks it."""
-    return int(PurePosixPath(name).stem) - 1
+def _unpack(pack: Pack, found: list[tuple[int, int, str]], source: str) -> Recordings:
+    names = [name for *_, name in found]
+    events = [decode(data, f"{pack.path}: {name}") for name, data in zip(names, pack.contents(names), strict=True)]
+    for name, one in zip(names, events, strict=True):
+        if not len(one.x):
+            raise ValueError(f"{pack.path}: {name} holds no event; fetch the archive again")
+    numbers, labels, _ = zip(*found, strict=True) if found else ((), (), ())
+    return Recordings(source, events, torch.tensor(labels, dtype=torch.int64), torch.tensor(numbers, dtype=torch.int64))
 
 
 # --- pictures of events ---------------------------------------------------------------------------------------------

@@ -1,10 +1,64 @@
-"""Where data is looked for: first the folder that `$COURSE_DATA` names, then the course's own `data/`."""
+"""Where data is looked for, and where what is made here goes.
+
+Data: first the folder that `$COURSE_DATA` names, then the course's own `data/`. Results: the folder that
+`$COURSE_RESULTS` names, else `data/results/mine/`. Where the course's folder cannot be written, both go to the user's.
+"""
 
 import os
+import re
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
+
+import platformdirs
+
+from course_utils.data.files import can_write
 
 COURSE_ROOT = Path(__file__).resolve().parents[2]
 DOWNLOADS = COURSE_ROOT / "data"
+
+
+def named_folder(variable: str) -> Path | None:
+    """The folder that an environment variable names, `~` expanded; None where it is not set, or empty.
+
+    Raises:
+        ValueError: it begins with `~`, and there is no home folder.
+    """
+    named = os.environ.get(variable, "").strip()
+    try:
+        return Path(named).expanduser() if named else None
+    except RuntimeError as error:
+        raise ValueError(f"the environment variable {variable} is {named!r}, and here is no home folder") from error
+
+
+def own_folder() -> Path:
+    """The user's folder for what cannot be kept in the course's."""
+    folder = Path(platformdirs.user_data_dir("seven-weeks-of-spikes", appauthor=False))
+    return folder if folder.is_absolute() else Path(tempfile.gettempdir()) / "seven-weeks-of-spikes"  # without a home
+
+
+@cache
+def _instead(folder: Path, what: str, name: str) -> Path:
+    other = own_folder() / name
+    print(f"{folder} cannot be written; {what} go to {other}.")
+    return other
+
+
+def downloads() -> Path:
+    """Where downloads go: `data/` of the course, else of the user."""
+    return DOWNLOADS if can_write(DOWNLOADS) else _instead(DOWNLOADS, "downloads", "data")
+
+
+def results() -> Path:
+    """Where results go that are made here: see above.
+
+    Raises:
+        ValueError: as of `named_folder`.
+    """
+    own = DOWNLOADS / "results" / "mine"
+    return named_folder("COURSE_RESULTS") or (own if can_write(own) else _instead(own, "your results", "results"))
 
 
 def data_folders() -> list[Path]:
@@ -13,17 +67,53 @@ def data_folders() -> list[Path]:
     Raises:
         ValueError: `$COURSE_DATA` is set but names no folder.
     """
-    named = os.environ.get("COURSE_DATA")
-    if not named:
-        return [DOWNLOADS]
-    if not Path(named).is_dir():
+    named = named_folder("COURSE_DATA")
+    if named is not None and not named.is_dir():
         raise ValueError(
-            f"the environment variable COURSE_DATA is {named!r}, which is not a folder. "
+            f"the environment variable COURSE_DATA is {os.environ['COURSE_DATA']!r}, which is not a folder. "
             "Correct it, or unset it to use the course's own folder data/."
         )
-    return [Path(named), DOWNLOADS]
+    own = own_folder() / "data"
+    return [*([named] if named else []), DOWNLOADS, *([own] if own.is_dir() else [])]
 
 
-def find(relative: str | Path) -> Path | None:
-    """The first existing file of that relative name in the data folders, or None."""
-    return next((folder / relative for folder in data_folders() if (folder / relative).is_file()), None)
+def find(relative: str | Path, *, folders: bool = False) -> Path | None:
+    """The first existing file of that relative name in the data folders, or None. `folders` takes a folder, too.
+
+    Raises:
+        ValueError: what has that name is no file, or may not be looked at.
+    """
+    for folder in data_folders():
+        path = folder / relative
+        try:
+            if path.is_file() or (folders and path.is_dir()):
+                return path
+            taken = path.exists() or path.is_symlink()
+        except OSError as error:
+            raise ValueError(f"{path} cannot be looked at: {error.strerror}; give yourself the right to") from error
+        if taken:
+            raise ValueError(f"{path} is no file, and a file of that name is expected there; move it away")
+    return None
+
+
+def seen_instead(*relatives: str | Path) -> str:
+    """Of files that were not found: what in the data folders looks like them, in a sentence, or an empty text."""
+    wanted = {_plain(Path(relative).name): relative for relative in relatives}
+    found = [f"{path} (expected: {wanted[_plain(path.name)]})" for path in _near() if _plain(path.name) in wanted]
+    return f" Found, but not used: {', '.join(found[:4])}." if found else ""
+
+
+def _near() -> Iterator[Path]:
+    """What lies in the data folders, three deep; a file server may hold more than anybody wants to wait for."""
+    for folder in data_folders():
+        walk = ((Path(here), [*inside, *files], inside) for here, inside, files in os.walk(folder))
+        for here, names, inside in islice(walk, 2000):
+            yield from (here / name for name in names[:2000])
+            if len(here.relative_to(folder).parts) >= 2:
+                inside.clear()
+
+
+def _plain(name: str) -> str:
+    """A file's name without what copies, systems and unpackers change in it."""
+    name = re.sub(r"\s*\(\d+\)|^copy of | - copy|^\._", "", name.lower())
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"(\.(zip|gz|npz|tar|txt|part|download))+$", "", name))

@@ -11,6 +11,7 @@ steps the logarithm is taken as a straight line, so events carry microseconds (H
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,10 +68,11 @@ class Camera:
     step_us: int = 3000
 
     def __post_init__(self):
-        for name in ("threshold", "ambient", "step_us"):
-            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        require_whole(step_us=(self.step_us, 1))
+        for name in ("threshold", "ambient"):
+            require(0 < getattr(self, name) < math.inf, name, getattr(self, name), "above 0")
         for name in ("noise_hz", "blur"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+            require(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more")
         require(0 <= self.spread <= 0.3, "spread", self.spread, "a share from 0 to 0.3")
 
 
@@ -252,8 +254,12 @@ def load_event_digits(
     if not simulated:
         try:
             real = load_nmnist(1000, 100)  # more of them would take a lesson longer than it says
-        except NotAvailable:
-            print("No N-MNIST here: it is neither in $COURSE_DATA nor in data/. Simulated saccades stand in for it.")
+        except NotAvailable as missing:
+            seen = re.search(r" Found, but not used:.*?\)\.", str(missing))
+            print(
+                f"No N-MNIST here: it is neither in $COURSE_DATA nor in data/.{seen[0] if seen else ''} "
+                "Simulated saccades stand in for it."
+            )
         else:
             print(f"{real[0].source}: {len(real[0].labels):,} training and {len(real[1].labels):,} test recordings.")
             return real

@@ -8,14 +8,17 @@ from typing import Any
 from PIL import Image
 from torch.utils.data import Dataset
 
-_NAME = re.compile(r"(\d+)_([01])\.png")
+from course_utils.data.files import grey, picture, read_bytes
+
+_NAME = re.compile(r"(\d+)_([01])\.png", re.IGNORECASE | re.ASCII)
 
 
 class StripeFolder(Dataset):
     """Stripe images in the order of their index; the label is read from the file's name.
 
     Args:
-        root: the folder with the images. Other files than `.png`, such as a CSV listing, are no part of the set.
+        root: the folder with the images. Other files than `.png`, such as a CSV listing, are no part of the set, nor
+            are those that macOS leaves (`._…`).
         transform: what is done with each image, for example `torchvision.transforms.ToTensor()`.
 
     Raises:
@@ -29,7 +32,8 @@ class StripeFolder(Dataset):
         self.transform = transform
         if not self.root.is_dir():
             raise NotADirectoryError(f"{self.root} is not a folder. Make one with data.stripes.write_stripes.")
-        images = (path for path in self.root.iterdir() if path.suffix.lower() == ".png")
+        self._size: tuple[int, int] | None = None
+        images = (path for path in self.root.iterdir() if path.suffix.lower() == ".png" and path.name[:2] != "._")
         self._files: list[tuple[int, int, Path]] = sorted(map(self._parse, images))
         if not self._files:
             raise ValueError(f"{self.root} has no PNG images. Was it written by write_stripes, or is it another one?")
@@ -54,14 +58,13 @@ class StripeFolder(Dataset):
         """The image at this position (grey, transformed if a transform is given) and its label.
 
         Raises:
-            ValueError: the file is damaged.
+            ValueError: the file is damaged, transparent in places, or of another size than the first one read.
         """
         _, label, path = self._files[position]
-        try:
-            with Image.open(path) as file:
-                file.verify()  # the checksums; without them PIL reads some altered pixels as if they were right
-            with Image.open(path) as file:
-                image = file.convert("L")
-        except (OSError, SyntaxError, ValueError) as error:  # PIL reports broken PNGs as any of these
-            raise ValueError(f"{path} is damaged ({error}). Replace it or write the set anew.") from error
+        image = grey(str(path), picture(str(path), read_bytes(path)))
+        self._size = self._size or image.size
+        if image.size != self._size:
+            wide, high = image.size
+            first = "×".join(map(str, self._size))
+            raise ValueError(f"{path} has {wide}×{high} pixels, where others have {first}; scale it, or take it away")
         return (self.transform(image) if self.transform else image), label

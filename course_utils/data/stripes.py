@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from course_utils.data.files import naming
 from course_utils.data.require import require, require_whole
 
 ORIENTATIONS = ("horizontal", "vertical")  # an orientation's place is its label: 0 and 1
@@ -102,7 +103,12 @@ def photograph(clean: np.ndarray, noise: float, rng: np.random.Generator) -> np.
     """Add noise to a clean picture and store it as 8-bit grey: uint8 floor(clip(clean + ε, 0, 10) · 255/10).
 
     Clean pictures have any shape; grey is 1, stripes reach from 0 to 2. ε has the mean 0.5 and the deviation `noise`.
+
+    Raises:
+        ValueError: `noise` is no deviation, 0 or more, or the picture holds NaN.
     """
+    require(0 <= noise < math.inf, "noise", noise, "a standard deviation, 0 or more")
+    require(not np.isnan(clean).any(), "clean", clean, "made of numbers")
     noisy = np.clip(clean + rng.normal(NOISE_MEAN, noise, clean.shape), 0, CEILING)
     # rounded to nine digits first: where the sine should give a whole number, no machine falls just below it
     return np.floor(np.round(noisy / CEILING * 255, 9)).astype(np.uint8)
@@ -145,33 +151,31 @@ def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, lis
     `first` is the index of the first image. `listing` adds `labels.csv` with the columns file, label, peaks, noise.
 
     Raises:
-        ValueError: `first` is below 0.
+        ValueError: `first` is below 0, or a label is not 0 or 1.
         FileExistsError: the folder exists. Nothing in it is touched.
-        PermissionError: the folder cannot be made there.
+        CannotWrite: the folder cannot be made there, or the disk is full.
     """
     folder = Path(folder)
     require_whole(first=(first, 0))
+    require(set(np.unique(stripes.labels)) <= {0, 1}, "labels", np.unique(stripes.labels), "0 or 1")
     if folder.exists():
         raise FileExistsError(f"{folder} exists already and is not overwritten. Choose another name, or remove it.")
     drawn = zip(stripes.labels, stripes.peaks, stripes.noise, strict=True)
     rows = [(f"{index}_{how[0]}.png", *how) for index, how in enumerate(drawn, first)]
-    try:
+    with naming(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-    except OSError as error:
-        reason = f"{folder} cannot be made ({error.strerror}). Choose a folder in which you may write."
-        raise PermissionError(reason) from error
-    try:
-        for (name, *_), image in zip(rows, stripes.images, strict=True):
-            Image.fromarray(image).save(unfinished / name)
-        if listing:
-            with (unfinished / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([("file", "label", "peaks", "noise"), *rows])
-        unfinished.chmod(0o755)  # mkdtemp makes a private folder
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}", dir=folder.parent))
+        try:
+            for (name, *_), image in zip(rows, stripes.images, strict=True):
+                Image.fromarray(image).save(unfinished / name)
+            if listing:
+                with (unfinished / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+                    csv.writer(file).writerows([("file", "label", "peaks", "noise"), *rows])
+            unfinished.chmod(0o755)  # mkdtemp makes a private folder
+            unfinished.rename(folder)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
     return folder
 
 

@@ -7,17 +7,17 @@ Caltech-101: L. Fei-Fei, R. Fergus and P. Perona, "Learning generative visual mo
 CVPR Workshop on Generative-Model Based Vision, 2004; CC BY 4.0.
 """
 
-import io
-import zipfile
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFilter
 
-from course_utils.data.locate import data_folders, find
+from course_utils.data.files import Pack, grey, picture, read_bytes
+from course_utils.data.locate import data_folders, find, seen_instead
 from course_utils.data.require import require, require_whole
 
 CLASSES = ("motorbike", "airplane")  # in the order of the report's output neurons
@@ -25,6 +25,9 @@ HEIGHT, WIDTH = 40, 64
 TEST = 198  # of 1,598; the report trains on the other 1,400
 _FOLDERS = ("Motorbikes", "airplanes")  # as Caltech-101 calls them
 _ARCHIVE = "caltech101_vehicles.zip"
+_WHOLE = 798, 800  # photographs of either class
+_LAYOUT = "Motorbikes/image_0001.jpg, airplanes/image_0001.jpg …"
+_PLACE = re.compile(rf"(?:.*/)?({'|'.join(_FOLDERS)})/([^/]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,19 @@ def load_vehicles(height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
     `caltech101/101_ObjectCategories`, where torchvision puts the whole set.
 
     Raises:
-        ValueError: a side is below 8 pixels, or a photograph is damaged; the message names it.
+        ValueError: a side is below 8 pixels, an archive has another layout, or a photograph is damaged; the message
+            names it.
     """
     _check_size(height, width)
-    files = list(_photographs())
-    if not files:
+    photographs = [(shaped(image, height, width), label) for image, label in _photographs()]
+    if not photographs:
+        if seen := seen_instead(_ARCHIVE, *_FOLDERS):
+            print(f"No photographs of Caltech-101 here.{seen} Drawn silhouettes stand in for them.")
         return draw_vehicles(1598, height=height, width=width)
-    images = [shaped(_opened(name, data), height, width) for name, data, _ in files]
-    return Vehicles("Caltech-101", np.stack(images), np.array([label for *_, label in files]))
+    images, labels = map(np.array, zip(*photographs, strict=True))
+    sizes = tuple(np.bincount(labels))
+    part = "" if sizes == _WHOLE else ", {:,} + {:,} of its photographs".format(*sizes)
+    return Vehicles(f"Caltech-101{part}", images, labels)
 
 
 def aspect_ratios() -> np.ndarray | None:
@@ -101,7 +109,7 @@ def aspect_ratios() -> np.ndarray | None:
     Raises:
         ValueError: a photograph is damaged; the message names it.
     """
-    sizes = [_opened(name, data).size for name, data, _ in _photographs()]
+    sizes = [image.size for image, _ in _photographs()]
     return np.array([width / height for width, height in sizes]) if sizes else None
 
 
@@ -109,29 +117,29 @@ def _check_size(height: int, width: int) -> None:
     require_whole(height=(height, 8), width=(width, 8))
 
 
-def _photographs() -> Iterator[tuple[str, bytes, int]]:
-    """Names, contents and labels."""
-    archive = find(_ARCHIVE)
-    try:
-        wholes = (folder / "caltech101" / "101_ObjectCategories" for folder in data_folders())
-        for place in [zipfile.Path(archive)] if archive else wholes:
-            if all((place / folder).is_dir() for folder in _FOLDERS):
-                for label, folder in enumerate(_FOLDERS):
-                    inside = sorted((place / folder).iterdir(), key=lambda path: path.name)
-                    pictures = (path for path in inside if path.name.endswith(".jpg"))
-                    yield from ((f"{folder}/{path.name}", path.read_bytes(), label) for path in pictures)
-                return
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{_ARCHIVE} is damaged: {error}") from error
+def _photographs() -> Iterator[tuple[Image.Image, int]]:
+    """The photographs in grey, each with its label, a class after the other, by name; nothing where there are none.
 
-
-def _opened(name: str, data: bytes) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return image
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"{name} is damaged: {error}") from error
+    Raises:
+        ValueError: a class is missing, two photographs of a class have one name, or one is damaged.
+    """
+    wholes = [folder / "caltech101" / "101_ObjectCategories" for folder in data_folders()]
+    path = find(_ARCHIVE, folders=True) or next((whole for whole in wholes if whole.is_dir()), None)
+    if path is None:
+        return
+    pack, found = Pack(path), {}
+    for name, place in pack.placed(_PLACE, _LAYOUT):
+        key = [folder.lower() for folder in _FOLDERS].index(place[1].lower()), place[2].lower()
+        if key in found:
+            raise ValueError(f"{path} holds one photograph twice, {found[key]} and {name}; keep one of them")
+        found[key] = name
+    for label, folder in enumerate(_FOLDERS):
+        if label not in {label for label, _ in found}:
+            raise ValueError(f"{path} holds no photograph in a folder {folder}; expected are {_LAYOUT}")
+    order = sorted(found)
+    names = [found[key] for key in order]
+    for (label, _), name, data in zip(order, names, pack.contents(names), strict=True):
+        yield grey(f"{path}: {name}", picture(f"{path}: {name}", data)), label
 
 
 def shaped(image: Image.Image, height: int, width: int) -> np.ndarray:
@@ -156,10 +164,10 @@ def from_files(paths: Sequence[Path], labels: Sequence[int], *, source: str = "p
     for path, label in zip(paths, labels, strict=True):
         if label not in range(len(CLASSES)):
             raise ValueError(f"{path.name} has the label {label!r}; it must be 0 ({CLASSES[0]}) or 1 ({CLASSES[1]})")
-        image = _opened(path.name, path.read_bytes())
-        if image.mode != "L":
+        image = picture(str(path), read_bytes(path))
+        if image.mode not in ("1", "L", "LA") and not image.mode.startswith("I"):
             raise ValueError(f"{path.name} is coloured (mode {image.mode}); pictures must be grey (mode L)")
-        pixels = np.asarray(image)
+        pixels = np.asarray(grey(str(path), image))
         if images and pixels.shape != images[0].shape:
             size, first = (" × ".join(map(str, shape[::-1])) for shape in (pixels.shape, images[0].shape))
             raise ValueError(f"{path.name} has {size} pixels, {paths[0].name} has {first}; all must have one size")

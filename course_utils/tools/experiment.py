@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course_utils import lessons
+from course_utils.data.files import CannotWrite
+from course_utils.tools import any_console
 from course_utils.training import ledger
 from course_utils.training.experiment import Experiment
 
@@ -21,12 +23,13 @@ def defined(name: str | None = None) -> Iterator[Experiment]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line: `course-experiment --list`, or `NAME [--seeds 0 1] [--only MODEL] [--to FOLDER]`."""
+    any_console()
     parser = argparse.ArgumentParser(prog="course-experiment", description=__doc__)
     parser.add_argument("name", nargs="?", metavar="NAME", help="which one, see --list")
     parser.add_argument("--list", action="store_true", help="name the experiments and how much of each was run")
     parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds")
     parser.add_argument("--only", nargs="+", metavar="MODEL", help="only these models")
-    parser.add_argument("--to", type=Path, help="folder of the records; data/results/mine if not given")
+    parser.add_argument("--to", type=Path, help="of the records; $COURSE_RESULTS or data/results/mine if not given")
     options = parser.parse_args(arguments)
     if options.list or options.name is None:
         for experiment in defined():
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         for record in experiment.run(options.to, seeds=options.seeds, models=options.only):
             print(f"{record.model}, seed {record.seed}: {record.accuracy:.2%}", flush=True)
-    except ValueError as error:
+    except (ValueError, CannotWrite) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on from here.")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.data import locate
-from course_utils.data.download import md5_of
+from course_utils.data.download import sha256_of
 
 LOCK = locate.COURSE_ROOT / "requirements.lock"
 PYTHON = (3, 11)
@@ -199,22 +199,22 @@ def course_data() -> str:
 
 def images(name: str) -> str:
     """MNIST or Fashion-MNIST: where its four files are, and that they are undamaged. Missing files are no fault."""
-    from torchvision import datasets
+    from course_utils.data.digits import FILES as files
+    from course_utils.data.digits import SHA256
 
-    files = getattr(datasets, name).resources
     try:
-        found = {file: (locate.find(Path(name) / "raw" / file), md5) for file, md5 in files}
-    except ValueError:
-        raise NotReady("cannot be looked for", "see the line COURSE_DATA") from None
-    there = {file: (path, md5) for file, (path, md5) in found.items() if path is not None}
-    for file, (path, md5) in there.items():
-        if md5_of(path) != md5:
+        found = {file: locate.find(Path(name) / "raw" / file) for file in files}
+    except ValueError as error:
+        raise NotReady(f"cannot be looked for ({error})", "see the line COURSE_DATA") from None
+    there = {file: path for file, path in found.items() if path is not None}
+    for file, sha256 in zip(files, SHA256[name], strict=True):
+        if file in there and sha256_of(there[file]) != sha256:
             remedy = "delete this file; the lesson that needs it fetches it again"
-            raise NotReady(f"{_place(path)}{name}/raw/{file} is damaged", remedy)
+            raise NotReady(f"{_place(there[file])}{name}/raw/{file} is damaged", remedy)
     if len(there) < len(files):
         state = f"{len(there)} of {len(files)} files here" if there else "not here yet"
         return f"{state}; the lesson that needs it downloads it ({DOWNLOAD_MB[name]} MB), or uses scikit-learn's digits"
-    return "found in " + " and ".join(sorted({_place(path) for path, _ in there.values()}))
+    return "found in " + " and ".join(sorted({_place(path) for path in there.values()}))
 
 
 def shipped_stripes(folder: Path = locate.DOWNLOADS / "stripes") -> str:

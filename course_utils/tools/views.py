@@ -20,7 +20,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from course_utils.data.files import CannotWrite, naming, writing
 from course_utils.data.locate import COURSE_ROOT
+from course_utils.tools import any_console
 from course_utils.training.ledger import SHIPPED
 
 LESSONS = COURSE_ROOT / "notebooks"
@@ -175,7 +177,7 @@ def render(path: Path) -> float:
     seconds = time.perf_counter() - begin
     view = committed(notebook)
     view.cells[0].source = MEASURED.sub(f"{seconds:.0f} s", view.cells[0].source)
-    nbformat.write(view, path)
+    _write(view, path)
     return seconds
 
 
@@ -195,7 +197,8 @@ def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path]
     Returns:
         What was written, and what was kept although the lesson is another one by now.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     written, outdated = [], []
     for lesson in lessons:
         view, path = VIEWS[name](nbformat.read(lesson, as_version=4)), folder / lesson.name
@@ -206,13 +209,14 @@ def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path]
         if path.exists() and begun:
             outdated.append(path)
         else:
-            nbformat.write(view, path)
+            _write(view, path)
             written.append(path)
     return written, outdated
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line: `course-view student|instructor|slides|render [lesson …] [--to folder]`."""
+    any_console()
     parser = argparse.ArgumentParser(prog="course-view", description=__doc__.partition("\n")[0])
     parser.add_argument("view", choices=[*VIEWS, "render"])
     parser.add_argument("lessons", nargs="*", help="topics such as li_readout; all if none is given")
@@ -228,11 +232,19 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{lesson.stem}: {render(lesson):.0f} s")
         return
     folder = options.to or (MINE if options.view == "student" else COURSE_ROOT / "views" / options.view)
-    written, outdated = write_view(options.view, lessons, folder)
+    try:
+        written, outdated = write_view(options.view, lessons, folder)
+    except CannotWrite as error:
+        parser.error(str(error))
     print(f"{len(written)} lessons written to {folder}; what you wrote there stays as it is.")
     if outdated:
         names = ", ".join(path.stem for path in outdated)
         print(f"Changed since you began: {names}. Rename yours, and the next call puts the new one beside it.")
+
+
+def _write(view: NotebookNode, path: Path) -> None:
+    with writing(path) as part:
+        nbformat.write(view, part)
 
 
 def _digest(notebook: NotebookNode) -> str:

@@ -11,6 +11,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from course_utils.data.files import writing
+
+_NOTED_LATER = {"data", "loss"}  # a checkpoint of before says nothing of them, and goes on all the same
+VERSION = torch.__version__.partition("+")[0]
+
+
+def digest(*parts: Tensor) -> str:
+    """What tells tensors from others: twelve digits that depend on every value, on kind and shape."""
+    sum_of_all = hashlib.sha256()
+    for part in parts:
+        whole = part.detach().cpu().contiguous()
+        sum_of_all.update(f"{whole.dtype} {tuple(whole.shape)}".encode())
+        sum_of_all.update(whole.flatten().view(torch.uint8).numpy() if whole.numel() else b"")
+    return sum_of_all.hexdigest()[:12]
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -21,7 +36,7 @@ class Checkpoint:
         model: whose weights are kept.
         optimizer: of the model.
         happened: lists of numbers by name; `recall` fills them.
-        settings: what makes this training another one than the rest; JSON can hold it.
+        settings: what makes this training another one than the rest, its data too (`digest`); JSON can hold it.
         writes: of several processes all read the file, and one writes it.
     """
 
@@ -33,7 +48,11 @@ class Checkpoint:
     writes: bool = True
 
     def keep(self) -> None:
-        """Write the file, all of it or nothing."""
+        """Write the file, all of it or nothing.
+
+        Raises:
+            CannotWrite: the folder cannot be written, or the disk is full.
+        """
         if self.file is None or not self.writes:
             return
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -42,10 +61,12 @@ class Checkpoint:
         tensors |= {f"happened.{name}": torch.tensor(v, dtype=torch.float64) for name, v in self.happened.items()}
         # each with memory of its own, in the order of its axes: a file cannot hold anything else
         own = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.file.with_suffix(".part")
-        save_file(own, unfinished, metadata={"settings": self._identity})
-        unfinished.replace(self.file)
+        about = {"settings": self._identity, "content": _sum_of(own), "torch": VERSION}
+        with writing(self.file) as part:
+            try:
+                save_file(own, part, metadata=about)
+            except SafetensorError as error:  # a full disk
+                raise OSError(str(error)) from error
 
     def recall(self) -> None:
         """Bring everything to where the file left it; without a file nothing happens.
@@ -57,31 +78,51 @@ class Checkpoint:
             return
         try:
             with safe_open(self.file, "pt") as file:
-                settings = (file.metadata() or {}).get("settings")
+                about = file.metadata() or {}
                 # copies: Windows replaces no file that somebody still looks into
                 tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no mapping)
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{self.file} is damaged ({error}); remove it to begin anew") from error
-        if settings != self._identity:
-            raise ValueError(f"{self.file} was left by another training, {settings}, not {self._identity}; remove it")
+                said = json.loads(about["settings"])
+                if about.get("content", _sum_of(tensors)) != _sum_of(tensors):
+                    raise ValueError("its content does not have the sum that was noted")
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"{self.file} is damaged or no checkpoint ({error}); remove it to begin anew, or name another file"
+            ) from error
+        wanted = json.loads(self._identity)
+        unsaid = _NOTED_LATER - said.keys()
+        if said != {name: value for name, value in wanted.items() if name not in unsaid}:
+            raise ValueError(
+                f"{self.file} was left by another training, {about['settings']}, not {self._identity}; remove it, or "
+                "name another file"
+            )
+        if about.get("torch", VERSION) != VERSION:
+            print(
+                f"{self.file.name} was begun with PyTorch {about['torch']}; with {VERSION} the last digits may differ."
+            )
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "happened": {}}
-        for name, tensor in tensors.items():
-            part, rest = name.split(".", 1)
-            parts[part][rest] = tensor
         try:
+            for name, tensor in tensors.items():
+                part, rest = name.split(".", 1)
+                parts[part][rest] = tensor
             self.model.load_state_dict(parts["model"])
-        except RuntimeError as error:
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in parts["optimizer"].items():
+                number, key = name.split(".")
+                state.setdefault(int(number), {})[key] = value
+            self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+            for name, values in parts["happened"].items():
+                self.happened[name][:] = values.tolist()
+        except (RuntimeError, KeyError, ValueError) as error:
             raise ValueError(f"{self.file} holds another network: {error}") from error
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts["optimizer"].items():
-            number, key = name.split(".")
-            state.setdefault(int(number), {})[key] = value
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
-        for name, values in parts["happened"].items():
-            self.happened[name][:] = values.tolist()
 
     @property
     def _identity(self) -> str:
         # what the layers say of themselves: another decay or dropout is another training, although the weights fit
         layers = hashlib.sha256(repr(self.model).encode()).hexdigest()[:12]
         return json.dumps(self.settings | {"network": f"{type(self.model).__name__} {layers}"}, sort_keys=True)
+
+
+def _sum_of(tensors: dict[str, Tensor]) -> str:
+    """What safetensors does not keep: a sum by which a change in the middle of the file is seen."""
+    names = sorted(tensors)
+    return digest(*(tensors[name] for name in names)) + hashlib.sha256(" ".join(names).encode()).hexdigest()[:12]

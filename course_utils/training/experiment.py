@@ -1,7 +1,7 @@
 """An experiment: models, each trained from several seeds, every run ending in a record that tables read.
 
 What a run is made of stands here, once for all experiments: `Split`, the data in three parts; `real`, which refuses a
-stand-in for a data set; `fit_whole`, the training loop to its end; `measured`, which makes the record.
+stand-in for a data set; `measured`, which makes the record.
 """
 
 import os
@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_utils.data.files import try_to_write
 from course_utils.training import ledger
 from course_utils.training.counting import OperationCounter, Operations
 from course_utils.training.ledger import Described, Record
-from course_utils.training.loop import History, accuracy, fit
+from course_utils.training.loop import History, accuracy
 
 Part = tuple[Tensor, Tensor]
 
@@ -56,18 +57,6 @@ def real(name: str, *parts: Any) -> tuple:
     if any(part.source != name for part in parts):
         raise ValueError(f"this experiment needs {name} itself: in $COURSE_DATA, in data/, or a network to fetch it")
     return parts
-
-
-def fit_whole(model: nn.Module, *data: Any, epochs: int, **how: Any) -> History:
-    """`loop.fit`, to the end. In a lesson an interrupted `fit` keeps the half-trained model; a record must not.
-
-    Raises:
-        KeyboardInterrupt: it was interrupted.
-    """
-    history = fit(model, *data, epochs=epochs, **how)
-    if len(history.loss) < epochs:
-        raise KeyboardInterrupt
-    return history
 
 
 def curve_of(history: History) -> dict[str, list[float]]:
@@ -147,6 +136,7 @@ class Experiment:
 
         Raises:
             ValueError: a seed or a model is none of the experiment's.
+            CannotWrite: the folder cannot be written; nothing was trained then.
         """
         folder = folder or ledger.mine()
         for name, wanted, known in (("seeds", seeds, self.seeds), ("models", models, self.runs)):
@@ -154,17 +144,17 @@ class Experiment:
                 raise ValueError(f"{name} hold {sorted(unknown)}; {self.name} has {list(known)}")
         wanted = set(models or self.runs)
         writes = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts the first one writes
-        done = ledger.runs(self.name, folder)
         if writes:
+            try_to_write(folder / "unfinished")
             ledger.describe(self.name, Described(self.about, list(self.runs), list(self.seeds)), folder)
         for number, (model, run) in enumerate(self.runs.items(), start=1):
             for seed in seeds or self.seeds:
-                if model not in wanted or (model, seed) in done:
+                if model not in wanted or (model, seed) in ledger.runs(self.name, folder):  # somebody's by now
                     continue
                 checkpoint = folder / "unfinished" / f"{self.name}-{number}-seed{seed}.safetensors"
                 record = replace(run(seed, checkpoint), experiment=self.name, model=model, seed=seed)
                 if writes:
                     ledger.write(record, folder)
                     for file in checkpoint.parent.glob(f"{checkpoint.stem}.*"):
-                        file.unlink()
+                        file.unlink(missing_ok=True)  # another process may have been faster
                 yield record

@@ -7,7 +7,7 @@ its header: what all its records share, and of an experiment what it is about, i
 import importlib.metadata
 import json
 import math
-import os
+import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,18 +19,21 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from course_utils.classroom.tables import Table
-from course_utils.data.locate import COURSE_ROOT
+from course_utils.data.files import naming, read_bytes, writing
+from course_utils.data.locate import COURSE_ROOT, results
 
 SHIPPED = COURSE_ROOT / "data" / "results"
-MINE = SHIPPED / "mine"  # what is run here goes there, so that the shipped records stay as they are
 SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(encoding="utf-8"))
 _SHARED = ("lesson", "experiment", "task", "data", "config", "versions", "bits", "time_steps", "parameters")
 _ABOUT = ("about", "models", "seeds")  # these stand in a header only
 
 
 def mine() -> Path:
-    """Where records go that are run here: `data/results/mine/`, or the folder that `$COURSE_RESULTS` names."""
-    return Path(os.environ.get("COURSE_RESULTS") or MINE).expanduser()
+    """Where records go that are run here: `data/results/mine/`, or the folder that `$COURSE_RESULTS` names.
+
+    Where the course's folder cannot be written it is the user's own, and a line says so (see `data.locate`).
+    """
+    return results()
 
 
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
@@ -106,6 +109,7 @@ def write(record: Record, folder: Path | None = None) -> Path:
     Raises:
         ValueError: the record does not fit the schema, or the file is damaged; the message names the field or the line.
             Nothing is written.
+        CannotWrite: the folder cannot be written. Name another one in the environment variable COURSE_RESULTS.
     """
     _check(asdict(record), "this record")
     try:
@@ -129,6 +133,8 @@ def experiments(*folders: Path) -> dict[str, Described]:
     found = {}
     for path in sorted(_paths(folders, "", None), key=lambda path: path.stem):
         header = _lines(path)[0]
+        if header.get("experiment", path.stem) != path.stem:
+            continue
         found.setdefault(path.stem, Described(*(header.get(name, ()) for name in _ABOUT)))
     return found
 
@@ -207,16 +213,24 @@ def _paths(folders: Sequence[Path], lesson: str | None, experiment: str | None) 
     """The files in these folders, or where records are kept, of a lesson or an experiment; None is all, "" is none."""
     for folder in folders or (SHIPPED, mine()):
         if not experiment and lesson != "":
-            yield from sorted(folder.glob(f"{lesson or '*'}.jsonl"))
+            yield from _original(folder.glob(f"{lesson or '*'}.jsonl"))
         if experiment != "":
-            yield from sorted(folder.glob(f"experiments/{experiment or '*'}.jsonl"))
+            yield from _original(folder.glob(f"experiments/{experiment or '*'}.jsonl"))
+
+
+def _original(paths: Iterable[Path]) -> list[Path]:
+    """Without the copies that browsers, file managers and synchronisation make: `x (1).jsonl`, `._x.jsonl`."""
+    return sorted(path for path in paths if re.fullmatch(r"[a-z0-9_-]+", path.stem))
 
 
 @contextmanager
 def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
     """Header and records of a file, to be changed; then all of it is written, or nothing. One process at a time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent / ".lock", timeout=60):  # writing takes far less: who waits longer should hear of it
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # writing takes far less than a minute: who waits longer should hear of it
+        held = FileLock(path.parent / ".lock", timeout=60).acquire()
+    with held:
         header, records = _load(path) if path.exists() else ({}, {})
         yield header, records
         entries = [_entries(_told(record)) for _, record in sorted(records.items())]
@@ -228,9 +242,8 @@ def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
         kept = {name: header[name] for name in (*_ABOUT, "experiment") if name in header}
         lines = [kept | _content(shared)]
         lines += [_content({place: one[place] for place in one if place not in shared}) for one in entries]
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        unfinished.write_text("".join(_text(line) + "\n" for line in lines), encoding="utf-8", newline="\n")
-        unfinished.replace(path)
+        with writing(path) as part:
+            part.write_text("".join(_text(line) + "\n" for line in lines), encoding="utf-8", newline="\n")
 
 
 def _load(path: Path) -> tuple[dict, dict[tuple, Record]]:
@@ -244,14 +257,15 @@ def _load(path: Path) -> tuple[dict, dict[tuple, Record]]:
         content = {"config": {}} | _content(shared | _entries(line))
         _check_text(_text(content), f"{path}, line {number},")
         record = Record(**content)
-        records[record.identity] = record
+        if path.stem == (record.experiment or record.lesson):  # else the file is a copy under another name
+            records[record.identity] = record
     return header, records
 
 
 def _lines(path: Path) -> list[dict]:
     """The objects that a file holds, the header first."""
     found = []
-    for number, line in enumerate(path.read_bytes().splitlines() or [b""], start=1):
+    for number, line in enumerate(read_bytes(path).splitlines() or [b""], start=1):
         try:
             found.append(dict(json.loads(line)))
         except (TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ the process. So a training that goes on from its checkpoint ends with the same w
 `torchrun` spreads over several processes differs from a single process only by the order in which numbers are added.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
 from course_utils.data import keyed
-from course_utils.training.checkpoint import Checkpoint
+from course_utils.data.files import try_to_write
+from course_utils.data.require import require, require_whole
+from course_utils.training.checkpoint import Checkpoint, digest
 from course_utils.training.plan import OneCycle, Plan
 from course_utils.training.team import ALONE, Team
 
@@ -42,6 +45,28 @@ class History:
     seconds: list[float] = field(default_factory=list, repr=False, compare=False)
 
 
+class Interrupted(KeyboardInterrupt):
+    """A training was interrupted. In a notebook one calm line stands in the place of the traceback.
+
+    It is an error, so "Run All" stops here: what follows would measure a network that is half trained.
+
+    Attributes:
+        history: what had happened until then.
+    """
+
+    def __init__(self, history: History, epochs: int, goes_on: bool):
+        then = "Run the cell again: it goes on from its checkpoint." if goes_on else "Run the cell again to begin anew."
+        super().__init__(
+            f"Interrupted in epoch {len(history.loss) + 1} of {epochs}. The model keeps what it has learned so far; "
+            f"nothing is recorded. {then}"
+        )
+        self.history = history
+
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter shows."""
+        return [str(self)]
+
+
 def plain(model: nn.Module, inputs: Tensor, keys: Tensor) -> Tensor:
     """Outputs of a model that needs no keys."""
     return model(inputs)
@@ -59,7 +84,12 @@ def predict(
     """Outputs of the model for all inputs [count, …], computed batch by batch in evaluation mode.
 
     `forward` is that of `fit_plan`; `keys` [count] are what it gets.
+
+    Raises:
+        ValueError: `batch_size` is below 1, or there are no inputs.
     """
+    require_whole(batch_size=(batch_size, 1))
+    require(len(inputs) > 0, "number of inputs", 0, "1 or more")
     device = next((parameter.device for parameter in model.parameters()), inputs.device)
     keys = torch.arange(len(inputs)) if keys is None else keys
     was_training = model.training
@@ -72,8 +102,15 @@ def predict(
 
 
 def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor, **how) -> float:
-    """Fraction of inputs whose largest output is that of their label, 0 to 1; `how` as `predict` takes it."""
-    return (predict(model, inputs, **how).argmax(dim=1) == labels).double().mean().item()
+    """Fraction of inputs whose largest output is that of their label, 0 to 1; `how` as `predict` takes it.
+
+    Raises:
+        ValueError: there is not one label for each input, or an output is NaN.
+    """
+    require(labels.shape == inputs.shape[:1], "shape of labels", tuple(labels.shape), f"[{len(inputs)}], one an input")
+    outputs = predict(model, inputs, **how)
+    require(not outputs.isnan().any(), "an output of the model", math.nan, "a number; look at its inputs and weights")
+    return (outputs.argmax(dim=1) == labels).double().mean().item()
 
 
 def fit(
@@ -91,8 +128,6 @@ def fit(
 ) -> History:
     """Train a model in place with Adam and a one-cycle learning rate (see `OneCycle`).
 
-    Interrupting the cell keeps the model as it is then.
-
     Args:
         model: maps inputs [batch, …] to outputs [batch, classes].
         train: inputs and labels to learn from.
@@ -108,9 +143,15 @@ def fit(
 
     Raises:
         ValueError: `epochs` or `batch_size` is below 1, `learning_rate` is not above 0, inputs and labels differ in
-            number, or the checkpoint belongs to another training.
+            number, inputs are not finite, or the checkpoint belongs to another training.
+        CannotWrite: the checkpoint cannot be written; nothing was trained then.
+        Interrupted: the cell was interrupted. The model keeps what it has learned.
     """
     history = History()
+    count = len(validation[0])
+    require(
+        0 < count == len(validation[1]), "number of validation labels", len(validation[1]), f"{count or '1 or more'}"
+    )
     try:
         fit_plan(
             model,
@@ -119,12 +160,13 @@ def fit(
             seed=seed,
             loss=loss,
             watch=lambda model: score(model, *validation),
+            watched=validation,
             checkpoint=checkpoint,
             silent=False,
             history=history,
         )
     except KeyboardInterrupt:
-        print(f"Interrupted in epoch {len(history.loss) + 1}. The model keeps what it has learned so far.")
+        raise Interrupted(history, epochs, checkpoint is not None) from None
     return history
 
 
@@ -137,6 +179,7 @@ def fit_plan(
     forward: Forward = plain,
     loss: Loss = nn.functional.cross_entropy,
     watch: Callable[[nn.Module], float] | None = None,
+    watched: tuple[Tensor, ...] = (),
     checkpoint: Path | None = None,
     save_every_s: float = 600.0,
     team: Team = ALONE,
@@ -153,6 +196,7 @@ def fit_plan(
         forward: outputs of the model for some inputs; their keys are what random numbers may depend on.
         loss: of outputs and labels; a mean over the batch, or one number a sample.
         watch: what is measured after each epoch, 0 to 1.
+        watched: what it is measured on; a checkpoint knows it, as it knows `train`.
         checkpoint: a `.safetensors` file, written after each epoch and every `save_every_s` seconds.
         save_every_s: how much time an interruption may cost.
         team: the processes that share this training.
@@ -160,19 +204,38 @@ def fit_plan(
         history: is filled in as training goes on, for whoever catches an interruption.
 
     Raises:
-        ValueError: there are fewer inputs than a batch holds, inputs and labels differ in number, or the checkpoint is
-            damaged or belongs to another training; it is then left as it is.
+        ValueError: there are fewer inputs than a batch holds, inputs and labels differ in number, inputs are not
+            finite, or the checkpoint is damaged or belongs to another training; it is then left as it is.
+        CannotWrite: the checkpoint cannot be written; nothing was trained then.
     """
     inputs, labels = train
+    if not labels.is_floating_point() and labels.dtype != torch.int64:
+        labels = labels.long()  # what PyTorch's losses take
     an_epoch = plan.updates_an_epoch(len(inputs))
     if len(inputs) != len(labels):
         raise ValueError(f"train has {len(inputs)} inputs but {len(labels)} labels")
     if an_epoch == 0:
         raise ValueError(f"train has {len(inputs)} inputs; they do not fill a batch of {plan.batch_size}")
+    if inputs.is_floating_point():
+        if not inputs.isfinite().all():
+            raise ValueError("train has inputs that are not finite (NaN or infinity); look at how they were made")
+        kind = next(model.parameters()).dtype
+        if forward is plain and inputs.dtype != kind:
+            raise ValueError(
+                f"inputs are {inputs.dtype}, the model is {kind}; one must be converted, as by .to({kind})"
+            )
     history = History() if history is None else history
     optimizer = plan.make_optimizer(model)
     settings = {"plan": repr(plan), "seed": seed}
-    kept = Checkpoint(checkpoint, model, optimizer, vars(history), settings, writes=team.rank == 0)
+    if checkpoint is not None:
+        settings |= {
+            "data": digest(inputs, labels, *watched),
+            "loss": getattr(loss, "__qualname__", type(loss).__name__),
+        }
+        if team.rank == 0:
+            try_to_write(Path(checkpoint).parent)
+    file = None if checkpoint is None else Path(checkpoint)
+    kept = Checkpoint(file, model, optimizer, vars(history), settings, writes=team.rank == 0)
     kept.recall()
     team.wait()
     done, saved = len(history.updates), time.monotonic()

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, pi
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from course_utils.data.require import require, require_whole
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,9 @@ class Plan:
     momentum: float = 0.9
 
     def __post_init__(self):
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(f"epochs is {self.epochs} and batch_size {self.batch_size}; both must be 1 or more")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}; it must be above 0")
-        if self.optimizer not in ("adam", "sgd"):
-            raise ValueError(f'optimizer is {self.optimizer!r}; it must be "adam" or "sgd"')
+        require_whole(epochs=(self.epochs, 1), batch_size=(self.batch_size, 1))
+        require(0 < self.learning_rate < inf, "learning_rate", self.learning_rate, "above 0")
+        require(self.optimizer in ("adam", "sgd"), "optimizer", self.optimizer, '"adam" or "sgd"')
 
     def make_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """The optimizer of a model's parameters."""

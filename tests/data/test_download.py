@@ -8,18 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_utils.data.download import CHUNK_BYTES, NotAvailable, download, md5_of, verify
+from course_utils.data.download import CHUNK_BYTES, NotAvailable, download, sha256_of, verify
 
 CONTENT = np.random.default_rng(0).bytes(3 * CHUNK_BYTES + 1234)
-MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
 HALF = len(CONTENT) // 2
+
+
+def visible(folder: Path) -> list[Path]:
+    """What a person sees there; a hidden lock stays, so that the next one can take it."""
+    return [path for path in folder.iterdir() if path.name != ".lock"]
 
 
 def fetch(target: Path, *servers) -> None:
     """From mirrors that deliver it whole in the end."""
-    assert download([server.url("set.gz") for server in servers], target, MD5) == target
+    assert download([server.url("set.gz") for server in servers], target, SHA256) == target
     assert target.read_bytes() == CONTENT
-    assert list(target.parent.iterdir()) == [target]  # no .part beside it
+    assert visible(target.parent) == [target]  # no .part beside it
 
 
 @pytest.mark.parametrize(
@@ -45,9 +50,9 @@ def test_a_whole_file_arrives(tmp_path: Path, mirror, part: int | None, ranges: 
 @pytest.mark.parametrize("wrong", [b"<html>Please log in</html>", CONTENT[:-1] + b"\0", CONTENT + b"\0"])
 def test_wrong_content_never_gets_the_name_and_the_next_mirror_is_tried(tmp_path: Path, mirror, wrong: bytes):
     bad, good = mirror({"set.gz": wrong}), mirror({"set.gz": CONTENT})
-    with pytest.raises(NotAvailable, match="MD5"):
-        download([bad.url("set.gz")] * 2, tmp_path / "set.gz", MD5)
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(NotAvailable, match="SHA-256"):
+        download([bad.url("set.gz")] * 2, tmp_path / "set.gz", SHA256)
+    assert visible(tmp_path) == []
     fetch(tmp_path / "set.gz", bad, good)
     assert (bad.sent, good.sent) == ([(200, len(wrong))] * 3, [(200, len(CONTENT))])
 
@@ -57,7 +62,7 @@ def test_the_next_mirror_or_call_continues_what_another_broke_off(tmp_path: Path
     fetch(tmp_path / "one call" / "set.gz", broken, good)
     target = tmp_path / "two calls" / "set.gz"
     with pytest.raises(NotAvailable, match="broke"):
-        download([broken.url("set.gz")], target, MD5)
+        download([broken.url("set.gz")], target, SHA256)
     assert target.with_name("set.gz.part").read_bytes() == CONTENT[:HALF]
     assert not target.exists()
     fetch(target, good)
@@ -78,32 +83,32 @@ def test_dead_and_silent_mirrors_are_named_and_none_is_waited_for_longer_than_to
         silent_url = f"http://127.0.0.1:{silent.getsockname()[1]}/set.gz"
         urls = [dead_url + "set.gz", mirror({}).url("set.gz"), silent_url, dead_url + "other.gz"]
         with pytest.raises(NotAvailable) as caught:
-            download(urls, tmp_path / "set.gz", MD5, timeout_s=0.2)
+            download(urls, tmp_path / "set.gz", SHA256, timeout_s=0.2)
     assert waits == [0.2] * 4
     title, *answers = str(caught.value).splitlines()
     assert "set.gz could not be downloaded" in title
     assert all(line.startswith(url) for line, url in zip(answers, urls, strict=True))
     assert "404" in answers[1] and "timed out" in answers[2]
-    assert list(tmp_path.iterdir()) == []
+    assert visible(tmp_path) == []
 
 
 def test_what_is_in_the_way_is_named_and_left_alone(tmp_path: Path, mirror):
     server = mirror({"set.gz": CONTENT})
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(FileExistsError, match="mine exists already"):
-        download([server.url("set.gz")], tmp_path / "mine", MD5)
+        download([server.url("set.gz")], tmp_path / "mine", SHA256)
     assert server.sent == []
     with pytest.raises(NotAvailable, match=r"mine.* cannot be written"):
-        download([server.url("set.gz")], tmp_path / "mine" / "set.gz", MD5)
+        download([server.url("set.gz")], tmp_path / "mine" / "set.gz", SHA256)
     assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_verify_returns_a_right_file_and_names_a_wrong_one(tmp_path: Path):
     file = tmp_path / "set.gz"
     file.write_bytes(CONTENT)
-    assert md5_of(file) == MD5
-    assert verify(file, MD5) == file
+    assert sha256_of(file) == SHA256
+    assert verify(file, SHA256) == file
     file.write_bytes(CONTENT[:-1])
     with pytest.raises(ValueError, match=r"set\.gz is damaged .*Delete or replace"):
-        verify(file, MD5)
+        verify(file, SHA256)
     assert file.read_bytes() == CONTENT[:-1]

@@ -151,29 +151,34 @@ def pack(path: Path, *names: str, data: bytes = encode([(1, 2, 1, 3)])) -> None:
             packed.writestr(f"{name}.bin", data)
 
 
+def every_digit(part: str, first: int = 0) -> list[str]:
+    """Ten recordings, one of each digit, beginning with this one."""
+    return [f"{part}/{(first + place) % 10}/{place + 1:05}" for place in range(10)]
+
+
 def labels_of(recordings: Iterable[Recordings]) -> list[list[int]]:
     return [part.labels.tolist() for part in recordings]
 
 
 def test_a_part_of_the_set_and_then_the_whole(only_here: Path):
     """The first recordings are the same of both."""
-    train, test = ["Train/3/00001", "Train/0/00002"], ["Test/7/00001"]
+    train, test = every_digit("Train", first=3), every_digit("Test", first=7)
     pack(only_here / "NMNIST_1100.zip", *train, *test)
     part, first_of_part = load_nmnist(), load_nmnist(1, 1)
-    assert "1,000" in part[0].source
-    assert labels_of(part) == [[0, 3], [7]]
-    assert part[0].numbers.tolist() == [1, 0], "files count from 1"
+    assert part[0].source == "N-MNIST, its first 10 + 10 recordings"
+    assert labels_of(part) == [list(range(10))] * 2
+    assert part[0].numbers.tolist() == [7, 8, 9, 0, 1, 2, 3, 4, 5, 6], "files count from 1"
     pack(only_here / "NMNIST" / "Train.zip", *train, "Train/8/01001")
     pack(only_here / "NMNIST" / "Test.zip", *test, "Test/9/00101")
     whole, first_of_whole = load_nmnist(), load_nmnist(1, 1)
-    assert whole[0].source == "N-MNIST"
-    assert labels_of(whole) == [[0, 3, 8], [7, 9]]
+    assert whole[0].source == "N-MNIST, 11 + 11 of its recordings"
+    assert labels_of(whole) == [[0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]]
     assert labels_of(first_of_part) == labels_of(first_of_whole) == [[3], [7]]
     assert {part.source for part in (*first_of_part, *first_of_whole)} == {"N-MNIST, its first 1 + 1 recordings"}
     assert labels_of(load_nmnist(1000, 100)) == labels_of(part)
 
 
 def test_a_damaged_recording_is_named(only_here: Path):
-    pack(only_here / "NMNIST_1100.zip", "Train/3/00001", data=b"1234")
-    with pytest.raises(ValueError, match=r"Train/3/00001\.bin ends inside"):
+    pack(only_here / "NMNIST_1100.zip", *every_digit("Train"), *every_digit("Test"), data=b"1234")
+    with pytest.raises(ValueError, match=r"NMNIST_1100\.zip: Train/0/00001\.bin ends inside"):
         load_nmnist()

@@ -3,6 +3,7 @@
 Tests of the real sets run where their files are found.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from course_utils.data.colour import load_colour
 from course_utils.data.digits import ImageSet, load_images, small_digits
 from course_utils.data.locate import find
 
-FILES = [name for name, _ in datasets.MNIST.resources]
+FILES = digits.FILES
 REAL = {name: find(Path(name) / "raw" / FILES[0]) for name in ("MNIST", "FashionMNIST")}
 FIRST_LABELS = {"MNIST": ([5, 0, 4, 1, 9], [7, 2, 1, 0, 4]), "FashionMNIST": ([9, 0, 0, 3, 0], [9, 2, 1, 1, 6])}
 
@@ -28,7 +29,7 @@ def real(name: str) -> Path:
 
 
 def files_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
 def contents(folder: Path) -> dict[Path, tuple[int, int]]:
@@ -93,7 +94,7 @@ def test_the_real_set_is_fetched_from_a_mirror_and_found_the_next_time(tmp_path:
     first = load_images("MNIST")
     second = load_images("MNIST")
     assert len(server.sent) == 4
-    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in files_in(tmp_path)) == sorted(FILES)
     assert all(torch.equal(one.images, other.images) for one, other in zip(first, second, strict=True))
     assert capsys.readouterr().out.count("MNIST from data/") == 2
 
@@ -126,6 +127,19 @@ def test_without_data_and_network_one_line_says_what_stands_in(name, tmp_path: P
     assert files_in(tmp_path) == []
 
 
+def test_mirrors_are_https_only_and_the_sums_are_those_that_torchvision_knows():
+    """Whose MD5 sums are right has the SHA-256 sums that are pinned here; torchvision pins MD5 sums alone."""
+    for name, mirrors in digits.MIRRORS.items():
+        assert mirrors and all(mirror.startswith("https://") for mirror in mirrors)
+        resources = getattr(datasets, name).resources
+        assert tuple(file for file, _ in resources) == FILES
+        if REAL[name]:
+            for (file, md5), sha256 in zip(resources, digits.SHA256[name], strict=True):
+                content = (REAL[name].parent / file).read_bytes()
+                assert hashlib.md5(content, usedforsecurity=False).hexdigest() == md5
+                assert hashlib.sha256(content).hexdigest() == sha256
+
+
 # --- where data is looked for -------------------------------------------------------------------------------------
 
 
@@ -141,7 +155,10 @@ def test_the_named_folder_comes_before_the_courses_own(tmp_path: Path, monkeypat
     for unset in (lambda: monkeypatch.setenv("COURSE_DATA", ""), lambda: monkeypatch.delenv("COURSE_DATA")):
         unset()
         assert find("both") == own / "both"
-    assert find(".") is None  # a folder is no file
+    (own / "folder").mkdir()
+    with pytest.raises(ValueError, match=r"folder is no file, and a file of that name is expected there"):
+        find("folder")
+    assert find("folder", folders=True) == own / "folder"
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "typo"))
     with pytest.raises(ValueError, match=r"COURSE_DATA is .*typo.*not a folder"):
         load_images("MNIST")
@@ -152,9 +169,7 @@ def use_mirror(monkeypatch: pytest.MonkeyPatch, downloads: Path, mirror: str) ->
     monkeypatch.delenv("COURSE_DATA", raising=False)
     for module in (locate, digits):
         monkeypatch.setattr(module, "DOWNLOADS", downloads)
-    for data_set in (datasets.MNIST, datasets.FashionMNIST):
-        monkeypatch.setattr(data_set, "mirrors", [mirror])
-    monkeypatch.setattr(digits, "_MORE_MIRRORS", {"MNIST": [], "FashionMNIST": []})
+    monkeypatch.setattr(digits, "MIRRORS", dict.fromkeys(REAL, (mirror,)))
 
 
 # --- sets in colour -----------------------------------------------------------------------------------------------

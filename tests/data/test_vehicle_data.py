@@ -86,7 +86,7 @@ def archive(folder: Path, damaged: str = "") -> None:
 def test_photographs_from_an_archive(only_here: Path):
     archive(only_here)
     found = load_vehicles(16, 20)
-    assert found.source == "Caltech-101"
+    assert found.source == "Caltech-101, 2 + 2 of its photographs"
     assert found.labels.tolist() == [0, 0, 1, 1]
     assert found.images.shape == (4, 16, 20)
     assert found.images[0].mean() == pytest.approx(76, abs=3), "red, in grey"
@@ -108,7 +108,7 @@ def test_photographs_where_torchvision_puts_them_or_silhouettes(only_here: Path,
 @pytest.mark.skipif(find("caltech101_vehicles.zip") is None, reason="needs the photographs of Caltech-101")
 def test_the_real_photographs():
     found = load_vehicles()
-    assert np.bincount(found.labels).tolist() == [798, 800]
+    assert found.source == "Caltech-101" and np.bincount(found.labels).tolist() == [798, 800]
     assert found.images.std(axis=(1, 2)).min() > 5
 
 

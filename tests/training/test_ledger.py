@@ -80,7 +80,8 @@ def test_a_students_record_goes_before_the_shipped_one_and_leaves_it_alone(tmp_p
 def test_own_records_go_to_the_folder_that_the_environment_names(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))  # what "~" means on Windows
-    for named, folder in ((None, ledger.MINE), ("", ledger.MINE), ("~/own", tmp_path / "own"), ("own", Path("own"))):
+    own = ledger.SHIPPED / "mine"  # so that the shipped records stay as they are
+    for named, folder in ((None, own), ("", own), (" ", own), ("~/own", tmp_path / "own"), ("own", Path("own"))):
         monkeypatch.delenv("COURSE_RESULTS", raising=False)
         if named is not None:
             monkeypatch.setenv("COURSE_RESULTS", named)

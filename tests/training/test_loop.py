@@ -1,5 +1,6 @@
 """The training loop: it learns, repeats itself exactly, goes on after an interruption, and refuses bad input."""
 
+import math
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from course_utils.classroom.plots import learning_curves
 from course_utils.data.digits import small_digits
-from course_utils.training.loop import History, accuracy, fit, fit_plan, predict
+from course_utils.training.loop import History, Interrupted, accuracy, fit, fit_plan, predict
 from course_utils.training.plan import OneCycle, Plan, batches
 from course_utils.training.team import team
 from tests.training.torchrun_job import PLAN, cross_entropy, data, network, noisy
@@ -179,18 +180,21 @@ def stop_after(calls: int, function: Callable) -> Callable:
     return stopped
 
 
-def test_an_interruption_keeps_the_model_and_a_history_that_can_be_drawn(digits, capsys):
+def test_an_interruption_keeps_the_model_and_a_history_that_can_be_drawn(digits):
     model = mlp()
     untrained = weights(model)
     settings = {"learning_rate": 0.01, "seed": 0}
-    assert fit(model, *digits, epochs=1, **settings, loss=stop_after(4, nn.functional.cross_entropy)) == History()
+    with pytest.raises(
+        Interrupted, match=r"Interrupted in epoch 1 of 1\. The model keeps what it has learned"
+    ) as caught:
+        fit(model, *digits, epochs=1, **settings, loss=stop_after(4, nn.functional.cross_entropy))
+    assert caught.value.history == History() and caught.value._render_traceback_() == [str(caught.value)]
     assert not torch.equal(weights(model), untrained)
     assert predict(model, digits[1][0]).isfinite().all()
-    printed = capsys.readouterr().out
-    assert "Interrupted in epoch 1" in printed
-    assert "keeps what it has learned" in printed
     train = torch.eye(4), torch.arange(4)
-    history = fit(nn.Linear(4, 4), train, train, epochs=3, **settings, score=stop_after(1, accuracy))
+    with pytest.raises(Interrupted, match="epoch 2 of 3") as caught:
+        fit(nn.Linear(4, 4), train, train, epochs=3, **settings, score=stop_after(1, accuracy))
+    history = caught.value.history
     assert len(history.loss) == len(history.accuracy) == 1
     learning_curves({"interrupted during validation": history})
 
@@ -200,7 +204,8 @@ def test_an_interrupted_fit_goes_on_as_if_nothing_had_happened(digits, tmp_path)
     file = tmp_path / "new" / "run.safetensors"
     whole = mlp()
     expected = fit(whole, *digits, **settings)
-    assert len(fit(mlp(), *digits, **settings, checkpoint=file, score=stop_after(2, accuracy)).loss) == 2
+    with pytest.raises(Interrupted, match="it goes on from its checkpoint"):
+        fit(mlp(), *digits, **settings, checkpoint=file, score=stop_after(2, accuracy))
     resumed = mlp()
     assert fit(resumed, *digits, **settings, checkpoint=file) == expected
     assert torch.equal(weights(resumed), weights(whole))
@@ -223,6 +228,16 @@ def test_an_interrupted_plan_ends_with_the_same_weights_bit_for_bit(tmp_path: Pa
 
 
 # Its weights fit, and yet it is another one.
+OTHER_DATA = (data()[0] + 1, data()[1])
+
+
+def flip(file: Path, place: float) -> None:
+    """One bit of a file is another."""
+    content = bytearray(file.read_bytes())
+    content[int(place * len(content))] ^= 1
+    file.write_bytes(content)
+
+
 OTHER = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ELU(0.5), nn.Flatten(), nn.Linear(4 * 6 * 6, 4)).double()
 
 
@@ -232,21 +247,31 @@ OTHER = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ELU(0.5), nn.Flatten(), nn.Linear(4
         (lambda file: by_plan(network(), file) and file.write_bytes(file.read_bytes()[:300]), "is damaged"),
         (lambda file: by_plan(OTHER, file), r"another training.*Sequential"),
         (lambda file: by_plan(network(), file, seed=4), r'another training.*"seed": 4.*not.*"seed": 3'),
+        (
+            lambda file: fit_plan(
+                network(), OTHER_DATA, PLAN, seed=3, forward=noisy, loss=cross_entropy, checkpoint=file
+            ),
+            r'another training.*"data"',
+        ),
+        (lambda file: by_plan(network(), file) and flip(file, 0.6), "is damaged.*does not have the sum"),
+        (lambda file: file.mkdir(), "is damaged or no checkpoint"),
+        (lambda file: file.write_bytes(b""), "is damaged or no checkpoint"),
     ],
 )
 def test_a_wrong_checkpoint_is_named_and_left_alone(tmp_path: Path, leave: Callable, words: str):
     file = tmp_path / "a.safetensors"
     leave(file)
-    before = file.read_bytes()
+    before = file.is_file() and file.read_bytes()
     with pytest.raises(ValueError, match=rf"a\.safetensors.*{words}"):
         by_plan(network(), file)
-    assert file.read_bytes() == before
+    assert (file.is_file() and file.read_bytes()) == before and list(tmp_path.iterdir()) == [file]
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-TRAIN = torch.eye(4), torch.arange(4)
+LABELS = torch.arange(4)
+TRAIN = torch.eye(4), LABELS
 GOOD = {"train": TRAIN, "validation": TRAIN, "epochs": 1, "learning_rate": 0.1, "seed": 0}
 
 
@@ -255,11 +280,31 @@ GOOD = {"train": TRAIN, "validation": TRAIN, "epochs": 1, "learning_rate": 0.1, 
     [
         (lambda model: fit(model, **GOOD | {"epochs": 0}), "epochs is 0"),
         (lambda model: fit(model, **GOOD | {"epochs": -1}), "epochs is -1"),
-        (lambda model: fit(model, **GOOD | {"batch_size": 0}), "batch_size 0"),
+        (lambda model: fit(model, **GOOD | {"batch_size": 0}), "batch_size is 0"),
         (lambda model: fit(model, **GOOD | {"learning_rate": 0.0}), "learning_rate is 0.0"),
         (lambda model: fit(model, **GOOD | {"train": (torch.eye(4), torch.arange(3))}), "4 inputs but 3 labels"),
         (lambda model: by_plan(model, plan=Plan(1, 200, 0.1)), "100 inputs; they do not fill a batch of 200"),
         (lambda _: Plan(1, 16, 0.1, "lion"), "optimizer is 'lion'"),
+        (lambda _: Plan(1.5, 16, 0.1), "epochs is 1.5; it must be a whole number"),
+        (lambda model: fit(model, **GOOD | {"learning_rate": math.nan}), "learning_rate is nan"),
+        (
+            lambda model: fit(model, **GOOD | {"train": (torch.eye(4) * math.nan, LABELS)}),
+            "train has inputs that are not finite",
+        ),
+        (
+            lambda model: fit(model, **GOOD | {"train": (torch.eye(4).double(), LABELS)}),
+            "float64, the model is .*float32",
+        ),
+        (
+            lambda model: fit(model, **GOOD | {"validation": (torch.eye(4)[:0], LABELS[:0])}),
+            "number of validation labels is 0",
+        ),
+        (
+            lambda model: fit(model, **GOOD | {"validation": (torch.eye(4), LABELS[:1])}),
+            "validation labels is 1; it must be 4",
+        ),
+        (lambda model: accuracy(model, torch.eye(4), LABELS[:, None]), r"labels is \(4, 1\); it must be \[4\]"),
+        (lambda model: accuracy(model, torch.eye(4) * math.nan, LABELS), "output of the model is nan"),
     ],
 )
 def test_bad_arguments_are_named(refused: Callable, message: str):

@@ -16,9 +16,9 @@ from course_utils.chips.energy import Anytime, Priced, TunedInput, Twin, anytime
 from course_utils.lessons.hardware_quantization.experiment import RECIPE as FAINT
 from course_utils.lessons.hardware_quantization.faint import SCALE, STEPS
 from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole
+from course_utils.training.experiment import Experiment, Split, curve_of
 from course_utils.training.ledger import Record
-from course_utils.training.loop import History
+from course_utils.training.loop import History, fit
 
 RECIPE = replace(FAINT, lesson="chip_energy", epochs=4)  # half of the epochs: it goes on
 PRICES = (0.0, 0.1, 0.3, 1.0)
@@ -45,7 +45,7 @@ def priced(
     training = Priced(own, price)
     train = tuple(part[:images] for part in split.train)
     how = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, "batch_size": 64, "loss": training.loss}
-    return own, fit_whole(training, train, split.validation, **how)
+    return own, fit(training, train, split.validation, **how)
 
 
 def earliest_stop(curve: Anytime, tolerated: float = TOLERATED) -> int:
@@ -58,7 +58,7 @@ def train_twin(split: Split, seed: int) -> tuple[Twin, History]:
     torch.manual_seed(seed)
     twin = Twin()
     how = {"epochs": TWIN_EPOCHS, "learning_rate": TWIN_LEARNING_RATE, "seed": seed, "batch_size": 64}
-    return twin, fit_whole(twin, split.train, split.validation, **how)
+    return twin, fit(twin, split.train, split.validation, **how)
 
 
 def _twin(seed: int, _: Path) -> Record:

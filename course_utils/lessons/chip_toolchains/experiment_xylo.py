@@ -13,8 +13,9 @@ import torch
 from course_utils.chips.xylo import XyloNet, columns, operations, quantized, run_integers, run_simulator
 from course_utils.lessons.hardware_quantization.faint import FAINT
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN
-from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole, measured
+from course_utils.training.experiment import Experiment, Split, curve_of, measured
 from course_utils.training.ledger import Record, versions
+from course_utils.training.loop import fit
 
 HOW = {"epochs": 6, "learning_rate": 3e-3, "batch_size": 64}
 TASKS = {"plain": replace(PLAIN, first_test=FIRST_TEST), "faint": FAINT, "hard": HARD}
@@ -27,7 +28,7 @@ def _trained(task: str, seed: int) -> tuple[XyloNet, Split, dict[str, list[float
     split = TASKS[task].draw(seed)
     torch.manual_seed(seed)
     network = XyloNet()
-    return network, split, curve_of(fit_whole(network, split.train, split.validation, seed=seed, **HOW))
+    return network, split, curve_of(fit(network, split.train, split.validation, seed=seed, **HOW))
 
 
 def _record(task: str, where: str, seed: int, _: Path) -> Record:

@@ -25,9 +25,9 @@ from course_utils.lessons.hardware_quantization.faint import (
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole
+from course_utils.training.experiment import Experiment, Split, curve_of
 from course_utils.training.ledger import Record
-from course_utils.training.loop import accuracy
+from course_utils.training.loop import accuracy, fit
 
 CHIPS = range(20)
 
@@ -54,7 +54,7 @@ def tuned(
 ) -> None:
     """Go on training for a while, with whatever stands between the weights and the scores."""
     train = tuple(part[:images] for part in split.train)
-    fit_whole(model, train, split.validation, epochs=epochs, learning_rate=rate, seed=seed, batch_size=64)
+    fit(model, train, split.validation, epochs=epochs, learning_rate=rate, seed=seed, batch_size=64)
 
 
 # --- bits -----------------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from course_utils.lessons.stripe_snn.kinds import KINDS, every_kind
 from course_utils.lessons.stripe_snn.tasks import HARD, PLAIN, TRAIN, Task
 from course_utils.spiking import neurons
 from course_utils.spiking import stripe_networks as models
-from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole, measured
+from course_utils.training.experiment import Experiment, Split, curve_of, measured
 from course_utils.training.ledger import Record, versions
-from course_utils.training.loop import predict
+from course_utils.training.loop import fit, predict
 
 
 class ResetApart(nn.Module):
@@ -59,7 +59,7 @@ class Recipe:
         split = self.task.draw(seed, self.images)
         torch.manual_seed(seed)
         model = self.build(split.train[0], seed)
-        history = fit_whole(
+        history = fit(
             model,
             split.train,
             split.validation,

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from course_utils.lessons.surrogate_gradients.models import DeepLIF, error_norms, growth
 from course_utils.spiking.surrogates import triangle
 from course_utils.training.baselines import linear_accuracy
-from course_utils.training.experiment import Experiment, Split, curve_of, fit_whole, measured
+from course_utils.training.experiment import Experiment, Split, curve_of, measured
 from course_utils.training.ledger import Record
+from course_utils.training.loop import fit
 
 DEPTH, WIDTH, EPOCHS, LEARNING_RATE = 20, 2.0, 12, 1e-2
 
@@ -56,7 +57,7 @@ def run(each_step: bool, seed: int, checkpoint: Path | None = None) -> Record:
 
     height = 1 / growth(error_norms(network(1.0), *probe))
     model, plan = network(height), {"epochs": EPOCHS, "learning_rate": LEARNING_RATE}
-    history = fit_whole(model, split.train, split.validation, seed=seed, batch_size=64, checkpoint=checkpoint, **plan)
+    history = fit(model, split.train, split.validation, seed=seed, batch_size=64, checkpoint=checkpoint, **plan)
     return measured(
         model.eval(),
         split,

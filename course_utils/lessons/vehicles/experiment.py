@@ -25,8 +25,9 @@ from course_utils.spiking.layers import OverTime, SpikingNeurons
 from course_utils.training.augment import Varied
 from course_utils.training.baselines import linear_accuracy
 from course_utils.training.counting import Operations
-from course_utils.training.experiment import Experiment, Part, Split, fit_whole, measured, real
+from course_utils.training.experiment import Experiment, Part, Split, measured, real
 from course_utils.training.ledger import Record, versions
+from course_utils.training.loop import fit
 
 EPOCHS, LEARNING_RATE, BATCH = 12, 4e-3, 50
 FEW_STEPS, LEAK = 5, 0.9
@@ -69,7 +70,7 @@ def _trained(
     torch.manual_seed(seed)
     network = make()
     how = {"epochs": epochs, "learning_rate": LEARNING_RATE, "batch_size": BATCH, "seed": seed}
-    fit_whole(Varied(network, mirror=mirror), data.train, data.validation, **how)
+    fit(Varied(network, mirror=mirror), data.train, data.validation, **how)
     return network.eval()
 
 
