@@ -133,10 +133,6 @@ class Builder:
         """Two 3×3 convolutions, the second with the stride, and a skip around them."""
         return self.residual((channels, 3, 1), (channels, 3, stride))
 
-    def bottleneck(self, channels: int, stride: int = 1) -> "Builder":
-        """1×1, 3×3 and 1×1; the second has the stride, the third four times the channels; and a skip."""
-        return self.residual((channels, 1, 1), (channels, 3, stride), (4 * channels, 1, 1))
-
     def residual(self, *path: tuple[int, int, int]) -> "Builder":
         """Convolutions one after another (channels, kernel, stride) and a skip around them; the last neurons get the
         sum. The skip is a 1×1 convolution where the number of channels changes, else it has no weights."""
@@ -287,20 +283,6 @@ def lean_net(**options) -> OverTime:
     return net.mean().readout()
 
 
-def resnet50(**options) -> OverTime:
-    """The 50 layers of K. He et al. (2016) with spiking neurons, for CIFAR-100; batch normalisation unless refused.
-
-    As usual for images this small, one 3×3 convolution stands in for the 7×7 one and the pool. A spike train and its
-    skip meet in front of neurons, as in the small networks. For such a network on CIFAR-100 see E. Ledinauskas et
-    al., "Training deep spiking neural networks" (2020), arXiv:2006.04436.
-    """
-    net = Builder(**RESIDUAL | {"classes": 100, "norm": True} | options).conv(64)
-    for channels, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
-        for place in range(blocks):
-            net.bottleneck(channels, stride=1 if place else stride)
-    return net.mean().readout()
-
-
 NETWORKS: dict[str, Callable[..., OverTime]] = {
     "LeNet5": lenet5,
     "StridedNet": strided_net,
@@ -310,7 +292,6 @@ NETWORKS: dict[str, Callable[..., OverTime]] = {
     "ResNet9": resnet9,
     "ResNet11": resnet11,
     "LeanNet": lean_net,
-    "ResNet50": resnet50,
 }
 
 

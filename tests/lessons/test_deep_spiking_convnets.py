@@ -60,13 +60,6 @@ def test_a_reset_forgets_and_a_leak_takes_its_part() -> None:
     assert not first.spikes and not first.helped
 
 
-def test_totals_are_geometric_sums() -> None:
-    without, with_leak = widgets.totals(0.9, 5)
-    assert without.tolist() == [1, 2, 3, 4, 5]
-    assert with_leak == pytest.approx([(1 - 0.9**n) / 0.1 for n in range(1, 6)])
-    assert widgets.totals(1.0, 5)[1].tolist() == [1, 2, 3, 4, 5]
-
-
 def test_dropped_counts_keep_the_mean() -> None:
     held, redrawn = widgets.dropped_counts(0.25, 100)
     assert held.mean() == pytest.approx(20, rel=0.05) and redrawn.mean() == pytest.approx(20, rel=0.05)

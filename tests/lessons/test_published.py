@@ -7,7 +7,6 @@ import pytest
 
 from course_utils.lessons.deep_spiking_convnets import experiment_hybrid, published
 from course_utils.lessons.deep_spiking_convnets.experiment import EXPERIMENTS
-from course_utils.spiking.convnets import NETWORKS
 from course_utils.training import ledger
 from tests.lessons.test_overview import ANN
 
@@ -89,14 +88,3 @@ def test_a_record_fills_its_row_with_its_data_and_baseline(tmp_path) -> None:
     assert baseline == "30.00% (linear classifier)"
     assert data == "CIFAR10, a part: 9,000 to learn from, 3 epochs, 2,000 for the test"
     assert table.rows[1][4].startswith("not run")
-
-
-def test_recipes_are_those_of_the_thesis() -> None:
-    table = published.recipes()
-    at = {name: table.columns.index(name) for name in ("data", "network", "T", "drops", "flips, bipolar")}
-    assert len(table.rows) == 7
-    for row in table.rows:
-        assert row[at["network"]] in NETWORKS
-        colour, events = row[at["data"]] in ("SVHN", "CIFAR-10"), row[at["data"]] == "N-MNIST"
-        assert row[at["drops"]] == ("40, 80, 120" if events else "70, 100, 125")
-        assert row[at["flips, bipolar"]] == ("yes" if colour else "no") and row[at["T"]] == ("100" if colour else "50")

@@ -74,7 +74,6 @@ _BY_MODEL = {row.model: row.own for row in TABLE_4_9}
 
 TARGETS: dict[str, Target] = {
     "mnist-lenet5": Target(own("thesis 4.6, MNIST"), own("talk, MNIST")),
-    "mnist-quick": Target(own("thesis 4.6, MNIST"), own("talk, MNIST")),
     "nmnist-lenet5": Target(own("thesis 4.8, N-MNIST")),
     "svhn-vgg7": Target(own("thesis 4.7, SVHN")),
     "svhn-resnet7": Target(own("thesis 4.7, SVHN")),
@@ -126,16 +125,3 @@ def _cells(record: Record) -> tuple[str, str, str]:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
-
-
-def recipes() -> Table:
-    """How the thesis trains: its chapters 3.3.2 and 4.1; 150 epochs each.
-
-    What it leaves open (learning rate, batch size, weight decay, which p where) is that of the public code of C. Lee et
-    al. (2020) for LeNet5, VGG9 and ResNet11. Where there is no code either, the numbers are ours: those of the nearest
-    relative, for N-MNIST the T of MNIST, and for Adam its usual learning rate. The learning rate of SGD belongs to the
-    loss Σ(answer − label)², summed over the batch.
-    """
-    with Path(__file__).with_name("recipes.csv").open(encoding="utf-8", newline="") as file:
-        columns, *rows = csv.reader(file)
-    return Table(columns, rows)

@@ -1,4 +1,4 @@
-"""A convolution of spikes step by step, neurons with and without leak, dropout over time."""
+"""A convolution of spikes step by step, and dropout over time."""
 
 import functools
 from collections.abc import Iterable
@@ -155,50 +155,6 @@ def example_explorer() -> Player:
         draw_example,
         step=ipywidgets.IntSlider(3, 1, len(SPIKES), description="time step"),
         leak=ipywidgets.FloatSlider(0.5, min=0.25, max=1, step=0.25, description="leak λ"),
-    )
-
-
-# --- IF against LIF -------------------------------------------------------------------------------------------------
-
-STEPS = 60
-
-
-def totals(leak: float, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
-    """Potentials without any reset for a constant current of 1, after 1 … steps steps: without leak, and with it."""
-    return np.arange(1.0, steps + 1), (leak ** np.arange(steps)).cumsum()
-
-
-def draw_leak(current: float, leak: float) -> tuple[Figure, str]:
-    """The same current into an IF and a LIF neuron, with resets on the left, without them on the right."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.8))
-    counts, t = [], np.arange(1, STEPS + 1)
-    for kept, color, style, floor in ((1.0, BLUE, "-", 1.6), (leak, ORANGE, "--", 0.0)):
-        found = moments([np.full(1, current)] * STEPS, kept, THRESHOLD)
-        counts.append(sum(int(now.spikes[0]) for now in found))
-        left.plot(t, [floor + now.potential[0] for now in found], style, color=color, lw=1.5)
-        left.axhline(floor + THRESHOLD, color="gray", ls=":", lw=1)
-    left.set(xlim=(0, STEPS), ylim=(0, 3.2), yticks=[0, 1, 1.6, 2.6], yticklabels=["0", "$V_{th}$", "0", "$V_{th}$"])
-    left.set(xlabel="time step", ylabel="potential, with resets")
-    left.set_title(f"spikes: IF {counts[0]} (above), LIF {counts[1]}", fontsize=12)
-    without, with_leak = totals(leak)
-    right.plot(t, without, color=BLUE, label="IF")
-    right.plot(t, with_leak, "--", color=ORANGE, label="LIF")
-    ratio = without[-1] / with_leak[-1]
-    right.set(xlim=(0, STEPS), ylim=(0, STEPS), xlabel="time step", ylabel="total potential / current")
-    right.set_title(f"no resets: ratio ρ = {ratio:.2f}", fontsize=12)
-    right.legend(loc="upper left")
-    return figure, (
-        f"A constant current of {current:g} for {STEPS} steps. The neuron without leak spikes {counts[0]} times, the "
-        f"one with a leak of {leak:g} {counts[1]} times. Without resets their potentials end in a ratio of {ratio:.2f}."
-    )
-
-
-def leak_explorer() -> Explorer:
-    """IF against LIF: potentials with resets, and total potentials without."""
-    return Explorer(
-        draw_leak,
-        current=ipywidgets.FloatSlider(0.12, min=0.02, max=0.5, step=0.02, description="current"),
-        leak=ipywidgets.FloatSlider(0.95, min=0.8, max=1, step=0.01, description="leak λ"),
     )
 
 
