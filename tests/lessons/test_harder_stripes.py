@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from course_utils.data import patches
+from course_utils.lessons.harder_stripes import widgets
 from course_utils.lessons.harder_stripes.experiment import EXPERIMENTS, HARD
 from course_utils.lessons.harder_stripes.models import FIFTH, TAKEN_BACK, PatchNet
 from course_utils.lessons.stripe_snn.experiment import Recipe
@@ -28,6 +29,19 @@ def test_the_lesson_s_network_is_the_package_s(lesson) -> None:
     by_hand = lesson["PatchNet"]()
     torch.manual_seed(4)
     torch.testing.assert_close(by_hand(images), PatchNet()(images))
+
+
+def test_the_sliding_patch_is_worth_its_price_where_the_answer_says() -> None:
+    for row, column in [(2, 8), (3, 5), (3, 6), (3, 8), (3, 10), (3, 11), (4, 8)]:
+        positive = "evidence -" not in widgets.draw_slide("horizontal", row, column)[1]
+        assert positive == (row == 3 and 6 <= column <= 10), (row, column)
+    assert "first sum is 10.7" in widgets.draw_slide("horizontal", 3, 8)[1]
+    assert "first sum is 0.7" in widgets.draw_slide("vertical", 3, 8)[1]
+
+
+def test_the_maximum_over_places_does_not_see_where_a_patch_lies() -> None:
+    steps = {widgets.draw_anywhere(row, column)[1].partition("steps")[2] for row, column in [(3, 8), (6, 8), (0, 11)]}
+    assert len(steps) == 1 and steps != {" [], else 0."}
 
 
 def test_evidence_refuses_a_noise_it_cannot_divide_by() -> None:

@@ -79,3 +79,45 @@ check_anywhere = Exercise(
     solved="One answer for all places, at every step.",
     otherwise="1 if any place of the map spikes at this step, else 0.",
 )
+
+
+def _read(alone: list[float], without: list[float], learned: float) -> tuple[bool, bool]:
+    """Whether a change is enough, and whether it is needed, to learn from every seed."""
+    return min(alone) >= learned, min(without) < learned
+
+
+def _row(rng: np.random.Generator) -> tuple[list[float], list[float], float]:
+    """Accuracies of five seeds with a change alone and without it; all, some or none of them high."""
+    alone, without = (np.where(np.arange(5) < rng.integers(6), 0.97, 0.52)[rng.permutation(5)] for _ in range(2))
+    return alone.tolist(), without.tolist(), rng.choice([0.7, 0.98])
+
+
+check_read_row = Exercise(
+    right=_read,
+    cases=[
+        ([0.95] * 5, [0.95] * 5, 0.9),
+        ([0.5] * 5, [0.5] * 5, 0.9),
+        ([0.99, 0.99, 0.99, 0.99, 0.55], [0.99, 0.99, 0.99, 0.99, 0.55], 0.9),
+        ([0.9] * 5, [0.9] * 5, 0.9),
+    ],
+    draw=_row,
+    draws=30,
+    wrong={
+        "You ask whether *some* seed learns. The question is whether every seed does.":
+            lambda alone, without, learned: (max(alone) >= learned, max(without) < learned),
+        "`needed` is turned round: a change is needed if without it some seed does *not* learn.":
+            lambda alone, without, learned: (min(alone) >= learned, min(without) >= learned),
+        "You call a change needed only if without it *no* seed learns. If one fails, model 6 does not learn from every "
+        "seed.": lambda alone, without, learned: (min(alone) >= learned, max(without) < learned),
+        "You return the two the other way round: first `enough`, then `needed`.":
+            lambda alone, without, learned: (min(without) < learned, min(alone) >= learned),
+        "You took `needed` to be the opposite of `enough`. It asks about another row of runs: `without`.":
+            lambda alone, without, learned: (min(alone) >= learned, min(alone) < learned),
+        "You judge by the mean. Four seeds at 99 % and one at a coin have a mean of 90 %, and still one seed learned "
+        "nothing.": lambda alone, without, learned: (np.mean(alone) >= learned, np.mean(without) < learned),
+        "From `learned` on means that `learned` itself counts: ≥.":
+            lambda alone, without, learned: (min(alone) > learned, min(without) <= learned),
+    },
+    solved="Enough and needed are two questions, and each has its own runs.",
+    otherwise="`enough`: all of `alone` are `learned` or more. `needed`: not all of `without` are.",
+)
