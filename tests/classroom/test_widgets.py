@@ -50,6 +50,37 @@ def pixels(png: bytes) -> bytes:
 # --- Explorer -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "changed", [{"figure.dpi": 200}, {"font.size": 20}, {"figure.dpi": 50, "font.size": 6}], ids=str
+)
+def test_a_picture_fits_settings_that_have_changed_since_the_first(changed: dict):
+    one, other = explorer(), explorer()
+    one.controls["slope"].value = 2.0
+    with mpl.rc_context(changed):
+        one.controls["slope"].value = 3.0
+        fresh = explorer()
+        fresh.controls["slope"].value = 3.0
+        assert pixels(one.png) == pixels(fresh.png)
+    one.controls["slope"].value = other.controls["slope"].value = 4.0
+    assert pixels(one.png) == pixels(other.png), "and back; another one on the page has seen nothing of it"
+
+
+def test_an_error_stands_where_the_picture_would_and_the_next_picture_is_right():
+    def fragile(slope: float, dashed: bool) -> tuple[Figure, str]:
+        drawn = line(slope, dashed)
+        if slope < 0:
+            raise ValueError("slope is <0>")
+        return drawn
+
+    widget = explorer(fragile)
+    widget.controls["slope"].value = -1.0
+    assert "No picture for these values." in widget.picture.value and "slope is &lt;0&gt;" in widget.picture.value
+    widget.controls["slope"].value = 2.0
+    assert shown_png(widget.picture.value) == widget.png and "slope 2.0" in widget.alt
+    with pytest.raises(ZeroDivisionError):
+        explorer(lambda slope, dashed: (plt.figure(), str(1 / 0)))
+
+
 def test_an_explorer_draws_its_first_values():
     widget = explorer()
     assert widget.values == {"slope": 1.0, "dashed": False}
