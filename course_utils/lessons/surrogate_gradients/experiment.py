@@ -70,7 +70,9 @@ def run(each_step: bool, seed: int, checkpoint: Path | None = None) -> Record:
         time_steps=model.steps,
         curve=curve_of(history),
     )
-    return replace(record, spikes=None)  # they were not counted: the neurons are no layers that a counter sees
+    with torch.no_grad():  # the neurons are no layers that a counter sees
+        spikes = sum(layer.spikes.sum().item() for layer in model.hidden(split.test[0])) / len(split.test[1])
+    return replace(record, spikes=spikes)
 
 
 EXPERIMENTS = (
