@@ -142,10 +142,11 @@ class Judgement:
         return Table(["", "found", *LEVELS], rows)
 
 
-def kept_network(way: str) -> LIReadout:
-    """The network of the lesson's solution, trained from seed 0 and kept: "without a chip", then "for any chip"."""
+def kept_network(way: str, seed: int = 0) -> LIReadout:
+    """The network of the lesson's solution, trained from seed 0, 1 or 2: "without a chip", then "for any chip"."""
     model = LIReadout(partial(stripe_input, steps=12, scale=12.0), pool="sum", filters=3, outputs=1)
-    kept = {name.removeprefix(f"{way}, "): values for name, values in load_file(WEIGHTS).items() if way in name}
+    prefix = f"{way} {seed}, "
+    kept = {name.removeprefix(prefix): values for name, values in load_file(WEIGHTS).items() if name.startswith(prefix)}
     model.load_state_dict(kept, strict=False)  # Norse's time constants are not in the file
     return model
 
