@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,10 @@ from torch.nn import functional
 from course_utils.data import keyed
 from course_utils.lessons.deep_spiking_convnets.experiment import Pictures, colour, mnist
 from course_utils.spiking import convnets
+from course_utils.spiking.gradients import Neuron
+from course_utils.spiking.layers import SpikingNeurons
 from course_utils.spiking.staircase import StaircaseNeurons, in_mode
+from course_utils.spiking.surrogates import triangle
 from course_utils.training import ledger
 from course_utils.training.augment import flipped, shifted, warped
 from course_utils.training.experiment import Experiment, Split
@@ -26,7 +30,8 @@ from course_utils.training.long_run import LongRun
 from course_utils.training.loop import History
 from course_utils.training.plan import Plan
 
-LEVELS = 4
+LESSON, LEVELS = "deep_spiking_convnets", 4
+LEAKY = Neuron(decay=0.5, spike=triangle(1.0, 1.0))  # as the networks of the lesson have them
 SMOOTHED = partial(functional.cross_entropy, reduction="none", label_smoothing=0.1)
 
 
@@ -34,7 +39,7 @@ SMOOTHED = partial(functional.cross_entropy, reduction="none", label_smoothing=0
 class Staircase(LongRun):
     """A network as it learns: with staircases."""
 
-    def neuron_settings(self, model: nn.Module) -> dict[str, float]:
+    def neuron_settings(self, model: nn.Module) -> dict[str, Any]:
         return {"levels": LEVELS, "bfloat16": 1}
 
     def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
@@ -86,6 +91,16 @@ class Tuned(AsSpikes):
         model, history = LongRun.train(replace(self, network=lambda _: learned), split, seed, checkpoint)
         history.seconds[:0] = before.seconds
         return model, history
+
+
+class Direct(Staircase):
+    """The same network with leaky neurons in the place of its staircases; it learns from spikes through all steps."""
+
+    def neuron_settings(self, model: nn.Module) -> dict[str, Any]:
+        return {"leak": LEAKY.decay, "surrogate": repr(LEAKY.spike), "bfloat16": 1}
+
+    def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
+        return model(x, self.steps)
 
 
 def hybrid(
@@ -150,15 +165,26 @@ class Standardised:
         return shifted(x, keyed.keys(keys, 2), self.shift, "reflect")
 
 
-def staircase_network(name: str, split: Callable[[int], Split], enter: Callable) -> Callable[[int], nn.Module]:
-    """A network of `convnets` with staircases, for a seed; its whitening, if it has one, is that of training images."""
+def staircase_network(
+    name: str, split: Callable[[int], Split], enter: Callable, spiking: bool = False
+) -> Callable[[int], nn.Module]:
+    """A network of `convnets` with staircases, or with `LEAKY` neurons in their place, for a seed.
+
+    Its whitening, if it has one, is that of training images. Convolutions that begin by passing maps on help the
+    staircase; of spikes they would make currents of two values, neither of them near a threshold: no error would pass.
+    """
 
     def made(seed: int) -> nn.Module:
         net = convnets.build(name, levels=LEVELS, norm=True)
         if name == "LeanNet":
             images = split(seed).train[0][:5000]
-            convnets.pass_on(net)
+            if not spiking:
+                convnets.pass_on(net)
             convnets.whiten(net, enter(images, keyed.keys(torch.arange(len(images))), False))
+        if spiking:
+            for place, layer in list(net.named_modules()):
+                if isinstance(layer, StaircaseNeurons):
+                    net.set_submodule(place, SpikingNeurons(LEAKY))
         return net.to(memory_format=torch.channels_last)
 
     return made
@@ -177,13 +203,19 @@ def _experiment(
     task: tuple[str, Callable, Callable],  # its name, its data, and how images enter
     plan: tuple[int, int, int],  # passes with stairs, passes of fine-tuning, images an update
     seeds: tuple[int, ...] = (0,),
+    direct: int = 0,  # passes of direct training with four steps, as many as the same hours allow; 0: none
 ) -> Experiment:
     (title, split, enter), (epochs, tuning, batch_size) = task, plan
     made = staircase_network(model, split, enter)
-    how = {"gain": 1.0, "loss": SMOOTHED, "watched": 5000, "spiking": (StaircaseNeurons,)}
-    stairs, gentle = (Plan(n, batch_size, rate, weight_decay=0.05) for n, rate in ((epochs, 4e-3), (tuning, 2e-4)))
-    run = Staircase("deep_spiking_convnets", title, split, made, 1, stairs, enter, **how)
-    return Experiment(name, about, hybrid(name, model, run, gentle), seeds)
+    how = {"gain": 1.0, "loss": SMOOTHED, "watched": 5000}
+    plan_of = partial(Plan, batch_size=batch_size, weight_decay=0.05)
+    stairs, gentle = plan_of(epochs, learning_rate=4e-3), plan_of(tuning, learning_rate=2e-4)
+    run = Staircase(LESSON, title, split, made, 1, stairs, enter, spiking=(StaircaseNeurons,), **how)
+    models = hybrid(name, model, run, gentle)
+    if direct:
+        fresh, straight = staircase_network(model, split, enter, spiking=True), plan_of(direct, learning_rate=4e-3)
+        models[f"{model}, direct, T=4"] = Direct(LESSON, title, split, fresh, 4, straight, enter, **how).record
+    return Experiment(name, about, models, seeds)
 
 
 _CIFAR10, _SVHN = ("CIFAR-10", CIFAR10, CIFAR10_PICTURES), ("SVHN", SVHN, SVHN_PICTURES)
@@ -194,7 +226,7 @@ _RESNET7 = "ResNet7 on 10,000 house numbers, by the hybrid road"
 _LENET5 = "LeNet5 on all of MNIST, by the hybrid road"
 
 EXPERIMENTS = (
-    _experiment("cifar10-hybrid", _LEAN, "LeanNet", _CIFAR10, (16, 2, 128)),
+    _experiment("cifar10-hybrid", _LEAN, "LeanNet", _CIFAR10, (16, 2, 128), direct=7),
     _experiment("cifar10-vgg9-hybrid", _VGG9, "VGG9", _CIFAR10, (20, 2, 128)),
     _experiment("svhn-hybrid", _RESNET7, "ResNet7", _SVHN, (40, 4, 64)),
     _experiment("mnist-hybrid", _LENET5, "LeNet5", _MNIST, (30, 2, 64), seeds=(0, 1, 2)),
