@@ -1,5 +1,6 @@
 """Small colour pictures, CIFAR and SVHN: the whole sets where they are, else smaller ones in a single file."""
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,6 +11,7 @@ from torchvision import datasets
 
 from course_utils.data.digits import ImageSet
 from course_utils.data.download import NotAvailable
+from course_utils.data.files import read_bytes
 from course_utils.data.locate import data_folders, find, seen_instead
 from course_utils.data.require import require
 
@@ -74,7 +76,7 @@ def load_colour(name: Literal["CIFAR10", "CIFAR100", "SVHN"]) -> tuple[ImageSet,
 
 def _part(name: str, path: Path, kind: _Kind) -> tuple[ImageSet, ImageSet]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
             arrays = [file[key] for key in kind.arrays]
     except Exception as error:  # NumPy and zipfile raise whatever they stumble over
         raise ValueError(f"{path} is damaged or is not a set of pictures ({error}); fetch it again") from error
