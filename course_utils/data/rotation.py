@@ -28,8 +28,8 @@ class RotationSettings:
         frames: pictures a trial, 2 or more.
         peaks: the possible numbers of bright stripes.
         noise: the possible standard deviations of the noise, which is drawn anew for each frame.
-        sweep_deg: least and greatest angle between the first and the last frame; above 0 and below 180 degrees.
-            Stripes look turned by nothing (apart from bright and dark) after 180 degrees.
+        sweep_deg: least and greatest angle between the first and the last frame; above 0 and below 180 degrees, after
+            which the last frame would look like the first, with bright and dark exchanged.
     """
 
     size: int = 16
