@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-        for left in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed while it wrote
+        for left in path.parent.glob(f".{escape(path.name)}.*.part"):  # by a process that was killed while it wrote
             with suppress(OSError):
                 if written - left.stat().st_mtime > STALE_S:
                     left.unlink()

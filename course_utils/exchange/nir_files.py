@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import nir
 
+from course_utils.data.files import writing
 from course_utils.exchange.graphs import SUPPORTED_NODES, chain, check_name
 
 
@@ -17,7 +18,7 @@ def write_nir(path: str | os.PathLike, graph: nir.NIRGraph) -> Path:
 
     Raises:
         ValueError: a node lacks what a file needs, or has a name that no file can hold; it is named.
-        OSError: the folder cannot be written; the old file is as it was.
+        CannotWrite: the folder cannot be written; the old file is as it was.
     """
     path = Path(path)
     for name, node in graph.nodes.items():
@@ -25,14 +26,8 @@ def write_nir(path: str | os.PathLike, graph: nir.NIRGraph) -> Path:
         for field, value in node.to_dict().items():
             if value is None:
                 raise ValueError(f"node {name!r} ({type(node).__name__}) has no {field}; a file cannot be without it")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        _write_each(beside, graph)
-        beside.replace(path)
-    except OSError as error:
-        raise OSError(f"{path.name} cannot be written into {path.parent}: {error}. Choose another folder") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path) as part:
+        _write_each(part, graph)
     return path
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from course_utils.data.digits import ImageSet, load_images
 from course_utils.data.events import frames, load_nmnist
+from course_utils.data.files import writing
 from course_utils.data.saccades import Camera, measured_position, simulate_saccades
 from course_utils.lessons.event_vision.experiment import FOLDS, STEPS, event_run, first, fold
 from course_utils.lessons.event_vision.models import event_net
@@ -108,10 +109,9 @@ def simulated(folder: Path) -> tuple[Part, Part]:
     test = test[:1000]
     file = folder / "simulated-saccades.npy"
     if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".part.npy")
-        np.save(unfinished, recorded(sets[0].images[train], train).numpy())
-        unfinished.replace(file)  # so that an interruption leaves no half of it
+        made = recorded(sets[0].images[train], train).numpy()
+        with writing(file) as part, part.open("wb") as open_part:  # an interruption leaves no half of it
+            np.save(open_part, made)
     unseen = recorded(sets[1].images[test], 60_000 + test, first_chunk=1000)
     return (torch.from_numpy(np.load(file)), sets[0].labels[train]), (unseen, sets[1].labels[test])
 
