@@ -207,10 +207,7 @@ EXPERIMENTS = [
     Experiment(
         "mnist-nengodl",
         "MNIST trained at rates on 55,000 images, run on spikes for 30 steps",
-        {
-            "ReLU, run as spiking ReLU": Route(((24, 1), (48, 2), (96, 2)), 8, 250.0, by_relu).record,
-            "SoftLIF, run as LIF": Route(((32, 2), (64, 1)), 6, 250.0, by_soft_lif).record,
-        },
+        {"ReLU, run as spiking ReLU": Route(((24, 1), (48, 2), (96, 2)), 8, 250.0, by_relu).record},
         (0,),
     ),
 ]
