@@ -23,6 +23,8 @@ from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.ranges import above_0
 from course_utils.spiking.surrogates import Surrogate
 
+PART = 2**18  # neurons that are run together
+
 
 @dataclass(frozen=True)
 class Neuron:
@@ -142,7 +144,7 @@ def _reset(u: Tensor, s: Tensor, neuron: Neuron, out: Tensor | None = None) -> T
 
 
 class _Neurons(torch.autograd.Function):
-    """Inputs and spikes are kept, potentials are computed again: that is quicker than to keep them."""
+    """Inputs and spikes are kept, potentials are computed again: to keep them would hardly be quicker."""
 
     @staticmethod
     def forward(ctx, inputs, decay, decay_syn, v, i, neuron):
@@ -151,56 +153,89 @@ class _Neurons(torch.autograd.Function):
         ctx.neuron = neuron
         ctx.save_for_backward(inputs, outputs, v, i, *(a for a in (decay, decay_syn) if isinstance(a, Tensor)))
         v, i = _begin(inputs, neuron, v, i)
-        one, other = (torch.empty_like(v).expand_as(inputs) for _ in range(2))
-        last = _walk(inputs, neuron, v, i, outputs if neuron.threshold is None else one, outputs, other)
-        return outputs, v.copy_(last), i
+        for part in _parts(inputs, neuron):
+            now, out, last, current = inputs[:, part], outputs[:, part], v[part], None if i is None else i[part]
+            one, other = (torch.empty_like(last).expand_as(now) for _ in range(2))
+            last.copy_(_walk(now, neuron, last, current, out if neuron.threshold is None else one, out, other))
+        return outputs, v, i
 
     @staticmethod
     @once_differentiable
     def backward(ctx, error, error_v, error_i):
-        neuron, decay, decay_syn = ctx.neuron, ctx.neuron.decay, ctx.neuron.decay_syn
-        inputs, s, v, i, *_ = ctx.saved_tensors
-        fires, learned = neuron.threshold is not None, any(ctx.needs_input_grad[1:3])
-        errors = u = _empty(inputs)  # what is found takes the place of the potentials, from the last step to the first
-        v, i = _begin(inputs, neuron, v, i)
-        x, by_spike, *delta = (torch.empty_like(v) for _ in range(4))
-        direct = i is None and not neuron.scaled  # the error of u is that of the input
-        nothing = v.new_zeros(()).expand_as(v)
-        currents = inputs if i is None else _empty(inputs) if learned else x.expand_as(u)
-        if fires or learned:
-            _walk(inputs, neuron, v.clone(), i, u, s, currents, known=True)
-        by_decay, by_decay_syn = (torch.zeros_like(v) if learned else nothing for _ in range(2))
-        later, factor = nothing if error_v is None else error_v, 1.0  # their product is the error of v after the step
-        later_i = error_i  # of i after the step
-        for t in reversed(range(len(u))):
-            e = nothing if error is None else error[t]
-            now = errors[t] if direct else delta[t % 2]
-            if not fires:
-                torch.add(e, later, alpha=factor, out=now)
-            else:
-                slope = neuron.spike.slope(torch.sub(u[t], neuron.threshold, out=x))
-                if neuron.reset == "zero":
-                    torch.addcmul(e, later, u[t], value=-factor, out=by_spike).mul_(slope)
-                    later = torch.addcmul(later, later, s[t], value=-1, out=x)
-                else:
-                    torch.add(e, later, alpha=-factor * neuron.threshold, out=by_spike).mul_(slope)
-                torch.add(by_spike, later, alpha=factor, out=now)
-            if learned:
-                before = _reset(u[t - 1], s[t - 1], neuron) if t else v
-                by_decay.addcmul_(now, before - currents[t] if neuron.scaled else before)
-            if not direct:
-                torch.mul(now, 1 - decay if neuron.scaled else 1, out=errors[t])
-            if later_i is not None and learned:
-                by_decay_syn.addcmul_(later_i, currents[t])
-            if later_i is not None:
-                errors[t].add_(later_i * decay_syn)
-            later_i = None if i is None else errors[t]
-            later, factor = (now * decay, 1.0) if isinstance(decay, Tensor) else (now, decay)
-        found = [by_decay, by_decay_syn, later * factor, None if later_i is None else later_i.clone()]
-        for place, given in enumerate((decay, decay_syn)):
+        neuron, (inputs, s, v, i, *_) = ctx.neuron, ctx.saved_tensors
+        errors, learned = _empty(inputs), any(ctx.needs_input_grad[1:3])
+        begin, found = _begin(inputs, neuron, v, i), []
+        for part in _parts(inputs, neuron):
+            over_time = (a if a is None else a[:, part] for a in (errors, inputs, s, error))
+            once = (a if a is None else a[part] for a in (*begin, error_v, error_i))
+            found.append(_back(neuron, learned, *over_time, *once))
+        found = [a[0] if len(a) == 1 or a[0] is None else torch.cat(a) for a in zip(*found, strict=True)]
+        for place, given in enumerate((neuron.decay, neuron.decay_syn)):
             found[place] = found[place].sum_to_size(given.shape) if isinstance(given, Tensor) else None
         needed = zip(found, ctx.needs_input_grad[1:5], strict=True)
         return errors, *(error if needs else None for error, needs in needed), None
+
+
+def _back(
+    neuron: Neuron,
+    learned: bool,
+    errors: Tensor,
+    inputs: Tensor,
+    s: Tensor,
+    error: Tensor | None,
+    v: Tensor,
+    i: Tensor | None,
+    error_v: Tensor | None,
+    error_i: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """All steps from the last to the first. Writes the errors of the inputs, and returns those of both decays, one for
+    each neuron, and those of the state in the beginning."""
+    decay, fires = neuron.decay, neuron.threshold is not None
+    x, by_spike, *delta = (torch.empty_like(v) for _ in range(4))
+    direct = i is None and not neuron.scaled  # the error of u is that of the input
+    nothing = v.new_zeros(()).expand_as(v)
+    u = errors  # what is found takes the place of the potentials, from the last step to the first
+    currents = inputs if i is None else _empty(inputs) if learned else x.expand_as(u)
+    if fires or learned:
+        _walk(inputs, neuron, v.clone(), i, u, s, currents, known=True)
+    by_decay, by_decay_syn = (torch.zeros_like(v) if learned else nothing for _ in range(2))
+    later, factor = nothing if error_v is None else error_v, 1.0  # their product is the error of v after the step
+    later_i = error_i  # of i after the step
+    for t in reversed(range(len(u))):
+        e = nothing if error is None else error[t]
+        now = errors[t] if direct else delta[t % 2]
+        if not fires:
+            torch.add(e, later, alpha=factor, out=now)
+        else:
+            slope = neuron.spike.slope(torch.sub(u[t], neuron.threshold, out=x))
+            if neuron.reset == "zero":
+                torch.addcmul(e, later, u[t], value=-factor, out=by_spike).mul_(slope)
+                later = torch.addcmul(later, later, s[t], value=-1, out=x)
+            else:
+                torch.add(e, later, alpha=-factor * neuron.threshold, out=by_spike).mul_(slope)
+            torch.add(by_spike, later, alpha=factor, out=now)
+        if learned:
+            before = _reset(u[t - 1], s[t - 1], neuron) if t else v
+            by_decay.addcmul_(now, before - currents[t] if neuron.scaled else before)
+        if not direct:
+            torch.mul(now, 1 - decay if neuron.scaled else 1, out=errors[t])
+        if later_i is not None and learned:
+            by_decay_syn.addcmul_(later_i, currents[t])
+        if later_i is not None:
+            errors[t].add_(later_i * neuron.decay_syn)
+        later_i = None if i is None else errors[t]
+        later, factor = (now * decay, 1.0) if isinstance(decay, Tensor) else (now, decay)
+    return by_decay, by_decay_syn, later * factor, None if later_i is None else later_i.clone()
+
+
+def _parts(inputs: Tensor, neuron: Neuron) -> list:
+    """Indices of parts of a batch so small that what one operation writes the next one finds in the processor's cache:
+    that takes a third off the way back. One part where nothing is gained, or where a decay may differ in the batch."""
+    together = any(isinstance(a, Tensor) for a in (neuron.decay, neuron.decay_syn))
+    if together or inputs.dim() < 2 or inputs.is_cuda or inputs[0].numel() <= PART:
+        return [...]
+    size = max(1, PART * inputs.shape[1] // inputs[0].numel())
+    return [slice(begin, begin + size) for begin in range(0, inputs.shape[1], size)]
 
 
 def _begin(inputs: Tensor, neuron: Neuron, v: Tensor | None, i: Tensor | None) -> tuple[Tensor, Tensor | None]:

@@ -6,6 +6,7 @@ import pytest
 import snntorch
 import torch
 
+from course_utils.spiking import gradients
 from course_utils.spiking.gradients import Neuron, lif, run, spikes_and_potentials
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.surrogates import Surrogate, fast_sigmoid
@@ -120,6 +121,23 @@ def test_neurons_are_those_of_the_loop_with_all_gradients(layout, kind, synapse,
         assert torch.equal(results[0][0], results[1][0]) and 0.05 < results[0][0].mean() < 0.95
     for name, wanted, found in zip(names, *results, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("synapse", [None, 0.4])
+@pytest.mark.parametrize("threshold", [None, 0.8])
+@pytest.mark.parametrize("steps", [1, 6], ids=["constant", "steps"])
+def test_a_batch_run_in_parts_is_the_batch(synapse, threshold, steps, monkeypatch) -> None:
+    neuron = Neuron(0.7, threshold, decay_syn=synapse)
+    x, *state = (torch.rand(shape, dtype=F64) for shape in ((steps, 5, 3), (5, 3), (5, 3)))
+    state, results = state[: 1 if synapse is None else 2], []
+    for part in (100, 7, 1):  # all five samples together, two, one
+        monkeypatch.setattr(gradients, "PART", part)
+        leaves = [a.clone().requires_grad_() for a in (x, *state)]
+        ran = run(leaves[0].expand(6, 5, 3), neuron, *leaves[1:])
+        loss = sum((out * torch.arange(1.0, 1 + out.numel()).view_as(out)).sum() for out in ran if out is not None)
+        results.append([*ran[:2], *torch.autograd.grad(loss, leaves)])
+    for found in results[1:]:
+        assert all(map(torch.equal, found, results[0])) and found[2].all()
 
 
 @pytest.mark.parametrize("decay", [0.7, torch.tensor(0.7, dtype=F64)], ids=["number", "tensor"])

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from course_utils.lessons.spike_backprop.rules import TWINS
+from course_utils.spiking import layers
 from course_utils.spiking.convnets import Builder
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import (
@@ -48,6 +49,15 @@ def test_a_pool_sees_each_window_of_its_own_map_and_leaves_an_odd_rim_out() -> N
     out = SpikingAvgPool()(x)
     assert out.shape == (1, 1, 2, 2, 2)
     assert out.nonzero().tolist() == [[0, 0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("sides", [(6, 4), (5, 7), (3, 2)])
+def test_a_pools_means_are_those_of_pytorch_and_so_is_their_gradient(sides) -> None:
+    x = torch.rand(40, 3, *sides, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    means, wanted = layers._MeansOf4.apply(x), torch.nn.functional.avg_pool2d(x, 2)
+    torch.testing.assert_close(means, wanted, rtol=0, atol=1e-15)
+    error = torch.arange(means.numel(), dtype=torch.float64).view_as(means)
+    assert torch.equal(*(torch.autograd.grad(out, x, error)[0] for out in (means, wanted)))
 
 
 def test_a_pool_has_the_gradient_of_a_neuron() -> None:
