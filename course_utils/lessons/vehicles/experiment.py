@@ -137,7 +137,7 @@ def _record(
 def by_mapping(seed: int, _: Path) -> Record:
     """Trained at rates; integrate-and-fire neurons with balanced thresholds take over the weights."""
     data, ann = vehicles(seed), at_rates(seed)
-    net = convert(ann, data.train[0][:300], percentile=PERCENTILE)
+    net = convert(ann, data.train[0][:300], percentile=PERCENTILE)  # motorbikes: parts are sorted by class
     entered = constant_input(data.test[0], STEPS)
     cost = running.cost_of_run(net, entered[:, :50])
     return _record(seed, data, ann, net(entered), cost, {"steps": STEPS, "percentile": PERCENTILE})

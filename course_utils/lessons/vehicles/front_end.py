@@ -45,6 +45,7 @@ class DoG:
         require(self.centre in ("on", "off"), "centre", self.centre, '"on" or "off"')
         above_0("a number of pixels", sigma=self.sigma)
         require(1 < self.surround < math.inf, "surround", self.surround, "above 1")
+        require(self.sigma >= 0.1, "sigma", self.sigma, "a tenth of a pixel or more")  # narrower ones do not differ
         odd = isinstance(self.side, int) and self.side >= 3 and self.side % 2 == 1
         require(odd, "side", self.side, "an odd number of pixels, 3 or more")
 
