@@ -22,18 +22,19 @@ from course_utils.spiking.surrogates import straight_through
 FACTORS = torch.logspace(-0.5, 0.5, 101, dtype=torch.float64)  # time constants from a third to three times the model's
 
 
-def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
+def calibrate(chip: VirtualChip, repeats: int = 20, *, gains: bool = False) -> VirtualChip:
     """Measure every circuit of a chip, and change its settings until it does what was asked for; returns the chip.
 
     Time constants come first. A small current is switched on and off; the samples of the membrane are compared with
-    what circuits of 101 × 101 pairs of time constants would show, and the nearest pair is taken. Then the gain of the
-    synaptic input: the same current, once through all synapses of a neuron; single synapses cannot be set finer than
-    their bits. At last the threshold: a current that grows slowly, and the sample at the first spike. All of it several
-    times, for the noise.
+    what circuits of 101 × 101 pairs of time constants would show, and the nearest pair is taken. Then, if asked for,
+    the gain of the synaptic input: the same current, through all synapses of a neuron. At last the threshold: a
+    current that grows slowly, and the sample at the first spike. All of it several times, for the noise. Single
+    synapses stay as they are: they cannot be set finer than their bits.
 
     Args:
         chip: with any limits; its settings are changed.
         repeats: measurements of each kind, 1 or more.
+        gains: whether the synaptic inputs are calibrated, too, as the chip's own software does.
     """
     require(repeats >= 1, "repeats", repeats, "1 or more")
     for layer in LAYERS:
@@ -41,8 +42,9 @@ def calibrate(chip: VirtualChip, repeats: int = 20) -> VirtualChip:
             tau_mem, tau_syn = _time_constants(chip, layer, repeats)
             old = chip.settings[layer]
             chip.settings[layer] = old._replace(tau_mem=old.tau_mem / tau_mem, tau_syn=old.tau_syn / tau_syn)
-        old = chip.settings[layer]
-        chip.settings[layer] = old._replace(gain=old.gain / _gains(chip, layer, repeats))
+        if gains:
+            old = chip.settings[layer]
+            chip.settings[layer] = old._replace(gain=old.gain / _gains(chip, layer, repeats))
     old = chip.settings["hidden"]
     chip.settings["hidden"] = old._replace(threshold=old.threshold / _thresholds(chip, repeats))
     return chip

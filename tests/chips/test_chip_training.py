@@ -53,6 +53,17 @@ def test_a_calibrated_chip_does_what_was_asked_for(seed: int):
             assert off_by(chip, layer, name).square().mean().sqrt() < 0.03, (layer, name)
 
 
+def test_gains_are_calibrated_if_asked_for():
+    chip = VirtualChip(model(), replace(DIFFERING, weight_mismatch=0.0, gain_mismatch=0.2), 0)
+    torch.manual_seed(0)
+    assert off_by(chip, "hidden", "gain").std() > 0.15
+    calibrate(chip, repeats=4)
+    assert off_by(chip, "hidden", "gain").std() > 0.15, "not unless asked for"
+    calibrate(chip, repeats=4, gains=True)
+    for layer in LAYERS:
+        assert off_by(chip, layer, "gain").abs().mean() < 0.05, layer
+
+
 def test_a_chip_that_does_what_was_asked_for_is_left_almost_as_it_is():
     chip = calibrate(VirtualChip(model(), Limits(converter=True)), repeats=1)
     assert all(off_by(chip, "hidden", name).abs().max() < 0.03 for name in ("threshold", "tau_mem", "tau_syn"))

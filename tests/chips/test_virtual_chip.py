@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from course_utils.chips.placing import check_fits, circuits_for, place_table, places
 from course_utils.chips.virtual_chip import (
+    AS_READ,
     BRAINSCALES,
+    NIGHTLY,
     NO_LIMITS,
     Limits,
     VirtualChip,
@@ -166,6 +168,64 @@ def test_noise_is_another_at_every_run():
     assert (45 * (noisy - quiet)).std().item() == pytest.approx(3, rel=0.1)
 
 
+# --- what a calibration asks for ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [
+        ({}, [0, 1, 1, 1, 1, 1]),
+        ({"reset_lsb": 70}, [0, 1, 0, 1, 0, 1]),
+        ({"refractory_us": 2.0}, [0, 1, 0, 0, 1, 0]),
+        ({"threshold_lsb": 150, "reset_lsb": 70}, [0, 1, 0, 1, 0, 1]),
+        ({"threshold_lsb": 150, "reset_lsb": 76}, [0, 1, 0, 1, 0, 1]),
+        ({"threshold_lsb": 150, "reset_lsb": 77}, [0, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_a_reset_below_rest_and_a_refractory_time_hold_a_neuron_back(limits: dict, wanted: list[int]):
+    """By hand, Δt/τ = 0.1 for the membrane and 0.2 for the synapse, a current of 7, then one that keeps i at 10.5.
+
+    v is 0.7, then 1.68 (a spike), then 1.05 from rest. From a reset r below rest it is 1.05 + 0.9 r: too low from −0.22,
+    that is 10 of 45 LSB, or from 4 of 70 LSB where the threshold is at 150, but not from 3 of them.
+    """
+    chip = VirtualChip(MODEL, Limits(**limits))
+    currents = torch.tensor([7.0, 4.9, 2.1, 2.1, 2.1, 2.1], dtype=torch.float64)
+    spikes, _ = chip.inject("hidden", currents)
+    assert spikes[:, 0].tolist() == wanted and (spikes == spikes[:, :1]).all()
+
+
+def test_the_converter_counts_from_rest_to_its_own_threshold():
+    """With the threshold at 150 LSB one unit is 70 LSB: half a threshold is 115."""
+    chip = VirtualChip(MODEL, Limits(converter=True, clip=True, threshold_lsb=150))
+    said = chip._read(torch.tensor([0.5, 9.0, -9.0], dtype=torch.float64)[:, None, None]).flatten()
+    assert (80 + 70 * said).tolist() == pytest.approx([115, 255, 0])
+
+
+def test_the_nightly_calibration_is_another_network_and_the_model_is_left_alone():
+    plain = VirtualChip(MODEL, BRAINSCALES).activity(IMAGES).hidden
+    for limits in (NIGHTLY, AS_READ):
+        assert not torch.equal(VirtualChip(MODEL, limits).activity(IMAGES).hidden, plain)
+    slow = VirtualChip(MODEL, BRAINSCALES).with_tau_syn(10.0)
+    assert slow._circuits("hidden").step_syn == pytest.approx(0.1) != VirtualChip(MODEL)._circuits("hidden").step_syn
+    assert slow.activity(IMAGES).hidden.sum() > plain.sum()
+    same = VirtualChip(MODEL, BRAINSCALES).with_tau_syn(5.0).activity(IMAGES).hidden
+    assert (same != plain).sum() < 1e-4 * plain.numel()
+
+
+def test_a_gain_scales_what_the_synapses_bring_and_not_the_bias():
+    chip = VirtualChip(MODEL, Limits(gain_mismatch=0.2), seed=1)
+    drawn = chip._circuits("hidden").gain
+    assert drawn.std() == pytest.approx(0.2, abs=0.04)
+    direct, through = (chip.inject("output", torch.ones(20).double(), way)[1] for way in (False, True))
+    assert torch.allclose(through, direct * chip._circuits("output").gain)
+    twice = VirtualChip(MODEL)
+    twice.settings["hidden"] = twice.settings["hidden"]._replace(gain=torch.tensor(2.0))
+    with torch.no_grad():
+        stronger = model()
+        stronger.conv.weight.mul_(2)
+    assert torch.equal(twice.activity(IMAGES).hidden, VirtualChip(stronger).activity(IMAGES).hidden)
+
+
 # --- does it fit? ---------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +263,10 @@ def test_the_fifth_model_fits_with_sums_but_not_with_maxima():
         ({"noise": -1}, "noise is -1; it must be 0 or more"),
         ({"readout_noise_lsb": math.inf}, "readout_noise_lsb is inf"),
         ({"sample_us": 0.5}, "sample_us is 0.5; it must be one step, 1 µs, or more"),
+        ({"reset_lsb": 130}, "reset_lsb is 130; it must be 50 to 160 and below the threshold, 125"),
+        ({"threshold_lsb": 80}, "threshold_lsb is 80; it must be above 80, up to 220"),
+        ({"refractory_us": 33}, "refractory_us is 33; it must be 0 to 32"),
+        ({"gain_mismatch": 1}, "gain_mismatch is 1"),
         ({"events_per_us": 0}, "events_per_us is 0; it must be 1 or more, or None"),
     ],
 )

@@ -27,7 +27,9 @@ check_leaked = Exercise(
         "Right but for negative potentials: Python's `int` cuts towards 0, a shift of bits rounds down.":
             lambda v, b: v - (int(v / 2**b) or _towards_zero(v)),
         "This is a multiplication, and the result is no whole number. Use `>>`.": lambda v, b: v * (1 - 2**-b),
-        "The least loss of 1 goes towards 0, for negative potentials, too.": lambda v, b: v - ((v >> b) or (v != 0)),
+        "Negative potentials do not leak in yours. A shift rounds down: −1 >> b is −1.": lambda v, b: (
+            v - max(v >> b, int(v > 0))
+        ),
         "Only what the shift leaves without loss needs the least loss of 1.":
             lambda v, b: v - (v >> b) - _towards_zero(v),
         "At v = 0 nothing is lost.": lambda v, b: v - ((v >> b) or 1),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils.chips.placing import INPUTS, circuits_for
 from course_utils.chips.virtual_chip import to_integers
-from course_utils.classroom.exercise import Exercise, NotYet
+from course_utils.classroom.exercise import Exercise, NotYet, attempt
 
 _Layers = Sequence[tuple[int, int]]  # how many neurons, how many inputs each
 
@@ -129,22 +129,17 @@ check_threshold_correction = Exercise(
 )
 
 
-def _value_and_gradient(answer: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor | None]:
-    """What an answer gives for `SHOWN`, and the gradient that arrives at what was computed."""
+SHOWN, COMPUTED, UPSTREAM = (torch.tensor(values) for values in ([1.0, 0.0, 0.5], [0.2, -0.4, 0.9], [1.0, 2.0, -3.0]))
+
+
+def _grade_borrowed(answer: Callable[[Tensor, Tensor], Tensor]) -> None:
     computed = COMPUTED.clone().requires_grad_()
-    found = answer(SHOWN.clone(), 1.0 * computed)
+    found = attempt(lambda shown: answer(shown, 1.0 * computed), SHOWN)
     if not isinstance(found, Tensor):
         raise NotYet("Return a tensor.")
     if found.requires_grad:
         (found * UPSTREAM).sum().backward()
-    return found.detach(), computed.grad
-
-
-SHOWN, COMPUTED, UPSTREAM = (torch.tensor(values) for values in ([1.0, 0.0, 0.5], [0.2, -0.4, 0.9], [1.0, 2.0, -3.0]))
-
-
-def _borrowed(answer: Callable[[Tensor, Tensor], Tensor]) -> None:
-    value, gradient = _value_and_gradient(answer)
+    value, gradient = found.detach(), computed.grad
     if torch.equal(value, COMPUTED):
         raise NotYet("This has the model's value. The chip's is wanted.")
     if value.shape != SHOWN.shape or not torch.allclose(value, SHOWN, atol=1e-6):
@@ -156,8 +151,8 @@ def _borrowed(answer: Callable[[Tensor, Tensor], Tensor]) -> None:
 
 
 check_borrowed = Exercise(
-    right=lambda shown, computed: shown + computed - computed.detach(),
-    grade=_borrowed,
+    right="shown + computed - computed.detach()",  # no function: copies of its answer would lose the gradient
+    grade=_grade_borrowed,
     wrong={
         "This has the model's value": lambda shown, computed: computed,
         "The value must be what the chip showed": [
