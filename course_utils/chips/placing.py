@@ -10,7 +10,7 @@ from torch import nn
 
 from course_utils.chips.virtual_chip import neuron_counts
 from course_utils.classroom.tables import Table
-from course_utils.data.require import require
+from course_utils.data.require import require_whole
 from course_utils.spiking.stripe_networks import LIReadout
 
 CIRCUITS = 512
@@ -39,7 +39,7 @@ def circuits_for(fan_in: int, *, join: bool = True, layer: str = "a layer") -> i
     Raises:
         ValueError: `fan_in` is below 1, or there are too many inputs for one circuit and none may be joined.
     """
-    require(fan_in >= 1, "fan_in", fan_in, "1 or more")
+    require_whole(fan_in=(fan_in, 1))
     if fan_in > INPUTS and not join:
         raise ValueError(
             f"{layer} has {fan_in} inputs a neuron; a circuit has {INPUTS} signed ones, {fan_in - INPUTS} too few"

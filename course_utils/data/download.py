@@ -54,23 +54,23 @@ def download(urls: Sequence[str], target: Path, sha256: str, *, timeout_s: float
 
     Args:
         urls: the same file on several mirrors, in the order to try them.
-        target: where the file goes. Must not exist.
+        target: where the file goes.
         sha256: the published SHA-256 sum, in hexadecimal.
         timeout_s: how long a mirror may stay silent.
         wait_s: how long another process that fetches it may take.
 
     Raises:
-        FileExistsError: `target` exists already.
+        FileExistsError: `target` exists already, and is another file.
         NotAvailable: no mirror delivered it, or the folder cannot be written; the message says what each one answered.
     """
-    if target.exists():
-        raise FileExistsError(f"{target} exists already and is not overwritten.")
+    if _there(target, sha256):
+        return target
     part = target.with_name(target.name + ".part")
     answers = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.parent / ".lock", timeout=wait_s):
-            if target.exists():
+            if target.exists():  # by now
                 return verify(target, sha256)
             for url in urls:
                 try:
@@ -88,6 +88,13 @@ def download(urls: Sequence[str], target: Path, sha256: str, *, timeout_s: float
     except OSError as error:
         answers.append(f"{target.parent} cannot be written: {error}")
     raise NotAvailable(f"{target.name} could not be downloaded.\n" + "\n".join(answers))
+
+
+def _there(target: Path, sha256: str) -> bool:
+    """Whether the file is there already; another one of its name is not touched."""
+    if target.exists() and not (target.is_file() and sha256_of(target) == sha256):
+        raise FileExistsError(f"{target} exists already, is another file, and is not overwritten.")
+    return target.exists()
 
 
 def _fetch(url: str, part: Path, timeout_s: float) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from course_utils.data.download import NotAvailable
 from course_utils.data.files import Pack
 from course_utils.data.locate import find, seen_instead
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 
 SIZE = 34
 EVENT_BYTES = 5
@@ -58,6 +58,7 @@ def decode(data: bytes, name: str = "the recording") -> Events:
     return events
 
 
+@guarded
 def encode(events: Events) -> bytes:
     """The bytes of a file that holds these events: what `decode` reads.
 
@@ -70,6 +71,7 @@ def encode(events: Events) -> bytes:
     return np.stack(parts, axis=1).astype(np.uint8).tobytes()
 
 
+@guarded
 def check_events(events: Events, name: str = "") -> None:
     """Do nothing for events that a file of N-MNIST could hold. `name` is that of the file that they were read from.
 
@@ -80,6 +82,10 @@ def check_events(events: Events, name: str = "") -> None:
     lengths = [len(part) for part in events]
     if len(set(lengths)) > 1:
         raise ValueError(f"x, y, on and time_us have {lengths} entries; each event needs one of each")
+
+    for part_name, part in zip(Events._fields, events, strict=True):
+        whole = np.asarray(part).dtype.kind in "iu"
+        require(whole, f"dtype of {part_name}", np.asarray(part).dtype, "one of whole numbers")
 
     def refuse(at: int, what: str) -> None:
         raise ValueError((f"{name}: event {at} (byte {at * EVENT_BYTES}) " if name else f"event {at} ") + what)
@@ -180,6 +186,7 @@ def _unpack(pack: Pack, found: list[tuple[int, int, str]], source: str) -> Recor
 # --- pictures of events ---------------------------------------------------------------------------------------------
 
 
+@guarded
 def window(events: Events, start_us: int, end_us: int) -> Events:
     """The events from `start_us` up to but without `end_us`.
 
@@ -192,6 +199,7 @@ def window(events: Events, start_us: int, end_us: int) -> Events:
     return Events(*(part[first:last] for part in events))
 
 
+@guarded
 def counts(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor:
     """How many events each pixel had in equal slices of time, [steps, 2, 34, 34]. Channel 0 is ON, 1 is OFF.
 
@@ -204,6 +212,7 @@ def counts(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor
     return _counts(events, (events.time_us.astype(np.int64) * steps // duration_us).clip(max=steps - 1), steps)
 
 
+@guarded
 def frames(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor:
     """Spikes [steps, 2, 34, 34] of equal slices of time: 1 where a pixel had an event. Channel 0 is ON, 1 is OFF.
 
@@ -213,6 +222,7 @@ def frames(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor
     return counts(events, steps, duration_us).clamp_(max=1)
 
 
+@guarded
 def frames_by_count(events: Events, steps: int) -> Tensor:
     """Spikes [steps, 2, 34, 34] of slices with equal numbers of events, to one event.
 
@@ -223,6 +233,7 @@ def frames_by_count(events: Events, steps: int) -> Tensor:
     return _counts(events, np.arange(len(events.x)) * steps // len(events.x), steps).clamp_(max=1)
 
 
+@guarded
 def time_surface(events: Events, time_us: int, tau_us: float) -> Tensor:
     """e^(−age/τ) of the last event of every pixel before or at a time, [2, 34, 34]; 0 where there was none.
 
@@ -241,6 +252,9 @@ def time_surface(events: Events, time_us: int, tau_us: float) -> Tensor:
 
 
 def _counts(events: Events, step: np.ndarray, steps: int) -> Tensor:
+    for name, part, limit in zip(Events._fields, events[:3], (SIZE, SIZE, 2), strict=False):
+        if len(part) and not 0 <= part.min() <= part.max() < limit:
+            raise ValueError(f"{name} holds {part.min()} to {part.max()}; events have {name} from 0 to {limit - 1}")
     place = ((step * 2 + 1 - events.on) * SIZE + events.y) * SIZE + events.x
     shape = (steps, 2, SIZE, SIZE)
     return torch.from_numpy(np.bincount(place, minlength=2 * steps * SIZE**2)).view(shape).float()

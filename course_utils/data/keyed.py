@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as a signed number, which is what torch has; products wrap round in either case
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64
@@ -27,6 +27,7 @@ def _shifted(x: Tensor, bits: int) -> Tensor:
     return (x >> bits) & ((1 << (64 - bits)) - 1)  # torch keeps the sign; SplitMix64 does not
 
 
+@guarded
 def keys(samples: Tensor, *parts: int) -> Tensor:
     """A key for each sample, int64 [batch].
 
@@ -44,6 +45,7 @@ def keys(samples: Tensor, *parts: int) -> Tensor:
     return key
 
 
+@guarded
 def uniform(key: Tensor, *shape: int) -> Tensor:
     """Numbers from 0 up to but without 1, float32 [batch, *shape], for keys [batch]."""
     place = torch.arange(1, math.prod(shape) + 1, device=key.device) * _GOLDEN

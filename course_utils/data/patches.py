@@ -12,12 +12,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import logsumexp
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.data.stripes import (
     CEILING,
     NOISE_MEAN,
     ORIENTATIONS,
     check_settings,
+    check_stripes,
     choices,
     most_peaks,
     numbered,
@@ -96,6 +97,7 @@ def make_patches(count: int, seed: int, *, first: int = 0, settings: PatchSettin
     return numbered(PatchSet, draw, count, seed, first)
 
 
+@guarded
 def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast: float = 1.0) -> np.ndarray:
     """How much better a patch at each place explains an image than plain grey does: a matched filter.
 
@@ -112,8 +114,9 @@ def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast:
         may begin.
 
     Raises:
-        ValueError: the noise is not above 0.
+        ValueError: the noise is not above 0, or a patch cannot show such stripes.
     """
+    check_stripes(patch, peaks, noise, contrast, size_name="patch")
     require(noise > 0, "noise", noise, "above 0, for the filter divides by it")
     s = contrast * wave(patch, peaks)
     x = _without_grey(images)

@@ -1,6 +1,11 @@
 """One sentence for an argument that is refused: its name, what it was, what is allowed."""
 
+from collections.abc import Callable
+from functools import wraps
 from numbers import Integral
+from typing import TypeVar
+
+Guarded = TypeVar("Guarded", bound=Callable)
 
 
 def require(holds: bool, name: str, value: object, allowed: str) -> None:
@@ -27,3 +32,54 @@ def require_whole(**limits: tuple[object, int]) -> None:
     for name, (value, least) in limits.items():
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         require(whole and value >= least, name, value, f"a whole number, {least} or more")
+
+
+def guarded(function: Guarded) -> Guarded:
+    """Let a function refuse, by name and in words, what it cannot use.
+
+        @guarded
+        def vote(counts: Tensor, neuron_labels: Tensor) -> Tensor: …
+
+    NaN is refused in every number, tensor, array and tuple of them: where a function compares, counts or rounds, NaN
+    would come out as a plausible number. What breaks off inside is told with the arguments that it broke off at.
+
+    Raises:
+        ValueError: "counts holds NaN; it must hold numbers", or "vote cannot use counts = float32 [3, 4], …: why".
+    """
+    names = function.__code__.co_varnames
+
+    @wraps(function)
+    def checked(*given: object, **named: object) -> object:
+        arguments = {**dict(zip(names, given, strict=False)), **named}
+        for name, value in arguments.items():
+            if _holds_nan(value):
+                numbers = (
+                    "is nan; it must be a number" if isinstance(value, float) else "holds NaN; it must hold numbers"
+                )
+                raise ValueError(f"{name} {numbers}")
+        try:
+            return function(*given, **named)
+        except (LookupError, AttributeError, ArithmeticError, RuntimeError) as error:
+            if type(error).__name__ == "OutOfMemoryError":
+                raise
+            told = ", ".join(f"{name} = {_told(value)}" for name, value in arguments.items() if name != "self")
+            raise ValueError(f"{function.__qualname__.removesuffix('.__init__')} cannot use {told}: {error}") from error
+
+    return checked
+
+
+def _holds_nan(value: object) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_holds_nan, value))
+    kind = getattr(value, "dtype", None)
+    real = getattr(kind, "is_floating_point", getattr(kind, "kind", "") == "f")
+    if not real and not isinstance(value, float):
+        return False
+    odd = value != value  # nothing but NaN differs from itself
+    return bool(odd.any()) if hasattr(odd, "any") else bool(odd)
+
+
+def _told(value: object) -> str:
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype} {list(value.shape)}"
+    return f"{value!r:.60}"

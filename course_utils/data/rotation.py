@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.data.stripes import check_settings, check_stripes, choices, numbered, photograph
 
 TURNS = ("clockwise", "counter-clockwise")  # a turn's place is its label: 0 and 1
@@ -111,6 +111,7 @@ def make_rotations(count: int, seed: int, *, first: int = 0, settings: RotationS
     return numbered(RotationSet, draw, count, seed, first)
 
 
+@guarded
 def tracking_baseline(frames: np.ndarray) -> np.ndarray:
     """Guess the direction without any network: find the stripes' angle in every frame, and add up how it changes.
 

@@ -24,7 +24,7 @@ from course_utils.data import keyed
 from course_utils.data.digits import ImageSet, load_images
 from course_utils.data.download import NotAvailable
 from course_utils.data.events import SACCADES_US, SIZE, Events, Recordings, load_nmnist
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 
 # Where the upper left corner of a 28×28 digit is at the start and after each saccade: (column, row), in pixels.
 # Measured on 150 recordings of N-MNIST and the MNIST images that they show, by the correlation of ON minus OFF with
@@ -80,6 +80,7 @@ CAMERA = Camera()
 Path = Callable[[float], tuple[float, float]]
 
 
+@guarded
 def position(time_us: float) -> tuple[float, float]:
     """Column and row of the digit's upper left corner. Each third of the time is one saccade, a side of a triangle.
 
@@ -94,6 +95,7 @@ def position(time_us: float) -> tuple[float, float]:
     return (1 - share) * x0 + share * x1, (1 - share) * y0 + share * y1
 
 
+@guarded
 def measured_position(time_us: float) -> tuple[float, float]:
     """Column and row of the digit's upper left corner as the real camera moved it: straight lines between `MEASURED`.
 
@@ -106,6 +108,7 @@ def measured_position(time_us: float) -> tuple[float, float]:
     return x, y
 
 
+@guarded
 def light(images: Tensor, camera: Camera = CAMERA) -> Tensor:
     """Light before the camera, above 0: images as of `simulate_saccades`, blurred, with a margin for `moved`.
 
@@ -128,6 +131,7 @@ def light(images: Tensor, camera: Camera = CAMERA) -> Tensor:
     return camera.ambient + (1 - seen if camera.dark_digits else seen)
 
 
+@guarded
 def moved(seen: Tensor, x: float, y: float) -> Tensor:
     """What `light` gave, seen by the 34×34 pixels of the camera when the digit's corner is at column x and row y.
 
@@ -145,6 +149,7 @@ def moved(seen: Tensor, x: float, y: float) -> Tensor:
     return torch.lerp(above, below, down)
 
 
+@guarded
 def simulate_saccades(
     images: Tensor,
     *,

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from course_utils.data.files import naming
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 
 ORIENTATIONS = ("horizontal", "vertical")  # an orientation's place is its label: 0 and 1
 CEILING = 10.0  # values are clipped to 0…CEILING, which becomes 0…255
@@ -67,6 +67,7 @@ class StripeSet:
     noise: np.ndarray
 
 
+@guarded
 def most_peaks(size: int) -> int:
     """The most peaks that `size` pixels can show: the largest whole number below (size − 1)/2.
 
@@ -76,6 +77,7 @@ def most_peaks(size: int) -> int:
     return (size - 2) // 2
 
 
+@guarded
 def stripe_image(
     size: int, peaks: int, orientation: str, noise: float, rng: np.random.Generator, *, contrast: float = 1.0
 ) -> np.ndarray:
@@ -99,6 +101,7 @@ def stripe_image(
     return _draw(size, peaks, orientation, noise, rng, contrast)
 
 
+@guarded
 def photograph(clean: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
     """Add noise to a clean picture and store it as 8-bit grey: uint8 floor(clip(clean + ε, 0, 10) · 255/10).
 
@@ -108,12 +111,12 @@ def photograph(clean: np.ndarray, noise: float, rng: np.random.Generator) -> np.
         ValueError: `noise` is no deviation, 0 or more, or the picture holds NaN.
     """
     require(0 <= noise < math.inf, "noise", noise, "a standard deviation, 0 or more")
-    require(not np.isnan(clean).any(), "clean", clean, "made of numbers")
     noisy = np.clip(clean + rng.normal(NOISE_MEAN, noise, clean.shape), 0, CEILING)
     # rounded to nine digits first: where the sine should give a whole number, no machine falls just below it
     return np.floor(np.round(noisy / CEILING * 255, 9)).astype(np.uint8)
 
 
+@guarded
 def wave(size: int, peaks: int) -> np.ndarray:
     """The sine wave of a stripe image, float64 [size]. Any number of peaks: the lesson shows why few are allowed."""
     return np.sin(np.linspace(0, 2 * math.pi * peaks, size))
@@ -135,6 +138,7 @@ def make_stripes(count: int, seed: int, *, first: int = 0, settings: StripeSetti
     return numbered(StripeSet, draw, count, seed, first)
 
 
+@guarded
 def row_column_baseline(images: np.ndarray) -> np.ndarray:
     """Guess labels of images [count, size, size] without any network, int64 [count].
 
@@ -145,6 +149,7 @@ def row_column_baseline(images: np.ndarray) -> np.ndarray:
     return (of_columns > of_rows).astype(np.int64)
 
 
+@guarded
 def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, listing: bool = False) -> Path:
     """Write images as `<index>_<label>.png` into a new folder, which appears only when it is complete.
 

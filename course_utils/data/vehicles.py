@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from course_utils.data.files import Pack, grey, picture, read_bytes
 from course_utils.data.locate import data_folders, find, seen_instead
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 
 CLASSES = ("motorbike", "airplane")  # in the order of the report's output neurons
 HEIGHT, WIDTH = 40, 64
@@ -57,6 +57,7 @@ class Parts(NamedTuple):
     test: Vehicles
 
 
+@guarded
 def split(vehicles: Vehicles, seed: int, *, validation: int = TEST, test: int = TEST) -> Parts:
     """Vehicles at random, half of each part of either class.
 
@@ -142,6 +143,7 @@ def _photographs() -> Iterator[tuple[Image.Image, int]]:
         yield grey(f"{path}: {name}", picture(f"{path}: {name}", data)), label
 
 
+@guarded
 def shaped(image: Image.Image, height: int, width: int) -> np.ndarray:
     """A picture's middle of this shape, as large as it fits, made grey and scaled; uint8 [height, width]."""
     scale = min(image.width / width, image.height / height)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.ranges import within
 
@@ -124,6 +124,8 @@ def convert(
     require(right, "percentile", percentile, 'above 0, up to 100, and 100 unless balance is "data"')
     require(reset in ("subtract", "zero"), "reset", reset, '"subtract" or "zero"')
     require(0 <= start < 1, "start", start, "0 or more and below 1")
+    for name, values in ann.state_dict().items():
+        require(bool(values.isfinite().all()), name, "not finite", "made of finite numbers; train ann again")
     stages = _stages(ann)
     scales, activations = [1.0], images
     for number, stage in enumerate(stages[:-1], start=1):
@@ -146,6 +148,7 @@ def constant_input(images: Tensor, steps: int) -> Tensor:
     return images.expand(steps, *images.shape)
 
 
+@guarded
 def accuracy_by_step(potentials: Tensor, labels: Tensor) -> Tensor:
     """Accuracy if the run [time, batch, classes] were stopped after each step: float64 [time], 0 to 1.
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.classroom.tables import Table
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import (
     NEURON,
@@ -301,6 +301,7 @@ def build(name: str, **options) -> OverTime:
     return NETWORKS[name](**options)
 
 
+@guarded
 @torch.no_grad()
 def whiten(network: OverTime, images: Tensor) -> None:
     """Set the fixed convolution of a `Builder.whitened` network, in place: patches of images come out of it with

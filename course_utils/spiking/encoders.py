@@ -8,7 +8,7 @@ Poisson codes follow P. Tsoukas, "Training spiking neural networks" (diploma the
 import torch
 from torch import Tensor
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.ranges import above_0, at_least_0, within
 
@@ -16,6 +16,7 @@ from course_utils.spiking.ranges import above_0, at_least_0, within
 ENCODING_NEURON = LIF(tau_mem_ms=10.0, dt_ms=1.0, update="euler")
 
 
+@guarded
 def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
     """A spike with the given probability at every step, independently (P. Tsoukas, 2023, section 4.1.3).
 
@@ -31,6 +32,7 @@ def poisson(probabilities: Tensor, steps: int, generator: torch.Generator | None
     return (drawn < probabilities).to(probabilities.dtype)
 
 
+@guarded
 def bipolar_poisson(values: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
     """A spike with probability |value| at every step, with the sign of the value: −1, 0 or 1 for values from −1 to 1.
 
@@ -40,6 +42,7 @@ def bipolar_poisson(values: Tensor, steps: int, generator: torch.Generator | Non
     return poisson(values.abs(), steps, generator) * values.sign()
 
 
+@guarded
 def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = ENCODING_NEURON) -> Tensor:
     """Every value drives a LIF neuron of its own with the constant current scale · value.
 
@@ -50,11 +53,13 @@ def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = 
     """
     require_whole(steps=(steps, 1))
     check_scale(scale)
+    require(isinstance(neuron, LIF), "neuron", neuron, "a LIF neuron, one that spikes")
     if not torch.isfinite(values).all():
         raise ValueError("values hold numbers that are not finite")
     return neuron.run((scale * values).expand(steps, *values.shape)).spikes
 
 
+@guarded
 def regular(values: Tensor, steps: int) -> Tensor:
     """The most even spike train of its count: round(value · steps) spikes at equal distances.
 
@@ -69,6 +74,7 @@ def regular(values: Tensor, steps: int) -> Tensor:
     return (values * _times(steps + 1, values) + 0.5).floor().diff(dim=0)
 
 
+@guarded
 def latency(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
     """One spike a value, the earlier the larger: at step round((1 − value) · (steps − 1)).
 
@@ -83,6 +89,7 @@ def latency(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
     return _one_spike(values, ((1 - values) * (steps - 1)).round(), steps, threshold)
 
 
+@guarded
 def rank_order(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor:
     """One spike a value; only the order of the values decides when (S. Thorpe and J. Gautrais, 1998).
 
@@ -97,6 +104,7 @@ def rank_order(values: Tensor, steps: int, *, threshold: float = 0.01) -> Tensor
     return _one_spike(values, ranks(values) * steps // values.flatten(1).shape[1], steps, threshold)
 
 
+@guarded
 def ranks(values: Tensor) -> Tensor:
     """The place of every value of a sample among all of that sample, 0 the largest; int64, as the values [batch, …].
 
@@ -111,11 +119,13 @@ def ranks(values: Tensor) -> Tensor:
     return places.view(values.shape)
 
 
+@guarded
 def first_spikes(spikes: Tensor) -> Tensor:
     """The first spike of every train, without those that follow; [time, …], as given."""
     return spikes * (spikes.cumsum(0) <= 1)
 
 
+@guarded
 def decode_constant_current(spikes: Tensor, *, scale: float, neuron: LIF = ENCODING_NEURON) -> Tensor:
     """Values from the spike counts of `constant_current`: the f–I curve, read backwards.
 
@@ -137,6 +147,7 @@ def decode_constant_current(spikes: Tensor, *, scale: float, neuron: LIF = ENCOD
     return torch.where(counts > 0, neuron.current_for(crossed) / scale, 0)
 
 
+@guarded
 def decode_times(spikes: Tensor, worth: Tensor) -> Tensor:
     """Values from spike times: every spike adds what its step is worth; who stays silent gets 0.
 
@@ -153,6 +164,7 @@ def decode_times(spikes: Tensor, worth: Tensor) -> Tensor:
     return torch.tensordot(worth.to(spikes.dtype), spikes, dims=1)
 
 
+@guarded
 def mean_by_step(spikes: Tensor, values: Tensor) -> Tensor:
     """The mean value of those who spike at each step: a table that decodes ranks (R. Van Rullen, S. Thorpe, 2001).
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 from course_utils.spiking.ranges import above_0, at_least_0
 
 
@@ -44,6 +44,7 @@ def decay(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exac
     return 1 - dt_ms / tau_ms
 
 
+@guarded
 def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
     """A layer without memory, applied to every step of [time, batch, …] in one call."""
     return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
@@ -108,13 +109,20 @@ class LI:
         v = self.decay_mem * state.v + (1 - self.decay_mem) * i
         return v, state._replace(v=v, i=self.decay_syn * i)
 
+    @guarded
     def run(self, inputs: Tensor, state: State | None = None) -> Tensor:
         """The membrane potential after every step, for inputs [time, …]; the same shape."""
+        self._check_time(inputs)
         potentials = []
         for now in inputs:
             v, state = self.step(now, state)
             potentials.append(v)
         return torch.stack(potentials)
+
+    @staticmethod
+    def _check_time(inputs: Tensor) -> None:
+        known = inputs.dim() > 0 and len(inputs) > 0 and inputs.is_floating_point()
+        require(known, "inputs", f"{inputs.dtype} {tuple(inputs.shape)}", "floating-point [time, …], one step or more")
 
     def _checked(self, inputs: Tensor, state: State | None) -> State:
         if state is None:  # at rest
@@ -184,8 +192,10 @@ class LIF(LI):
         after = (1 - spikes) * v if self.reset == "zero" else v - spikes * self.threshold
         return spikes, new._replace(v=after, rest_steps=resting)
 
+    @guarded
     def run(self, inputs: Tensor, state: State | None = None) -> Recorded:
         """Spikes and membrane potentials for inputs [time, …]."""
+        self._check_time(inputs)
         spikes, potentials = [], []
         for now in inputs:
             z, state = self.step(now, state)
@@ -193,6 +203,7 @@ class LIF(LI):
             potentials.append(state.v)
         return Recorded(torch.stack(spikes), torch.stack(potentials))
 
+    @guarded
     def current_for(self, steps: Tensor) -> Tensor:
         """The constant current under which a potential at rest reaches the threshold after so many steps, any shape.
 
@@ -201,6 +212,7 @@ class LIF(LI):
         """
         known = self.reset == "zero" and self.tau_syn_ms is None and self.refractory_ms == 0
         require(known, "neuron", self, "one with a reset to zero, no synapse and no refractory period")
+        require(bool((torch.as_tensor(steps) > 0).all()), "steps", steps, "above 0")
         return self.threshold / (1 - self.decay_mem**steps)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.neurons import LI, decay, heaviside
 from course_utils.spiking.ranges import above_0, at_least_0
 
@@ -147,6 +147,7 @@ class WinnerTakeAll:
         weights = 0.5 + torch.rand(inputs, neurons, generator=generator)
         return Learned(weights * (total / weights.sum(0)), torch.zeros(neurons))
 
+    @guarded
     def learn(self, spikes: Tensor, learned: Learned) -> tuple[Tensor, Learned]:
         """Show one image and learn from it at every step; then normalise.
 
@@ -168,9 +169,12 @@ class WinnerTakeAll:
             theta = theta_decay * theta + self.theta_plus * post
             fired.append(post)
         if self.total_weight is not None:
-            weights = weights * (self.total_weight / weights.sum(0))
+            sums = weights.sum(0)
+            require(bool((sums > 0).all()), "the sum of a neuron's weights", 0.0, "above 0 to be normalised")
+            weights = weights * (self.total_weight / sums)
         return torch.stack(fired), Learned(weights, theta)
 
+    @guarded
     def respond(self, spikes: Tensor, learned: Learned) -> Tensor:
         """Show many images, and learn nothing.
 
@@ -208,6 +212,7 @@ class WinnerTakeAll:
             )
 
 
+@guarded
 def assign_labels(counts: Tensor, labels: Tensor, classes: int = 2) -> Tensor:
     """The class that each neuron fires for most, on average over the images of that class.
 
@@ -221,13 +226,17 @@ def assign_labels(counts: Tensor, labels: Tensor, classes: int = 2) -> Tensor:
     """
     if counts.ndim != 2 or labels.shape != counts.shape[:1]:
         raise ValueError(f"counts have shape {tuple(counts.shape)}, labels {tuple(labels.shape)}; one label an image")
-    missing = set(range(classes)) - set(labels.tolist())
+    require_whole(classes=(classes, 1))
+    found = set(labels.tolist())
+    require(found <= set(range(classes)), "labels", sorted(found), f"whole numbers from 0 to {classes - 1}")
+    missing = set(range(classes)) - found
     if missing:
         raise ValueError(f"labels hold no image of class {min(missing)}; every class needs one or more")
     mean = torch.stack([counts[labels == label].mean(0) for label in range(classes)])
     return torch.where(counts.sum(0) > 0, mean.argmax(0), -1)
 
 
+@guarded
 def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
     """Every spike votes for the label of its neuron.
 
@@ -243,5 +252,9 @@ def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
         raise ValueError(
             f"neuron_labels have shape {tuple(neuron_labels.shape)}; {counts.shape[-1]} neurons need one each"
         )
+    require_whole(classes=(classes, 1))
+    require(counts.dim() == 2, "shape of counts", tuple(counts.shape), "[images, neurons]")
+    found = set(neuron_labels.tolist())
+    require(found <= set(range(-1, classes)), "neuron_labels", sorted(found), f"whole numbers from -1 to {classes - 1}")
     votes = torch.stack([counts[:, neuron_labels == label].sum(1) for label in range(classes)], dim=1)
     return torch.where(votes.sum(1) > 0, votes.argmax(1), -1)

@@ -22,7 +22,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require_whole
+from course_utils.data.require import guarded, require_whole
 from course_utils.spiking.layers import Timed
 from course_utils.spiking.ranges import above_0
 
@@ -51,6 +51,7 @@ class _Stairs(torch.autograd.Function):
 
 
 @torch.no_grad()
+@guarded
 def count_spikes(currents: Tensor, threshold: float) -> Tensor:
     """Spikes, 0 or 1, of integrate-and-fire neurons for currents [time, batch, …].
 

@@ -14,7 +14,7 @@ import torch
 from norse.torch.functional.threshold import threshold
 from torch import Tensor, nn
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking import encoders
 from course_utils.spiking.gradients import Neuron, run
 from course_utils.spiking.neurons import each_step
@@ -139,6 +139,7 @@ class FlatLIF(nn.Module):
         self.linear = nn.Linear(size * size, 2)
         self.lif = norse.LIFCell()
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         current = self.linear(self.scale * images.flatten(1))  # the same at every step, so computed once
         return over_time(self.lif, current.expand(self.steps, *current.shape)).sum(0)
@@ -153,6 +154,7 @@ class BroadConv(nn.Module):
         steps: number of time steps.
     """
 
+    @guarded
     def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
         super().__init__()
         encoders.check_scale(scale)
@@ -166,6 +168,7 @@ class BroadConv(nn.Module):
         self.linear = nn.Linear(hidden * 3 * 3, 2)
         self.lif3 = norse.LIFCell()
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         current = self.conv1(self.scale * images)
         first = over_time(self.lif1, current.expand(self.steps, *current.shape))
@@ -188,6 +191,7 @@ class LeanConv(nn.Module):
         self.linear = nn.Linear(2 * 6 * 6, 2)
         self.lif = norse.LIFCell()
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         features = each_step(self.pool, each_step(self.conv, self.encode(images)))
         return over_time(self.lif, each_step(self.linear, features.flatten(2))).sum(0)
@@ -236,6 +240,7 @@ class LIReadout(nn.Module):
         self.linear = nn.Linear(filters * 12 * 12, outputs)
         self.li = norse.LICell()
 
+    @guarded
     def activity(self, images: Tensor) -> Activity:
         """Inputs, hidden spikes and output potentials at every step."""
         inputs = self.encode(images)
@@ -243,9 +248,11 @@ class LIReadout(nn.Module):
         current = each_step(self.linear, each_step(self.pool, hidden).flatten(2))
         return Activity(inputs, hidden, over_time(self.li, current))
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         return self.scores(self.activity(images).readout)
 
+    @guarded
     def scores(self, potentials: Tensor) -> Tensor:
         """Scores [batch, 2] for potentials of the output neurons [time, batch, outputs]."""
         step = self.li.dt * self.li.p.tau_mem_inv.item()
@@ -253,6 +260,7 @@ class LIReadout(nn.Module):
         return scores if scores.shape[1] == 2 else torch.cat((torch.zeros_like(scores), scores), dim=1)
 
 
+@guarded
 @torch.no_grad()
 def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
     """Give model 5 initial weights from which it learns with every seed (the lesson on the LI readout finds out why).
@@ -293,6 +301,7 @@ class RecurrentLIF(nn.Module):
         tau_syn_ms: of the synaptic currents, to begin with.
     """
 
+    @guarded
     def __init__(
         self,
         neurons: int,
@@ -311,6 +320,7 @@ class RecurrentLIF(nn.Module):
             else:
                 self.register_buffer(name, value)
 
+    @guarded
     def forward(self, inputs: Tensor) -> Tensor:
         """Spikes [time, batch, neurons] for inputs of that shape, from rest."""
         decay_mem, decay_syn = (torch.exp(-1 / log_tau.exp()) for log_tau in (self.log_tau_mem, self.log_tau_syn))

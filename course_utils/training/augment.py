@@ -11,25 +11,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.data import keyed
+from course_utils.data.require import guarded
 
 
+@guarded
 def bipolar(images: Tensor) -> Tensor:
     """Colour images 0 to 1 with a mean of 0 and a standard deviation of 1, each, then scaled into −1 to 1."""
     centred = images - images.mean((1, 2, 3), keepdim=True)
     return centred / centred.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
 
 
+@guarded
 def flipped(images: Tensor, keys: Tensor) -> Tensor:
     """Every other image [batch, channels, height, width], at random, with left and right exchanged."""
     return _mirrored(images, keyed.uniform(keys, 1)[:, 0] < 0.5)
 
 
+@guarded
 def shifted(images: Tensor, keys: Tensor, reach: int = 2, border: str = "constant") -> Tensor:
     """Images [batch, channels, height, width] moved by up to `reach` pixels in each direction; black comes in, or what
     another `border` of `functional.pad` brings."""
     return _moved(images, (keyed.uniform(keys, 2) * (2 * reach + 1)).long(), reach, border)
 
 
+@guarded
 def warped(images: Tensor, keys: Tensor, degrees: float = 0.0, zoom: float = 0.0, bend: float = 0.0) -> Tensor:
     """Images [batch, channels, size, size] turned and scaled about their centre and bent, at random; black comes in.
 
@@ -53,6 +58,7 @@ def warped(images: Tensor, keys: Tensor, degrees: float = 0.0, zoom: float = 0.0
     return functional.grid_sample(images, grid, align_corners=False)
 
 
+@guarded
 def displaced(frames: Tensor, keys: Tensor, *, turn: float = 12.0, scale: float = 0.12, shift: float = 2.0) -> Tensor:
     """Recordings turned, scaled and moved at random, all frames of one alike.
 
@@ -73,6 +79,7 @@ def displaced(frames: Tensor, keys: Tensor, *, turn: float = 12.0, scale: float 
     return functional.grid_sample(images, grid, mode="nearest", align_corners=False).view_as(frames)
 
 
+@guarded
 def varied(images: Tensor, *, shift: int = 3, mirror: bool = True, generator: torch.Generator | None = None) -> Tensor:
     """Every image [batch, channels, height, width] mirrored or not, and moved by up to `shift` pixels each way.
 

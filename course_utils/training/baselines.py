@@ -4,7 +4,10 @@ import numpy as np
 from sklearn.linear_model import RidgeClassifier
 from torch import Tensor
 
+from course_utils.data.require import guarded
 
+
+@guarded
 def linear_accuracy(
     train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], count: int = 10_000, *, alpha: float = 300.0
 ) -> float:

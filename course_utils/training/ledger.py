@@ -21,6 +21,7 @@ from filelock import FileLock
 from course_utils.classroom.tables import Table
 from course_utils.data.files import naming, read_bytes, writing
 from course_utils.data.locate import COURSE_ROOT, results
+from course_utils.data.require import guarded
 
 SHIPPED = COURSE_ROOT / "data" / "results"
 SCHEMA = json.loads(Path(__file__).with_name("record.schema.json").read_text(encoding="utf-8"))
@@ -36,6 +37,7 @@ def mine() -> Path:
     return results()
 
 
+@guarded
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
     """The 95 % Wilson interval of an accuracy on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927).
 

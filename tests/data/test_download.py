@@ -3,6 +3,7 @@
 import hashlib
 import socket
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,13 @@ def test_dead_and_silent_mirrors_are_named_and_none_is_waited_for_longer_than_to
     assert all(line.startswith(url) for line, url in zip(answers, urls, strict=True))
     assert "404" in answers[1] and "timed out" in answers[2]
     assert visible(tmp_path) == []
+
+
+def test_two_at_once_fetch_it_once(tmp_path: Path, mirror):
+    server = mirror({"set.gz": CONTENT})
+    with ThreadPoolExecutor(3) as several:
+        list(several.map(lambda _: fetch(tmp_path / "set.gz", server), range(3)))
+    assert server.sent == [(200, len(CONTENT))]
 
 
 def test_what_is_in_the_way_is_named_and_left_alone(tmp_path: Path, mirror):

@@ -17,6 +17,7 @@ from course_utils.data.events import Events, check_events, decode, frames, frame
 from course_utils.data.events import window as window_of
 from course_utils.data.keyed import keys
 from course_utils.data.patches import EASY, make_patches, matched_filter
+from course_utils.data.require import guarded
 from course_utils.data.rotation import turned_stripes
 from course_utils.data.saccades import Camera, load_event_digits, simulate_saccades
 from course_utils.data.stripes import make_stripes, stripe_image, write_stripes
@@ -63,7 +64,7 @@ REFUSED = [
     (call(simulate_saccades, DIGITS[:2, :, :27]), r"\(2, 28, 27\)"),
     (call(simulate_saccades, DIGITS.long()), "int64"),
     (call(simulate_saccades, DIGITS + 255), "255 to 255"),
-    (call(simulate_saccades, DIGITS + math.nan), "nan to nan"),
+    (call(simulate_saccades, DIGITS + math.nan), "images holds NaN"),
     (call(simulate_saccades, DIGITS, samples=torch.arange(3)), r"shape of samples is \(3,\); it must be \[12\]"),
     *((call(Camera, **{name: bad}), f"{name} is {bad}") for name, bad in [
         ("threshold", 0), ("ambient", 0), ("spread", 0.5), ("noise_hz", -1), ("blur", -1), ("step_us", 0),
@@ -100,3 +101,21 @@ def test_a_missing_set_and_a_damaged_archive_are_named(only_here: Path, load: Ca
     (only_here / archive).write_bytes(b"no archive")
     with pytest.raises(ValueError, match=f"{archive} is damaged"):
         load()
+
+
+def test_a_guarded_function_tells_what_it_broke_off_at_and_refuses_nan_wherever_it_is():
+    @guarded
+    def third(numbers: np.ndarray, pair: tuple = (), *, weight: float = 1.0) -> float:
+        """The third number."""
+        return weight * float(numbers[2])
+
+    assert third(np.arange(4.0), weight=2) == 4.0 and third.__doc__ == "The third number."
+    with pytest.raises(ValueError, match=r"third cannot use numbers = float64 \[2\], weight = 2: index 2 is out of"):
+        third(np.zeros(2), weight=2)
+    for given, words in (
+        ({"numbers": np.array([1.0, math.nan])}, "numbers holds NaN"),
+        ({"numbers": FOUR.x, "pair": (1, torch.tensor(math.nan))}, "pair holds NaN"),
+        ({"numbers": FOUR.x, "weight": np.float32(math.nan)}, "weight (is|holds) (nan|NaN)"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            third(**given)

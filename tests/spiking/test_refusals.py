@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,8 +14,8 @@ from course_utils.spiking.convnets import build, lenet5, vgg7
 from course_utils.spiking.encoders import constant_current
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import HeldDropout
-from course_utils.spiking.neurons import LIF, firing_rate, heaviside
-from course_utils.spiking.plasticity import PairSTDP, Traces, WinnerTakeAll, assign_labels, vote
+from course_utils.spiking.neurons import LI, LIF, firing_rate, heaviside
+from course_utils.spiking.plasticity import Learned, PairSTDP, Traces, WinnerTakeAll, assign_labels, vote
 from course_utils.spiking.stripe_networks import BroadConv, FlatLIF, LeanConv, LIReadout, PoissonInput
 from course_utils.spiking.surrogates import arctan, fast_sigmoid, triangle
 
@@ -72,14 +73,20 @@ CODES = [
     (partial(encoders.mean_by_step, zeros(5, 3)), {"values": zeros(2)}, "values have shape"),
 ]  # fmt: skip
 NETWORKS = [
+    (LIF().run, {"inputs": NAN * zeros(5, 2)}, "inputs holds NaN"),
+    (LI().run, {"inputs": zeros(0, 3)}, r"inputs is 'torch.float32 \(0, 3\)'; it must be floating-point \[time, …\]"),
+    (LIF().run, {"inputs": INTS}, "inputs is 'torch.int64"),
+    (partial(constant_current, GREY, 5, scale=1.0), {"neuron": LI()}, "neuron is LI.*; it must be a LIF neuron"),
+    (partial(encoders.poisson, INTS), {"steps": 5}, "dtype of probabilities is torch.int64; .*convert by"),
+    (encoders.decode_constant_current, {"spikes": NAN * zeros(5, 3), "scale": 1.0}, "spikes holds NaN"),
     *((kind, {"steps": bad}, f"steps is {bad}") for kind in (FlatLIF, BroadConv) for bad in (0, 2.5)),
     *((kind, {"scale": bad}, f"scale is {bad}") for kind in (FlatLIF, BroadConv) for bad in (-1.0, INF, NAN)),
     (LeanConv(PoissonInput(steps=0)), {"images": PICTURES}, "steps is 0"),
     (LeanConv(PoissonInput(gain=-1.0)), {"images": PICTURES}, "must lie between 0 and 1"),
-    (LeanConv(PoissonInput()), {"images": NAN * PICTURES}, "must lie between 0 and 1"),
+    (LeanConv(PoissonInput()), {"images": NAN * PICTURES}, "images holds NaN"),
     (LeanConv(partial(constant_current, steps=0, scale=20.0)), {"images": PICTURES}, "steps is 0"),
     (LeanConv(partial(constant_current, steps=5, scale=INF)), {"images": PICTURES}, "scale is inf"),
-    (LeanConv(), {"images": NAN * PICTURES}, "not finite"),
+    (LeanConv(), {"images": NAN * PICTURES}, "images holds NaN"),
     (LIReadout, {"readout": "median"}, "readout is 'median'; it must be one of maximum, last, mean, integral"),
     *((LIReadout, {"outputs": bad}, f"outputs is {bad}") for bad in (0, 3)),
     *((PatchNet, {"gain": bad}, f"gain is {bad}; it must be above 0") for bad in (0, -1, NAN)),
@@ -129,6 +136,18 @@ LEARNING = [
     (LAYER.respond, {"spikes": zeros(5, 40), "learned": LEARNED}, r"\[time, batch, inputs\]"),
     (assign_labels, {"counts": zeros(3, 2), "labels": INTS[:2]}, "one label an image"),
     (assign_labels, {"counts": zeros(3, 2), "labels": INTS}, "no image of class 1"),
+    (
+        assign_labels,
+        {"counts": zeros(3, 2), "labels": INTS + 5},
+        r"labels is \[5\]; .* from 0 to 1",
+    ),
+    (assign_labels, {"counts": NAN * zeros(3, 2), "labels": INTS}, "counts holds NaN"),
+    (vote, {"counts": NAN * zeros(3, 2), "neuron_labels": INTS[:2]}, "counts holds NaN"),
+    (
+        LAYER.learn,
+        {"spikes": zeros(5, 40), "learned": Learned(zeros(40, 2), zeros(2))},
+        "weights is 0.0",
+    ),
     (vote, {"counts": zeros(3, 2), "neuron_labels": INTS}, "neuron_labels have shape"),
 ]
 
@@ -137,3 +156,9 @@ LEARNING = [
 def test_bad_input_is_refused_by_name(call, arguments, says) -> None:
     with pytest.raises(ValueError, match=says):
         call(**arguments)
+
+
+def test_numbers_of_numpy_are_as_good_as_pythons():
+    made = [encoders.poisson(GREY, steps, torch.Generator().manual_seed(0)) for steps in (5, np.int64(5), np.uint8(5))]
+    assert made[0].equal(made[1]) and made[0].equal(made[2])
+    assert LIF(tau_mem_ms=np.float32(10.0), threshold=np.float64(1.0)).decay_mem == pytest.approx(LIF().decay_mem)
