@@ -123,11 +123,11 @@ class SpikingAvgPool(SpikingNeurons):
     def forward(self, spikes: Tensor, keys: Tensor | None = None) -> Tensor:
         """Spikes [time, batch, channels, height, width] to [time, batch, channels, height // 2, width // 2]."""
         maps = spikes.flatten(0, 1)
-        pool = _MeansOf4.apply if maps.is_contiguous() and not maps.is_cuda else nn.AvgPool2d(2)
+        pool = MeansOf4.apply if maps.is_contiguous() and not maps.is_cuda else nn.AvgPool2d(2)
         return super().forward(pool(maps).unflatten(0, spikes.shape[:2]))
 
 
-class _MeansOf4(torch.autograd.Function):
+class MeansOf4(torch.autograd.Function):
     """`avg_pool2d` of 2×2 places as sums of every second row and column, some maps at a time. PyTorch's own goes from
     window to window: that takes three times as long where rows lie one after the other."""
 

@@ -1,7 +1,8 @@
-"""How long a person waits: `python noxfile.py -s benchmark -- [imports] [redraws] [lessons]`; all if none is named.
+"""How long a person waits: `python noxfile.py -s benchmark -- [imports] [redraws] [lessons] [steps] [peers]`.
 
 Seconds depend on the machine, so each figure also stands as a ratio to a fixed piece of work of the same run: a hundred
-training steps of a plain convolutional network, timed just before. Written to `data/benchmarks/`, for a table.
+training steps of a plain convolutional network, timed just before. Written to `data/benchmarks/`, for a table. `steps`
+and `peers` are described in files of their own. Without a name: imports, redraws and lessons.
 """
 
 import json
@@ -17,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from course_utils.tools.views import notebook
+from tests.benchmarks import peers, step_cost
 from tests.notebook_cells import TOPICS, cells
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,11 +95,15 @@ def redraws(topics: list[str]) -> dict[str, float]:
 
 
 MEASURES = {"imports": imports, "redraws": redraws, "lessons": lessons}
+OTHERS = {"steps": step_cost.main, "peers": peers.main}
 
 
 def main(names: list[str]) -> None:
     """Measure, print and write."""
     for name in names or MEASURES:
+        if name in OTHERS:
+            OTHERS[name](["--to", str(ROOT / "data" / "benchmarks")])
+            continue
         fixed = fixed_work_s()
         taken = MEASURES[name](TOPICS)
         figures = {key: {"seconds": round(s, 3), "ratio": round(s / fixed, 3)} for key, s in taken.items()}

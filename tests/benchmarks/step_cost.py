@@ -1,15 +1,19 @@
 """What one training step of LeNet5 costs, as a plain network and as a spiking one, by hand and in three libraries.
 
-    python -m tests.benchmarks.step_cost --to data/benchmarks
+    python noxfile.py -s benchmark -- steps
 
 Everyone does the same work: 20 time steps of 64 pictures through 20C5–P2–50C5–P2–200–10 without batch norm, spiking
 pools included, the mean squared error, its gradient, a step of SGD. The plain network has ReLUs and average pools and
-sees 20·64 pictures at once. All take turns, and the quickest of several turns counts, so that whatever else the machine
-does disturbs all of them alike. SpikingJelly is left out where it is not installed; the course does not need it.
+sees 20·64 pictures at once; a second one has the course's quicker pool. All take turns in one process, and what counts
+is processor time: its median, and the median of the ratios to the plain network's time in the same turn, so that
+whatever else the machine does disturbs all of them alike. Then: how much each keeps for the way back, which grows with
+the time steps. SpikingJelly is left out where it is not installed; the course does not need it.
 """
 
 import argparse
 import json
+import os
+import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -22,27 +26,39 @@ from torch.nn import functional
 from course_utils.classroom.tables import Table
 from course_utils.spiking.convnets import lenet5
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import POOL_THRESHOLD
+from course_utils.spiking.layers import POOL_THRESHOLD, MeansOf4
 from course_utils.training.ledger import versions
 
 STEPS, BATCH, DECAY = 20, 64, 0.99
 Run = Callable[[Tensor], Tensor]  # of spikes [time, batch, 1, 28, 28] to answers [batch, 10]
 
 
-def in_order(neuron: Callable[[], nn.Module], pool: Callable[[], nn.Module], *output: nn.Module) -> list[nn.Module]:
+def in_order(
+    neuron: Callable[[], nn.Module],
+    pool: Callable[[], nn.Module],
+    *output: nn.Module,
+    mean: Callable[[], nn.Module] = lambda: nn.AvgPool2d(2),
+) -> list[nn.Module]:
     """LeNet5's layers, with these neurons, these neurons of a pool, and this output behind the last weights."""
     first, second = nn.Conv2d(1, 20, 5, padding=2, bias=False), nn.Conv2d(20, 50, 5, padding=2, bias=False)
     third, last = nn.Linear(50 * 7 * 7, 200, bias=False), nn.Linear(200, 10, bias=False)
     return [
-        *(first, neuron(), nn.AvgPool2d(2), pool()),
-        *(second, neuron(), nn.AvgPool2d(2), pool()),
+        *(first, neuron(), mean(), pool()),
+        *(second, neuron(), mean(), pool()),
         *(nn.Flatten(), third, neuron(), last, *output),
     ]
 
 
-def plain() -> tuple[nn.Module, Run]:
+class QuickPool(nn.Module):
+    """The course's mean of 2×2 places."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return MeansOf4.apply(maps)
+
+
+def plain(**how) -> tuple[nn.Module, Run]:
     """Every picture of every step on its own; answers are averaged over the steps."""
-    layers = nn.Sequential(*in_order(nn.ReLU, nn.Identity))
+    layers = nn.Sequential(*in_order(nn.ReLU, nn.Identity, **how))
     return layers, lambda x: layers(x.flatten(0, 1)).unflatten(0, x.shape[:2]).mean(0)
 
 
@@ -112,8 +128,10 @@ def in_spikingjelly() -> tuple[nn.Module, Run]:
     return layers, run
 
 
+PLAIN = "plain network, T·B pictures"
 CONTENDERS: dict[str, Callable[[], tuple[nn.Module, Run]]] = {
-    "plain network, T·B pictures": plain,
+    PLAIN: plain,
+    "plain network, the course's pool": lambda: plain(mean=QuickPool),
     "by hand, spikes": by_hand,
     "by hand, constant input": lambda: by_hand(constant=True),
     "Norse": in_norse,
@@ -131,51 +149,86 @@ def training_step(run: Run, x: Tensor, labels: Tensor, optimizer: torch.optim.Op
     return loss.item()
 
 
-def seconds_a_step(turns: int, steps: int = STEPS, batch: int = BATCH) -> dict[str, float]:
-    """The quickest of some turns of everyone who is installed, in the order of `CONTENDERS`."""
-    torch.manual_seed(0)
-    x = (torch.rand(steps, batch, 1, 28, 28) < 0.2).float()
-    labels = torch.randint(0, 10, (batch,))
-    racers = {}
+def installed() -> dict[str, tuple[nn.Module, Run]]:
+    """Layers and walk of everyone whose library is there, in the order of `CONTENDERS`."""
+    found = {}
     for name, contender in CONTENDERS.items():
         try:
             with warnings.catch_warnings():  # of libraries about themselves
                 warnings.simplefilter("ignore")
-                layers, run = contender()
+                found[name] = contender()
         except ModuleNotFoundError as error:
             print(f"{name} is left out: {error}")
-            continue
-        racers[name] = (run, torch.optim.SGD(layers.parameters(), 0.01))
-    best = dict.fromkeys(racers, float("inf"))
-    for _ in range(turns + 1):  # the first one warms up, and rarely is the quickest
+    return found
+
+
+def seconds_of_turns(turns: int, steps: int = STEPS, batch: int = BATCH) -> dict[str, list[float]]:
+    """Processor time of a training step in every turn, for everyone who is installed."""
+    torch.manual_seed(0)
+    x = (torch.rand(steps, batch, 1, 28, 28) < 0.2).float()
+    labels = torch.randint(0, 10, (batch,))
+    racers = {name: (run, torch.optim.SGD(net.parameters(), 0.01)) for name, (net, run) in installed().items()}
+    taken = {name: [] for name in racers}
+    for _ in range(turns + 1):  # the first one warms up
         for name, (run, optimizer) in racers.items():
-            began = time.perf_counter()
+            began = time.process_time()
             training_step(run, x, labels, optimizer)
-            best[name] = min(best[name], time.perf_counter() - began)
-    return best
+            taken[name].append(time.process_time() - began)
+    return {name: seconds[1:] for name, seconds in taken.items()}
+
+
+def kept_mb(run: Run, x: Tensor) -> float:
+    """What the way forward keeps for the way back, weights included, in MB (a million bytes)."""
+    kept = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        _answers = run(x)  # while they live, so does what is kept: no place is counted for two
+    return sum(kept.values()) / 1e6
+
+
+def memory(steps: tuple[int, ...] = (5, 10, 20, 40), batch: int = 8) -> dict[str, dict[int, float]]:
+    """`kept_mb` for each number of time steps."""
+    x = (torch.rand(max(steps), batch, 1, 28, 28) < 0.2).float()
+    return {name: {t: kept_mb(run, x[:t]) for t in steps} for name, (_, run) in installed().items()}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line; `--to FOLDER` keeps the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--threads", type=int, help="of PyTorch; as many as it likes if not given")
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     parser.add_argument("--to", type=Path, help="folder of lenet5_step.json")
     options = parser.parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    seconds = seconds_a_step(options.turns)
-    first = next(iter(seconds.values()))
-    rows = [(name, f"{value:.2f}", f"{value / first:.2f}") for name, value in seconds.items()]
-    print(Table(["a training step of", "seconds", "times the plain network"], rows))
+    torch.set_num_threads(options.threads)
+    turns = seconds_of_turns(options.turns)
+    seconds = {name: statistics.median(taken) for name, taken in turns.items()}
+    ratios = {
+        n: statistics.median(a / b for a, b in zip(taken, turns[PLAIN], strict=True)) for n, taken in turns.items()
+    }
+    rows = [(name, f"{value:.2f}", f"{ratios[name]:.2f}") for name, value in seconds.items()]
+    print(Table(["a training step of", "seconds of processor time", "times the plain network"], rows))
+    kept = memory()
+    rows = [(name, *(f"{mb:.0f}" for mb in of_steps.values())) for name, of_steps in kept.items()]
+    print(Table(["MB kept for the way back, 8 pictures", *(f"T = {t}" for t in kept[PLAIN])], rows))
     if options.to:
         options.to.mkdir(parents=True, exist_ok=True)
         content = {
             "seconds": {name: round(value, 4) for name, value in seconds.items()},
+            "ratios": {name: round(value, 3) for name, value in ratios.items()},
+            "kept_mb_of_8_pictures": {n: {t: round(mb, 2) for t, mb in of.items()} for n, of in kept.items()},
             "time_steps": STEPS,
             "batch": BATCH,
             "threads": torch.get_num_threads(),
-            "versions": versions("torch", "norse", "snntorch"),
+            "turns": options.turns,
+            "clock": "processor time, medians; other programs ran beside it",
+            "allocator": {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")},
+            "versions": versions(
+                "torch", "norse", "snntorch", *(["spikingjelly"] if "SpikingJelly" in seconds else [])
+            ),
         }
         (options.to / "lenet5_step.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
