@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
 from course_utils.spiking.surrogates import straight_through
 
@@ -67,8 +67,11 @@ def _check_finite(weight: Tensor) -> None:
         raise ValueError(f"weight holds {int((~weight.isfinite()).sum())} numbers that are not finite")
 
 
+@guarded
 def fitting_scale(weight: Tensor, bits: int = 6) -> float:
     """The scale at which the largest weight is just the chip's largest; 1 if all are zero, or next to it."""
+    _check_finite(weight)
+    require(weight.numel() > 0, "number of weights", 0, "1 or more")
     top = weight.detach().abs().max().item()
     return largest(bits) / top if top > 1e-30 else 1.0
 
@@ -146,7 +149,8 @@ class Limits:
             require(0 <= value < math.inf, name, value, "0 or more")
         require(1 <= self.sample_us < math.inf, "sample_us", self.sample_us, "one step, 1 µs, or more")
         events = self.events_per_us
-        require(events is None or events >= 1, "events_per_us", events, "1 or more, or None")
+        if events is not None:
+            require_whole(events_per_us=(events, 1))
         require(LEAK_LSB < self.threshold_lsb <= 220, "threshold_lsb", self.threshold_lsb, "above 80, up to 220")
         below = f"50 to 160 and below the threshold, {self.threshold_lsb}"
         require(50 <= self.reset_lsb <= min(160, self.threshold_lsb - 1), "reset_lsb", self.reset_lsb, below)
@@ -303,6 +307,7 @@ class VirtualChip(nn.Module):
 
     # --- a run
 
+    @guarded
     def activity(self, images: Tensor) -> Activity:
         """Inputs, hidden spikes and readout at every step; the readout in units of the threshold, as the chip tells it.
 
@@ -311,12 +316,14 @@ class VirtualChip(nn.Module):
         inputs, hidden, _, readout = self._through(images)
         return Activity(inputs, hidden.unflatten(2, (-1, 13, 13)), self._read(readout))
 
+    @guarded
     @torch.no_grad()
     def see(self, images: Tensor) -> Seen:
         """What the chip shows of a run, and no more: spikes, and what its converter says of membranes."""
         inputs, hidden, membranes, readout = self._through(images)
         return Seen(inputs, hidden, self._read(membranes), self._read(readout))
 
+    @guarded
     @torch.no_grad()
     def inject(self, layer: str, currents: Tensor, synapses: bool = False) -> tuple[Tensor, Tensor]:
         """A current of known size into every neuron of a layer, [time]: spikes and samples, [time, neurons] each.
@@ -324,6 +331,8 @@ class VirtualChip(nn.Module):
         For a measurement on the bench. With `synapses` the current comes through all synapses of a neuron at once, each
         with the same weight, and through the gain of its input; else no synapse takes part. Samples as of `see`.
         """
+        require(layer in LAYERS, "layer", layer, f"one of {', '.join(LAYERS)}")
+        require(currents.dim() == 1 and len(currents) > 0, "shape of currents", tuple(currents.shape), "[time]")
         count, circuits = neuron_counts(self.model)[layer], self._circuits(layer)
         currents = currents[:, None, None].expand(-1, 1, count)
         if synapses:
@@ -335,6 +344,8 @@ class VirtualChip(nn.Module):
 
     def _through(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Inputs, hidden spikes that got through, potentials of both layers as they are, [time, batch, …] each."""
+        shape = tuple(images.shape)
+        require(shape[1:] == (1, 16, 16), "shape of images", shape, "[batch, 1, 16, 16]")
         model = self.model
         inputs = model.encode(images)
         windows = functional.unfold(inputs.flatten(0, 1), 4)  # [time · batch, 16, 169]
