@@ -92,6 +92,23 @@ def test_at_the_break_even_both_cost_the_same(name: str, macs: int):
     assert spiking == pytest.approx(convention.dense_nj(macs))
 
 
+def test_the_sign_of_a_break_even_hangs_on_how_a_leak_is_computed():
+    """By hand, 10,880 updates for 6,084 connections: 1.788 for each. 8 bits: (0.23 − 3 · 0.03 · 1.788) / 0.03 = 2.3."""
+    found = {
+        (name, way): round(CONVENTIONS[name].break_even_with(10_880, 6084, way), 1)
+        for name in ("8-bit integer", "8-bit, summed in 32 bits", "32-bit integer")
+        for way in energy.LEAKS
+    }
+    assert [found["8-bit integer", way] for way in ("multiplied", "shifted", "physical")] == [-19.8, 2.3, 7.7]
+    assert [found["8-bit, summed in 32 bits", way] for way in energy.LEAKS] == [-7.7, -2.4, 3.0]
+    assert found["32-bit integer", "shifted"] == 26.6
+    silent = spikes_only(0)
+    assert FLOAT.energy_nj(silent, 1000, "shifted") == pytest.approx(2.7)
+    assert FLOAT.energy_nj(silent, 1000, "physical") == 0
+    with pytest.raises(ValueError, match="way is 'magic'; it must be one of multiplied, shifted, physical"):
+        FLOAT.leak_pj("magic")
+
+
 @given(st.integers(1, 10_000), st.integers(1, 100_000))
 def test_at_the_break_even_with_neurons_both_cost_the_same(updates: int, macs: int):
     spikes = FLOAT.break_even_with(updates, macs)

@@ -185,8 +185,8 @@ def test_noise_is_another_at_every_run():
 def test_a_reset_below_rest_and_a_refractory_time_hold_a_neuron_back(limits: dict, wanted: list[int]):
     """By hand, Δt/τ = 0.1 for the membrane and 0.2 for the synapse, a current of 7, then one that keeps i at 10.5.
 
-    v is 0.7, then 1.68 (a spike), then 1.05 from rest. From a reset r below rest it is 1.05 + 0.9 r: too low from −0.22,
-    that is 10 of 45 LSB, or from 4 of 70 LSB where the threshold is at 150, but not from 3 of them.
+    v is 0.7, then 1.68 (a spike), then 1.05 from rest. From a reset r below rest it is 1.05 + 0.9 r: too low from
+    −0.22, that is 10 of 45 LSB, or from 4 of 70 LSB where the threshold is at 150, but not from 3 of them.
     """
     chip = VirtualChip(MODEL, Limits(**limits))
     currents = torch.tensor([7.0, 4.9, 2.1, 2.1, 2.1, 2.1], dtype=torch.float64)

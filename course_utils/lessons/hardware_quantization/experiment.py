@@ -158,9 +158,9 @@ SLOW_SYNAPSES = ("synapses of 10 µs", "all three, the nightly calibration")
 
 @functools.cache
 def _small(seed: int) -> tuple[LIReadout, Tensor, Tensor, Record]:
-    """The lesson's own small network, 500 test images, its hidden spikes on them, and its record."""
+    """The lesson's own small network, 200 test images, its hidden spikes on them, and its record."""
     model, split, learned = small_network(seed)
-    split = replace(split, test=tuple(part[:500] for part in split.test))
+    split = replace(split, test=tuple(part[:200] for part in split.test))
     record = RECIPE.measured(model, split, curve_of(learned), config={"epochs": 2, "learning_rate": 1e-2})
     return model, *split.test, record
 
