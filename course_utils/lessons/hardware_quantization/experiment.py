@@ -9,19 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
-from course_utils.chips.virtual_chip import AS_READ, BRAINSCALES, NIGHTLY, NO_LIMITS, Limits, VirtualChip
-from course_utils.lessons.hardware_quantization.faint import (
-    BITS,
-    FAINT,
-    MISMATCHES,
-    SCALE,
-    STEPS,
-    limits,
-    small_network,
-)
+from course_utils.chips.virtual_chip import Limits, VirtualChip
+from course_utils.lessons.hardware_quantization.faint import BITS, FAINT, MISMATCHES, SCALE, STEPS, limits
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
@@ -135,63 +127,7 @@ MISMATCH_RUNS = {
     **{f"{name}, 20%": partial(_mismatch, way, 0.2) for name, way in AT_20.items()},
 }
 
-# --- one limit at a time --------------------------------------------------------------------------------------------
-
-ONE_LIMIT = {
-    "float": NO_LIMITS,
-    **{f"weights of {bits} bits": Limits(weight_bits=bits) for bits in (6, 4, 3, 2)},
-    "membranes end": Limits(clip=True),
-    "8-bit readout every 2 µs": Limits(converter=True, sample_us=2.0),
-    "noise": Limits(noise=0.02, converter=True, readout_noise_lsb=1.0),
-    **{f"{events} spikes a µs": Limits(events_per_us=events) for events in (40, 20, 10, 5)},
-    "input gains that differ by 20%": Limits(gain_mismatch=0.2),
-    "the same, calibrated": Limits(gain_mismatch=0.2),
-    "BrainScaleS-2's limits": BRAINSCALES,
-    "reset at 70 LSB": replace(BRAINSCALES, reset_lsb=70),
-    "refractory time of 2 µs": replace(BRAINSCALES, refractory_us=2.0),
-    "synapses of 10 µs": BRAINSCALES,
-    "all three, the nightly calibration": NIGHTLY,
-    "as hxtorch's reader asks": AS_READ,
-}
-SLOW_SYNAPSES = ("synapses of 10 µs", "all three, the nightly calibration")
-
-
-@functools.cache
-def _small(seed: int) -> tuple[LIReadout, Tensor, Tensor, Record]:
-    """The lesson's own small network, 200 test images, its hidden spikes on them, and its record."""
-    model, split, learned = small_network(seed)
-    split = replace(split, test=tuple(part[:200] for part in split.test))
-    record = RECIPE.measured(model, split, curve_of(learned), config={"epochs": 2, "learning_rate": 1e-2})
-    return model, *split.test, record
-
-
-def _one_limit(name: str, seed: int, _: Path) -> Record:
-    """A record of that network with one limit; the seed is also the chip's. Spikes are compared with the model's."""
-    model, images, labels, record = _small(seed)
-    chip = VirtualChip(model, ONE_LIMIT[name], seed)
-    torch.manual_seed(seed)  # the chip's noise
-    if name in SLOW_SYNAPSES:
-        chip.with_tau_syn(10.0)
-    if name == "the same, calibrated":
-        calibrate(chip, gains=True)
-    right = spikes = changed = 0.0
-    for batch, wanted in zip(images.split(100), labels.split(100), strict=True):
-        with torch.no_grad():
-            ours, theirs = chip.activity(batch), model.activity(batch)
-        right += (model.scores(ours.readout).argmax(1) == wanted).sum().item()
-        spikes += ours.hidden.sum().item()
-        changed += (ours.hidden != theirs.hidden).sum().item()
-    told = {"hidden spikes": spikes / len(labels), "hidden decisions changed": changed / len(labels)}
-    return replace(record, accuracy=right / len(labels), measured=told)
-
-
 EXPERIMENTS = (
-    Experiment(
-        "chip-limits",
-        "faint stripes with one limit of a chip at a time",
-        {name: partial(_one_limit, name) for name in ONE_LIMIT},
-        range(10),
-    ),
     Experiment("chip-bits", "faint stripes with weights of 2 to 8 bits", BITS_RUNS),
     Experiment("chip-mismatch", "faint stripes on 20 chips whose circuits differ", MISMATCH_RUNS, (0, 1, 2)),
 )
