@@ -17,7 +17,7 @@ from course_utils.lessons.hardware_quantization.faint import BITS, FAINT, MISMAT
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake
 from course_utils.spiking import stripe_networks as models
 from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, Split, curve_of
+from course_utils.training.experiment import Experiment, Split
 from course_utils.training.ledger import Record
 from course_utils.training.loop import accuracy, fit
 
