@@ -77,6 +77,7 @@ TARGETS: dict[str, Target] = {
     "nmnist-lenet5": Target(own("thesis 4.8, N-MNIST")),
     "svhn-vgg7": Target(own("thesis 4.7, SVHN")),
     "svhn-resnet7": Target(own("thesis 4.7, SVHN")),
+    "svhn-hybrid": Target(own("thesis 4.7, SVHN")),
     "cifar10-vgg9": Target(_BY_MODEL["VGG9"]),
     "cifar10-resnet9": Target(_BY_MODEL["ResNet9"]),
     "cifar10-resnet11": Target(_BY_MODEL["ResNet11"]),
