@@ -157,7 +157,7 @@ def benchmark(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def xylo(session: nox.Session) -> None:
-    """Set up, then add the simulator of the chip Xylo, for lesson 18. Its licence is the AGPL-3.0."""
+    """Set up, then add the simulator of the chip Xylo, for lesson 19. Its licence is the AGPL-3.0."""
     set_up(session)
     install_extras(session)
 
