@@ -67,7 +67,6 @@ def _check_finite(weight: Tensor) -> None:
         raise ValueError(f"weight holds {int((~weight.isfinite()).sum())} numbers that are not finite")
 
 
-@guarded
 def fitting_scale(weight: Tensor, bits: int = 6) -> float:
     """The scale at which the largest weight is just the chip's largest; 1 if all are zero, or next to it."""
     _check_finite(weight)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import unwrap
 from numbers import Integral
 from typing import TypeVar
 
@@ -46,7 +47,7 @@ def guarded(function: Guarded) -> Guarded:
     Raises:
         ValueError: "counts holds NaN; it must hold numbers", or "vote cannot use counts = float32 [3, 4], …: why".
     """
-    names = function.__code__.co_varnames
+    names = unwrap(function).__code__.co_varnames
 
     @wraps(function)
     def checked(*given: object, **named: object) -> object:
@@ -82,4 +83,4 @@ def _holds_nan(value: object) -> bool:
 def _told(value: object) -> str:
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype} {list(value.shape)}"
-    return f"{value!r:.60}"
+    return " ".join(repr(value).split())[:60]

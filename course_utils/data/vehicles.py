@@ -44,6 +44,7 @@ class Vehicles:
     images: np.ndarray
     labels: np.ndarray
 
+    @guarded
     def of(self, numbers: np.ndarray) -> "Vehicles":
         """The pictures with these numbers."""
         return Vehicles(self.source, self.images[numbers], self.labels[numbers])

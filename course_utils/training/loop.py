@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from course_utils.data import keyed
 from course_utils.data.files import try_to_write
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.training.checkpoint import Checkpoint, digest
 from course_utils.training.plan import OneCycle, Plan
 from course_utils.training.team import ALONE, Team
@@ -72,6 +72,7 @@ def plain(model: nn.Module, inputs: Tensor, keys: Tensor) -> Tensor:
     return model(inputs)
 
 
+@guarded
 @torch.no_grad()
 def predict(
     model: nn.Module,
@@ -95,12 +96,13 @@ def predict(
     was_training = model.training
     model.eval()
     try:
-        parts = zip(inputs.split(batch_size), keys.split(batch_size), strict=True)
+        parts = zip(inputs.split(int(batch_size)), keys.split(int(batch_size)), strict=True)
         return torch.cat([forward(model, x.to(device), some.to(device)).to(inputs.device) for x, some in parts])
     finally:
         model.train(was_training)
 
 
+@guarded
 def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor, **how) -> float:
     """Fraction of inputs whose largest output is that of their label, 0 to 1; `how` as `predict` takes it.
 
@@ -113,6 +115,7 @@ def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor, **how) -> float:
     return (outputs.argmax(dim=1) == labels).double().mean().item()
 
 
+@guarded
 def fit(
     model: nn.Module,
     train: tuple[Tensor, Tensor],
@@ -170,6 +173,7 @@ def fit(
     return history
 
 
+@guarded
 def fit_plan(
     model: nn.Module,
     train: tuple[Tensor, Tensor],
@@ -209,6 +213,7 @@ def fit_plan(
         CannotWrite: the checkpoint cannot be written; nothing was trained then.
     """
     inputs, labels = train
+    require(next(model.parameters(), None) is not None, "model", type(model).__name__, "one with parameters to train")
     if not labels.is_floating_point() and labels.dtype != torch.int64:
         labels = labels.long()  # what PyTorch's losses take
     an_epoch = plan.updates_an_epoch(len(inputs))

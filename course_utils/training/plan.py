@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Plan:
             generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
             yield list(batches(count, self.batch_size, generator))[: self.updates_an_epoch(count)]
 
+    @guarded
     def step_size(self, update: int, updates_an_epoch: int) -> dict[str, Any]:
         """What the optimizer is told before an update, counted from 0: its learning rate."""
         if self.drops is not None:
@@ -89,6 +90,7 @@ class OneCycle(Plan):
         for _ in range(self.epochs):
             yield list(batches(count, self.batch_size, generator))
 
+    @guarded
     def step_size(self, update: int, updates_an_epoch: int) -> dict[str, Any]:
         total = self.epochs * updates_an_epoch
         top, low, high = 0.3 * total - 1, 0.85, 0.95  # the update at the top of the cycle; momentum

@@ -267,7 +267,7 @@ def test_the_fifth_model_fits_with_sums_but_not_with_maxima():
         ({"threshold_lsb": 80}, "threshold_lsb is 80; it must be above 80, up to 220"),
         ({"refractory_us": 33}, "refractory_us is 33; it must be 0 to 32"),
         ({"gain_mismatch": 1}, "gain_mismatch is 1"),
-        ({"events_per_us": 0}, "events_per_us is 0; it must be 1 or more, or None"),
+        ({"events_per_us": 0}, "events_per_us is 0; it must be a whole number, 1 or more"),
     ],
 )
 def test_limits_that_cannot_be(limits: dict, message: str):

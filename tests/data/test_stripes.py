@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_made_is_refused_clearly(tmp_path: Path):
     locked.mkdir(mode=0o500)
     bound = hasattr(os, "geteuid") and os.geteuid() != 0  # permissions do not bind everybody
     for place in (tmp_path / "file.txt", *([locked] if bound else [])):
-        with pytest.raises(CannotWrite, match=r"set cannot be written .*Choose a folder"):
+        with pytest.raises(CannotWrite, match=r"set cannot be written: .*Choose a folder"):
             write_stripes(place / "set", make_stripes(3, 0))
     assert (tmp_path / "file.txt").read_text() == "mine"
 

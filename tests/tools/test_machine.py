@@ -1,6 +1,7 @@
 """The check of machine, packages and data: what it says here, and what it says about each fault."""
 
 import functools
+import hashlib
 import re
 import subprocess
 import sys
@@ -9,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from torchvision import datasets
 
-from course_utils.data import locate
+from course_utils.data import digits, locate
 from course_utils.tools import machine
 
 REAL = """
@@ -149,8 +149,8 @@ def test_nothing_set_and_nothing_here_is_no_fault(nothing_here: Path, monkeypatc
 def test_files_are_found_where_they_are_and_named_if_damaged(
     nothing_here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    md5 = "7fc56270e7a70fa81a5935b72eacbe29"  # of the letter A
-    monkeypatch.setattr(datasets.MNIST, "resources", [("one.gz", md5), ("two.gz", md5)])
+    monkeypatch.setattr(digits, "FILES", ("one.gz", "two.gz"))
+    monkeypatch.setitem(digits.SHA256, "MNIST", (hashlib.sha256(b"A").hexdigest(),) * 2)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "common"))
     own, common = (folder / "MNIST" / "raw" for folder in (nothing_here, tmp_path / "common"))
     for folder in (own, common):
@@ -165,7 +165,7 @@ def test_files_are_found_where_they_are_and_named_if_damaged(
 
 @pytest.mark.parametrize(("name", "size_mb"), machine.DOWNLOAD_MB.items())
 def test_the_printed_sizes_are_those_of_the_files(name: str, size_mb: int) -> None:
-    files = [locate.find(Path(name) / "raw" / file) for file, _ in getattr(datasets, name).resources]
+    files = [locate.find(Path(name) / "raw" / file) for file in digits.FILES]
     if None in files:
         pytest.skip(f"{name} is not here")
     assert round(sum(file.stat().st_size for file in files) / 1e6) == size_mb

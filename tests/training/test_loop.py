@@ -143,7 +143,7 @@ def test_predict_is_the_model_in_evaluation_mode_and_changes_nothing(training: b
     model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 3)).train(training)
     inputs, before = torch.randn(20, 5), weights(model)
     outputs = predict(model, inputs, batch_size)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match=r"predict cannot use .*inputs = torch.float32 \[2, 4\]: .*mat1 and mat2"):
         predict(model, torch.zeros(2, 4))
     assert [module.training for module in model.modules()] == [training] * 5, "also when the model fails"
     assert torch.equal(weights(model), before)  # batch norm has learned nothing
@@ -285,10 +285,12 @@ GOOD = {"train": TRAIN, "validation": TRAIN, "epochs": 1, "learning_rate": 0.1, 
         (lambda model: fit(model, **GOOD | {"train": (torch.eye(4), torch.arange(3))}), "4 inputs but 3 labels"),
         (lambda model: by_plan(model, plan=Plan(1, 200, 0.1)), "100 inputs; they do not fill a batch of 200"),
         (lambda _: Plan(1, 16, 0.1, "lion"), "optimizer is 'lion'"),
+        (lambda model: fit(model, **GOOD | {"train": (torch.eye(4) * math.nan, LABELS)}), "train holds NaN"),
+        (lambda _: fit(nn.ReLU(), **GOOD), "model is 'ReLU'; it must be one with parameters"),
         (lambda _: Plan(1.5, 16, 0.1), "epochs is 1.5; it must be a whole number"),
         (lambda model: fit(model, **GOOD | {"learning_rate": math.nan}), "learning_rate is nan"),
         (
-            lambda model: fit(model, **GOOD | {"train": (torch.eye(4) * math.nan, LABELS)}),
+            lambda model: fit(model, **GOOD | {"train": (torch.ones(4, 4) * math.inf, LABELS)}),
             "train has inputs that are not finite",
         ),
         (
@@ -304,7 +306,8 @@ GOOD = {"train": TRAIN, "validation": TRAIN, "epochs": 1, "learning_rate": 0.1, 
             "validation labels is 1; it must be 4",
         ),
         (lambda model: accuracy(model, torch.eye(4), LABELS[:, None]), r"labels is \(4, 1\); it must be \[4\]"),
-        (lambda model: accuracy(model, torch.eye(4) * math.nan, LABELS), "output of the model is nan"),
+        (lambda model: accuracy(model, torch.eye(4) * math.nan, LABELS), "inputs holds NaN"),
+        (lambda model: accuracy(model, torch.ones(4, 4) * math.inf, LABELS), "output of the model is nan"),
     ],
 )
 def test_bad_arguments_are_named(refused: Callable, message: str):
