@@ -144,31 +144,36 @@ def _reset(u: Tensor, s: Tensor, neuron: Neuron, out: Tensor | None = None) -> T
 
 
 class _Neurons(torch.autograd.Function):
-    """Inputs and spikes are kept, potentials are computed again: to keep them would hardly be quicker."""
+    """Spikes and potentials are kept. Where inputs are expanded over time (less room) or a decay is learned (its
+    gradient needs them), the inputs are kept and potentials are computed again."""
 
     @staticmethod
     def forward(ctx, inputs, decay, decay_syn, v, i, neuron):
         ctx.set_materialize_grads(False)
         outputs = _empty(inputs)
-        ctx.neuron = neuron
-        ctx.save_for_backward(inputs, outputs, v, i, *(a for a in (decay, decay_syn) if isinstance(a, Tensor)))
+        again = neuron.threshold is None or inputs.stride(0) == 0 or any(ctx.needs_input_grad[1:3])
+        u = None if again or not any(ctx.needs_input_grad) else _empty(inputs)
+        kept, decays = inputs if u is None else u, (a for a in (decay, decay_syn) if isinstance(a, Tensor))
+        ctx.neuron, ctx.known = neuron, u is not None
+        ctx.save_for_backward(kept, outputs, v, i, *decays)
         v, i = _begin(inputs, neuron, v, i)
         for part in _parts(inputs, neuron):
             now, out, last, current = inputs[:, part], outputs[:, part], v[part], None if i is None else i[part]
             one, other = (torch.empty_like(last).expand_as(now) for _ in range(2))
-            last.copy_(_walk(now, neuron, last, current, out if neuron.threshold is None else one, out, other))
+            potentials = out if neuron.threshold is None else one if u is None else u[:, part]
+            last.copy_(_walk(now, neuron, last, current, potentials, out, other))
         return outputs, v, i
 
     @staticmethod
     @once_differentiable
     def backward(ctx, error, error_v, error_i):
-        neuron, (inputs, s, v, i, *_) = ctx.neuron, ctx.saved_tensors
-        errors, learned = _empty(inputs), any(ctx.needs_input_grad[1:3])
-        begin, found = _begin(inputs, neuron, v, i), []
-        for part in _parts(inputs, neuron):
-            over_time = (a if a is None else a[:, part] for a in (errors, inputs, s, error))
+        neuron, (kept, s, v, i, *_) = ctx.neuron, ctx.saved_tensors
+        errors, learned = _empty(kept), any(ctx.needs_input_grad[1:3])
+        begin, found = _begin(kept, neuron, v, i), []
+        for part in _parts(kept, neuron):
+            over_time = (a if a is None else a[:, part] for a in (errors, kept, s, error))
             once = (a if a is None else a[part] for a in (*begin, error_v, error_i))
-            found.append(_back(neuron, learned, *over_time, *once))
+            found.append(_back(neuron, learned, ctx.known, *over_time, *once))
         found = [a[0] if len(a) == 1 or a[0] is None else torch.cat(a) for a in zip(*found, strict=True)]
         for place, given in enumerate((neuron.decay, neuron.decay_syn)):
             found[place] = found[place].sum_to_size(given.shape) if isinstance(given, Tensor) else None
@@ -179,8 +184,9 @@ class _Neurons(torch.autograd.Function):
 def _back(
     neuron: Neuron,
     learned: bool,
+    known: bool,
     errors: Tensor,
-    inputs: Tensor,
+    kept: Tensor,
     s: Tensor,
     error: Tensor | None,
     v: Tensor,
@@ -188,16 +194,16 @@ def _back(
     error_v: Tensor | None,
     error_i: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """All steps from the last to the first. Writes the errors of the inputs, and returns those of both decays, one for
-    each neuron, and those of the state in the beginning."""
+    """All steps from the last to the first; `kept` are potentials if they are `known`, else inputs. Writes the errors
+    of the inputs, and returns those of both decays, one for each neuron, and those of the state in the beginning."""
     decay, fires = neuron.decay, neuron.threshold is not None
     x, by_spike, *delta = (torch.empty_like(v) for _ in range(4))
     direct = i is None and not neuron.scaled  # the error of u is that of the input
     nothing = v.new_zeros(()).expand_as(v)
-    u = errors  # what is found takes the place of the potentials, from the last step to the first
-    currents = inputs if i is None else _empty(inputs) if learned else x.expand_as(u)
-    if fires or learned:
-        _walk(inputs, neuron, v.clone(), i, u, s, currents, known=True)
+    u = kept if known else errors  # what is found takes the place of the potentials, from the last step to the first
+    currents = kept if i is None else _empty(kept) if learned else x.expand_as(u)
+    if not known and (fires or learned):
+        _walk(kept, neuron, v.clone(), i, u, s, currents, known=True)
     by_decay, by_decay_syn = (torch.zeros_like(v) if learned else nothing for _ in range(2))
     later, factor = nothing if error_v is None else error_v, 1.0  # their product is the error of v after the step
     later_i = error_i  # of i after the step
