@@ -80,7 +80,5 @@ STATES = {f"{bits} bits": partial(_state, bits, 18) for bits in (16, 12, 10, 8, 
 STATES |= {"16 bits, one empty step": partial(_state, 16, 17), "16 bits, no empty step": partial(_state, 16, 16)}
 EXPERIMENTS = (
     Experiment("xylo", "stripes, column by column, in the simulator of Xylo", RUNS),
-    Experiment(
-        "xylo-state", "faint stripes in Xylo's whole numbers with fewer bits of state, or steps", STATES, range(10)
-    ),
+    Experiment("xylo-state", "faint stripes on Xylo with fewer bits of state, or fewer steps", STATES, range(10)),
 )
