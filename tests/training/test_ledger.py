@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_utils.data.files import CannotWrite
 from course_utils.training import ledger
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Described, Record, accuracy_interval, read, write
 
 DATA = {"source": "MNIST", "train": 8, "validation": 1, "test": 400}
@@ -86,6 +88,35 @@ def test_own_records_go_to_the_folder_that_the_environment_names(tmp_path: Path,
         if named is not None:
             monkeypatch.setenv("COURSE_RESULTS", named)
         assert ledger.mine() == folder
+
+
+def test_copies_and_what_systems_leave_count_once_and_a_byte_order_mark_is_no_damage(tmp_path: Path):
+    path = write(RECORD, tmp_path)
+    older = path.read_bytes()
+    newer = replace(RECORD, accuracy=0.5)
+    write(newer, tmp_path)
+    for name in ("mnist_cnn (1)", "mnist_cnn - Copy", "mnist_cnn-conflict", "mnist_cnn_copy", "MNIST_CNN"):
+        (tmp_path / f"{name}.jsonl").write_bytes(older)
+    (tmp_path / "._mnist_cnn.jsonl").write_bytes(b"\0\5\x16")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read(None, tmp_path) == [newer]
+    write(replace(RECORD, experiment="two-models"), tmp_path)
+    made = tmp_path / "experiments" / "two-models.jsonl"
+    made.with_stem("two-models-2").write_bytes(made.read_bytes())
+    assert set(ledger.experiments(tmp_path)) == {"two-models"} and len(read(None, tmp_path, experiment=None)) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_an_experiment_finds_out_beforehand(tmp_path: Path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CannotWrite, match=r"mnist_cnn\.jsonl cannot be written: .*Choose a folder"):
+        write(RECORD, tmp_path / "file")
+    trained = []
+    experiment = Experiment(
+        "two-models", "for a test", {"a": lambda seed, checkpoint: trained.append(seed)}, seeds=(0,)
+    )
+    with pytest.raises(CannotWrite, match="file.* cannot be written"):
+        list(experiment.run(tmp_path / "file"))
+    assert trained == [] and (tmp_path / "file").read_text() == "mine"
 
 
 def write_seed(seed: int, folder: Path) -> None:
