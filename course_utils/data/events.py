@@ -245,6 +245,7 @@ def time_surface(events: Events, time_us: int, tau_us: float) -> Tensor:
     """
     require(time_us >= 0, "time_us", time_us, "0 or more")
     require(tau_us > 0, "tau_us", tau_us, "above 0")
+    check_events(events)
     past = window(events, 0, time_us + 1)
     last_us = np.full((2, SIZE, SIZE), -np.inf)
     np.maximum.at(last_us, (1 - past.on, past.y, past.x), past.time_us)

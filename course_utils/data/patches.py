@@ -127,6 +127,7 @@ def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast:
     return (np.stack(fits) - patch * (s @ s) / 2) / noise**2
 
 
+@guarded
 def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
     """Guess labels with full knowledge of how the images were made, except for the label, by Bayes's rule.
 
@@ -138,6 +139,7 @@ def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
     return (log_odds(images, settings) > 0).astype(np.int64)
 
 
+@guarded
 def log_odds(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
     """The logarithm of the odds of vertical against horizontal stripes, by Bayes's rule, float64 [count].
 

@@ -46,14 +46,14 @@ class Camera:
     """An event camera and the light before it.
 
     Attributes:
-        threshold: how much ln(light) has to change for an event, above 0.
+        threshold: how much ln(light) has to change for an event, 0.01 to 10.
         spread: standard deviation of the threshold from pixel to pixel, as a share of it, 0 to 0.3.
-        noise_hz: events a second that a pixel sends for no reason, 0 or more.
-        ambient: light from the darkest place if the brightest one sends 1 more, above 0.
-        blur: standard deviation of the lens's blur in pixels, 0 or more.
+        noise_hz: events a second that a pixel sends for no reason, 0 to 1000.
+        ambient: light from the darkest place if the brightest one sends 1 more, 0.001 to 1000.
+        blur: standard deviation of the lens's blur in pixels, 0 to 10.
         dark_digits: whether the digit is dark on bright ground. The recordings of N-MNIST look so: where the digit goes
             pixels become darker, where it comes from brighter.
-        step_us: time between two looks at the light.
+        step_us: time between two looks at the light, 100 or more.
 
     Raises:
         ValueError: a value is out of range.
@@ -68,11 +68,11 @@ class Camera:
     step_us: int = 3000
 
     def __post_init__(self):
-        require_whole(step_us=(self.step_us, 1))
-        for name in ("threshold", "ambient"):
-            require(0 < getattr(self, name) < math.inf, name, getattr(self, name), "above 0")
-        for name in ("noise_hz", "blur"):
-            require(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more")
+        require_whole(step_us=(self.step_us, 100))
+        for name, low, high in (
+            ("threshold", 0.01, 10), ("ambient", 0.001, 1000), ("noise_hz", 0, 1000), ("blur", 0, 10)
+        ):  # fmt: skip
+            require(low <= getattr(self, name) <= high, name, getattr(self, name), f"a number from {low} to {high}")
         require(0 <= self.spread <= 0.3, "spread", self.spread, "a share from 0 to 0.3")
 
 

@@ -109,6 +109,7 @@ class Varied(nn.Module):
         self.model = model
         self.mirror = mirror
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         return self.model(varied(images, mirror=self.mirror) if self.training else images)
 

@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_an_experiment_finds_out_be
     experiment = Experiment(
         "two-models", "for a test", {"a": lambda seed, checkpoint: trained.append(seed)}, seeds=(0,)
     )
-    with pytest.raises(CannotWrite, match="file.* cannot be written"):
+    with pytest.raises(CannotWrite, match=r"file.* cannot be written"):
         list(experiment.run(tmp_path / "file"))
     assert trained == [] and (tmp_path / "file").read_text() == "mine"
 
