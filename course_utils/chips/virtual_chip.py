@@ -141,15 +141,12 @@ class Limits:
         if self.weight_bits is not None:
             largest(self.weight_bits)
         for name in ("threshold_mismatch", "tau_mismatch", "weight_mismatch", "gain_mismatch"):
-            value = getattr(self, name)
-            require(0 <= value < 1, name, value, "at least 0 and below 1")
+            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "at least 0 and below 1")
         for name in ("noise", "readout_noise_lsb"):
-            value = getattr(self, name)
-            require(0 <= value < math.inf, name, value, "0 or more")
+            require(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more")
         require(1 <= self.sample_us < math.inf, "sample_us", self.sample_us, "one step, 1 µs, or more")
-        events = self.events_per_us
-        if events is not None:
-            require_whole(events_per_us=(events, 1))
+        if self.events_per_us is not None:
+            require_whole(events_per_us=(self.events_per_us, 1))
         require(LEAK_LSB < self.threshold_lsb <= 220, "threshold_lsb", self.threshold_lsb, "above 80, up to 220")
         below = f"50 to 160 and below the threshold, {self.threshold_lsb}"
         require(50 <= self.reset_lsb <= min(160, self.threshold_lsb - 1), "reset_lsb", self.reset_lsb, below)
@@ -158,23 +155,16 @@ class Limits:
 
 NO_LIMITS = Limits()
 BRAINSCALES = Limits(weight_bits=6, clip=True, converter=True, sample_us=2.0)
-# Neurons after two calibrations. NIGHTLY: calix's default target "spiking"; its τ_syn is 10 µs, see `with_tau_syn`.
-# AS_READ: what hxtorch's reader of NIR asks for; the time constants are the file's.
-NIGHTLY = replace(BRAINSCALES, reset_lsb=70, refractory_us=2.0)
-AS_READ = replace(BRAINSCALES, threshold_lsb=150, refractory_us=1.0)
+NIGHTLY = replace(BRAINSCALES, reset_lsb=70, refractory_us=2.0)  # calix's target "spiking", but for its τ_syn of 10 µs
+AS_READ = replace(BRAINSCALES, threshold_lsb=150, refractory_us=1.0)  # what hxtorch's reader of NIR asks for
 
 
 # --- the chip -------------------------------------------------------------------------------------------------------
 
 
 class Circuits(NamedTuple):
-    """Neurons of a layer as the chip has them; each a number for all, or one for each neuron.
-
-    Attributes:
-        threshold: in units of the model's.
-        step_mem, step_syn: Δt/τ of membrane and synaptic current.
-        gain: of the synaptic input: what a weight of 1 does.
-    """
+    """Neurons of a layer as the chip has them, a number for all or one for each: the threshold in units of the model's,
+    Δt/τ of membrane and synaptic current, and the gain of the synaptic input."""
 
     threshold: Tensor
     step_mem: Tensor
