@@ -28,9 +28,9 @@ SLIDES = HERE / "course_utils" / "tools" / "slides"
 PEERS = ("spikingjelly==2.0.0", "loguru==0.7.3")  # only a benchmark uses them, from a folder of their own
 
 # A training step frees hundreds of megabytes and asks for them again. glibc hands them back and gets new pages from
-# Linux, zeroed one by one: a third of a step of LeNet5 (1.34 s of processor time; 0.90 s if what is freed is kept). Peak
-# memory grows from 1.24 to 1.41 GB there, and from 2.84 to 2.94 GB in the lesson on deep networks, which takes 7 % less.
-# All that is started from here inherits this; other systems ignore it.
+# Linux, zeroed one by one: a third of a step of LeNet5 (1.34 s of processor time; 0.90 s if what is freed is kept).
+# Peak memory grows from 1.24 to 1.41 GB there. The lesson on deep networks takes 7 % less time and 2.94 GB instead of
+# 2.84. All that is started from here inherits this; other systems ignore it.
 os.environ.setdefault("MALLOC_MMAP_MAX_", "0")
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "100000000000")
 
