@@ -13,6 +13,7 @@ lists, Python and NumPy numbers are taken alike. Each try gets arguments of its 
 """
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,8 +103,14 @@ class Exercise:
         return [(message, answer) for message, answers in lists for answer in answers]
 
     def choose(self, mine: Any) -> Any:
-        """The learner's answer if it is right, else a right one: for the cells after the exercise."""
-        return mine if self(mine) else self.right
+        """The learner's answer if it is right, else a right one: for the cells after the exercise.
+
+        Where the answer is a function, it gets tensors and arrays of its own here too, as in each try: one that changes
+        its arguments in place is right, and must not change what the lesson goes on with.
+        """
+        if not self(mine):
+            return self.right
+        return _sparing(mine) if callable(self.right) else mine
 
     def _compare(self, answer: Callable) -> None:
         rng = np.random.default_rng(0)
@@ -149,9 +156,10 @@ class Exercise:
             raise NotYet(f"No answer yet for {', '.join(missing)}.")
         possible = sorted(set(self.right.values()))
         for key, value in self.right.items():
-            if answer[key] not in possible:
+            given = _spelled(answer[key])
+            if given not in map(_spelled, possible):
                 raise NotYet(f"{answer[key]!r} is none of these: {', '.join(possible)}.")
-            if answer[key] != value:
+            if given != _spelled(value):
                 said = next((text for text, wrong in self.mistakes if wrong[key] != value), self.otherwise)
                 raise NotYet(f"{key}: not {answer[key]}. {said}")
 
@@ -311,6 +319,31 @@ def _copied(value: Any) -> Any:
         parts = [_copied(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value.detach().clone() if hasattr(value, "detach") else copy.deepcopy(value)
+
+
+def _sparing(function: Callable) -> Callable:
+    """The same function, on copies of its tensors and arrays. Gradients pass through; a model stays the model."""
+
+    def spared(value: Any) -> Any:
+        if type(value) in (list, tuple):
+            return type(value)(map(spared, value))
+        if type(value) is dict:
+            return {key: spared(part) for key, part in value.items()}
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        is_tensor = hasattr(value, "detach") and hasattr(value, "clone")
+        return value.clone() if is_tensor else value
+
+    @functools.wraps(function)
+    def on_copies(*arguments: Any, **named: Any) -> Any:
+        return function(*map(spared, arguments), **spared(named))
+
+    return on_copies
+
+
+def _spelled(word: Any) -> Any:
+    """A word in small letters and with a British s, however it is written."""
+    return word.strip().lower().replace("ization", "isation") if isinstance(word, str) else word
 
 
 def _numeric(value: Any) -> bool:

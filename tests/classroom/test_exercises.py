@@ -210,10 +210,37 @@ def test_later_cells_get_what_is_right_and_an_interruption_is_no_answer() -> Non
     def mine(x):
         return x.sum(dim=0)
 
-    assert check_sum.choose(mine) is mine
+    assert check_sum.choose(mine).__wrapped__ is mine
     assert check_sum.choose(lambda x: x) is check_sum.right
     with pytest.raises(KeyboardInterrupt):
         check_sum(Mock(side_effect=KeyboardInterrupt))
+
+
+def test_a_right_answer_that_works_in_place_leaves_the_data_of_the_lesson_alone() -> None:
+    def halved(parts, scale):
+        for part in parts:
+            part *= scale
+        return parts[0]
+
+    check = Exercise(right=lambda parts, scale: parts[0] * scale, cases=[([torch.ones(2), np.ones(2)], 0.5)])
+    halved = check.choose(halved)
+    ours = [torch.ones(2, requires_grad=True), np.ones(2)]
+    halved(parts=ours, scale=0.5).sum().backward()
+    assert ours[0].tolist() == ours[1].tolist() == [1, 1] and ours[0].grad.tolist() == [0.5, 0.5]
+    model = torch.nn.Linear(1, 1)
+    trained = Exercise(right=lambda model: model.bias.fill_(1), grade=lambda answer: "").choose(
+        lambda model: torch.nn.init.zeros_(model.bias)
+    )
+    trained(model)
+    assert model.bias.item() == 0, "a model is there to be changed"
+
+
+def test_a_word_counts_in_small_letters_and_in_american_spelling() -> None:
+    check = Exercise(
+        right={"A": "normalisation", "B": "forgotten reset"}, wrong={"Not B.": {"A": "normalisation", "B": "?"}}
+    )
+    assert check({"A": "Normalization ", "B": "Forgotten reset"})
+    assert "'forgotten' is none of these" in check({"A": "normalisation", "B": "forgotten"}).message
 
 
 def test_an_attempt_is_turned_into_what_is_needed_once() -> None:
