@@ -94,10 +94,12 @@ def tutorial(train: Data, look: int, epochs: int) -> Iterator[tuple[nn.Module, i
                 yield net, update * 128
 
 
-def race(train: Data, validation: Data, epochs: dict[str, int]) -> Iterator[dict[str, list[dict[str, float]]]]:
+def race(
+    train: Data, validation: Data, epochs: dict[str, int], looks: int = LOOKS
+) -> Iterator[dict[str, list[dict[str, float]]]]:
     """Trains both, now one, now the other; after each look all curves so far: images seen, processor time and wall time
     of the updates in seconds, and the accuracy, 0 to 1."""
-    look = len(train[0]) // LOOKS
+    look = len(train[0]) // looks
     runners = {name: who(train, look, epochs[name]) for name, who in ((TUTORIAL, tutorial), (OURS, course))}
     curves: dict[str, list[dict[str, float]]] = {name: [] for name in runners}
     spent = {name: [0.0, 0.0] for name in runners}

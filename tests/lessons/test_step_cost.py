@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.benchmarks import step_cost
+from course_utils.training import benchmarks
+from tests.benchmarks import peers, step_cost
 from tests.benchmarks.step_cost import CONTENDERS, PLAIN, kept_mb, seconds_of_turns
 
 
@@ -54,8 +55,28 @@ def test_the_command_keeps_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_a_spiking_step_was_measured_to_cost_little_more_than_a_plain_one():
     """The shipped figures; a test that measures anew would fail on a machine that is busy."""
-    file = Path(__file__).parents[2] / "data" / "benchmarks" / "lenet5_step.json"
-    seconds = json.loads(file.read_text(encoding="utf-8"))["seconds"]
-    plain = seconds["plain network, T·B pictures"]
-    assert seconds["by hand, spikes"] <= 1.25 * plain
-    assert seconds["by hand, constant input"] < plain < seconds["Norse"]
+    ratios = benchmarks.steps()["ratios"]
+    assert ratios[PLAIN] == 1 and ratios["by hand, spikes"] <= 1.15 < min(ratios["Norse"], ratios["snnTorch"])
+    rows = {row[0]: row[1:] for row in benchmarks.step_table().rows}
+    assert rows.keys() == ratios.keys() and rows["Norse"][1] == f"{ratios['Norse']:.2f}"
+    assert 2 < float(rows["Norse"][2]) / float(rows[PLAIN][2]) < 6, "MB for a picture and a step"
+
+
+def test_a_recipe_that_did_not_get_there_says_so(monkeypatch: pytest.MonkeyPatch):
+    point = {"images": 5000, "cpu_s": 7.0, "wall_s": 9.0, "accuracy": 0.975}
+    found = {"curves": {"a": [point]}, "to": {"a": {"97%": point, "98%": None}}}
+    monkeypatch.setattr(benchmarks, "peers", lambda: found)
+    assert benchmarks.peer_table().rows == [["a", "7 s, 5,000 images", "not in 7 s, 5,000 images"]]
+
+
+def test_two_recipes_take_turns_and_are_looked_at_as_they_learn():
+    draw = torch.Generator().manual_seed(0)
+    train = torch.rand(256, 1, 28, 28, generator=draw), torch.randint(10, (256,), generator=draw)
+    *_, curves = peers.race(train, (train[0][:4], train[1][:4]), {peers.TUTORIAL: 1, peers.OURS: 1}, looks=2)
+    assert {name: [point["images"] for point in curve] for name, curve in curves.items()} == {
+        peers.TUTORIAL: [128, 256],
+        peers.OURS: [128, 256],
+    }
+    assert all(curve[0]["cpu_s"] < curve[1]["cpu_s"] for curve in curves.values())
+    assert peers.first_at(curves[peers.OURS], 0.0) == curves[peers.OURS][0]
+    assert peers.first_at(curves[peers.OURS], 1.1) is None
