@@ -89,7 +89,7 @@ def test_the_map_is_drawn_and_told() -> None:
         warnings.simplefilter("error")
         figure, alt = widgets.draw_map()
         figure.canvas.draw()
-    assert "week 7: hardware quantization, ledger and next steps" in alt
+    assert "week 7: hardware quantization, chip toolchains, chip energy, ledger and next steps" in alt
 
 
 def test_only_lessons_that_exist_are_linked(tmp_path: Path) -> None:
