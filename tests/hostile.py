@@ -33,7 +33,7 @@ import course_utils
 NAN, INF = math.nan, math.inf
 LEFT_OUT = (".tools", ".widgets", ".experiment", "nengodl", "old_packages", "keras_twin", "team", "letters")
 CALL_S = 10.0  # of this process's own time
-TRIES = 40
+TRIES = 60
 
 
 def tensors(rng: random.Random) -> Iterator[Tensor]:
@@ -115,6 +115,7 @@ class Maker:
     def __init__(self, seed: int):
         self.rng = random.Random(seed)
         self.folder = Path(tempfile.mkdtemp())
+        self.common: Tensor | None = None  # for all tensors of a call: many must have one shape
 
     def make(self, hint: object, name: str = "", depth: int = 0) -> object:
         rng, origin, inner = self.rng, typing.get_origin(hint), typing.get_args(hint)
@@ -133,9 +134,9 @@ class Maker:
         if hint is str:
             return rng.choice(("x", "vertical", "MNIST", "mean"))
         if hint is Tensor:
-            return rng.choice(list(tensors(rng)))
+            return rng.choice(list(tensors(rng))) if self.common is None else self.common.clone()
         if hint is np.ndarray:
-            return rng.choice(list(tensors(rng))).numpy()
+            return self.make(Tensor).numpy()
         if hint is np.random.Generator:
             return np.random.default_rng(0)
         if hint is torch.Generator:
@@ -161,6 +162,8 @@ class Maker:
     def arguments(self, function: Callable, depth: int = 0) -> dict[str, object]:
         hints = hints_of(function)
         made = {}
+        if not depth:
+            self.common = self.rng.choice(list(tensors(self.rng))) if self.rng.random() < 0.5 else None
         for name, parameter in inspect.signature(function).parameters.items():
             if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
@@ -257,7 +260,8 @@ def call(function: Callable, arguments: dict[str, object]) -> object:
     before = signal.signal(signal.SIGVTALRM, too_long)
     signal.setitimer(signal.ITIMER_VIRTUAL, CALL_S)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        silent = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+        with warnings.catch_warnings(), silent[0], silent[1], np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             return function(**arguments)
     finally:

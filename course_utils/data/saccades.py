@@ -177,9 +177,10 @@ def simulate_saccades(
         samples = torch.arange(len(images))
     fits, shape = samples.shape == images.shape[:1], tuple(samples.shape)
     require(fits, "shape of samples", shape, f"[{len(images)}], one number for each image")
+    require_whole(batch_size=(batch_size, 1))
     uneven = torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(seed)).clamp(-3, 3)
     thresholds = camera.threshold * (1 + camera.spread * uneven)
-    batches = zip(images.split(batch_size), samples.split(batch_size), strict=True)
+    batches = zip(images.split(int(batch_size)), samples.split(int(batch_size)), strict=True)
     return [
         events
         for batch, some in batches

@@ -220,6 +220,7 @@ class LIReadout(nn.Module):
         pool: over 2×2 neighbours at each step: "maximum", or "sum", which a chip can do.
     """
 
+    @guarded
     def __init__(
         self,
         encode: Encoder = stripe_input,
