@@ -1,4 +1,4 @@
-"""Exercises of the lesson on convolutional networks: the size of a map, its weights, and a convolution by hand."""
+"""Exercises of the lesson on convolutional networks: a map's size, its weights, a convolution, a moved picture."""
 
 import numpy as np
 import torch
@@ -24,7 +24,13 @@ check_map_size = Exercise(
         "You leave out the stride: with stride 2 the kernel takes every second place only.":
             lambda n, k, s, p: n + 2 * p - k + 1,
         "28 pixels, kernel 3, stride 2, padding 1: 27 pixels make 13 steps of 2. Half a step is not taken: round down.":
-            [lambda n, k, s, p: (n + 2 * p - k) / s + 1, lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1],
+            [
+                lambda n, k, s, p: (n + 2 * p - k) / s + 1,
+                lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1,
+                lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,
+            ],
+        "Only the kernel is divided by the stride: `//` comes before `+` and `-`. Put the sum in brackets.":
+            lambda n, k, s, p: n + 2 * p - k // s + 1,
         "9 pixels, kernel 3, stride 2: you get 3. The left edge can stand at 0, 2, 4, 6. The first place is there "
         "before any step: divide first, then count it.": lambda n, k, s, p: (n + 2 * p - k + 1) // s,
     },
@@ -47,6 +53,12 @@ check_parameters = Exercise(
         ],
         "There is one bias for each output map. You added one for each input map.":
             lambda maps_in, maps_out, kernel: maps_in * maps_out * kernel**2 + maps_in,
+        "There is one bias for each output map, not one for each kernel.":
+            lambda maps_in, maps_out, kernel: maps_in * maps_out * (kernel**2 + 1),
+        "There is one bias for each output map. You added a single one.":
+            lambda maps_in, maps_out, kernel: maps_in * maps_out * kernel**2 + 1,
+        "Every output map has kernels of its own. You count those of one output map.":
+            lambda maps_in, maps_out, kernel: maps_in * kernel**2 + maps_out,
         "This is right for 16 and 32 maps with a 5×5 kernel alone. Did you type a number in?": lambda *_: 12_832,
     },
     solved="From 16 to 32 maps with a 5×5 kernel: 12,832. The size of the image does not enter. That is the point of a "
@@ -82,4 +94,24 @@ check_convolve = Exercise(
     },
     solved="Your map agrees with torch.nn.functional.conv2d.",
     otherwise="At each place: multiply window and kernel entry by entry, then sum.",
+)  # fmt: skip
+
+
+check_move_right = Exercise(
+    right=lambda images, pixels: pad(images, (pixels, 0))[..., : images.shape[-1]],
+    cases=[(torch.arange(1.0, 41.0).reshape(2, 1, 4, 5), 2), (torch.arange(1.0, 41.0).reshape(2, 1, 4, 5), 0)],
+    draw=lambda rng: (torch.tensor(rng.random((2, 1, 6, 7)), dtype=torch.float32), int(rng.integers(1, 6))),
+    wrong={
+        "What leaves on the right comes back on the left. What enters should be black, so 0.":
+            lambda images, pixels: images.roll(pixels, 3),
+        "You move to the left.": lambda images, pixels: pad(images, (0, pixels))[..., pixels:],
+        "You move down. Rows are the last axis but one, columns the last.":
+            lambda images, pixels: pad(images, (0, 0, pixels, 0))[..., : images.shape[2], :],
+        "You move up. Rows are the last axis but one, columns the last.":
+            lambda images, pixels: pad(images, (0, 0, 0, pixels))[..., pixels:, :],
+        "The images have grown. Cut off what has left them on the right.":
+            lambda images, pixels: pad(images, (pixels, 0)),
+    },
+    solved="Now ask three networks what they make of it.",
+    otherwise="Column k of an image becomes column k + pixels; the first columns are 0.",
 )  # fmt: skip

@@ -1,12 +1,13 @@
 """Exercises of the lesson on PyTorch: broadcasting, gradient descent, the training loop."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.classroom.exercise import Exercise
+from course_utils.classroom.exercise import Exercise, NotYet
 
 
 def _images_and_means(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -109,7 +110,7 @@ check_descend = Exercise(
         "You step by the whole slope. Multiply it by the learning rate.": _descent(lambda x, rate: x.sub_(x.grad)),
         "You take one step too few.": _descent(more=-1),
         "You take one step too many.": _descent(more=1),
-        "You take a single step. Does `return` stand inside the loop?":
+        "You take a single step. Does `return` stand inside the loop, or is x made anew in each round?":
             lambda f, start, learning_rate, steps: _descent()(f, start, learning_rate, 1),
         "You return f(x). Return x.": _descent(result=lambda f, x: f(x)),
         "It works for 2x², but not for another f. Let autograd find the slope; write no formula for it.":
@@ -167,8 +168,19 @@ def _recorded(model: nn.Module, batches: list[tuple[Tensor, Tensor]], learning_r
         parameter -= learning_rate * parameter.grad
 
 
+class _InPlace(Exercise):
+    """Whose first argument has to be another one afterwards."""
+
+    def _compare(self, answer: Callable) -> None:
+        super()._compare(answer)
+        model, batches, learning_rate = copy.deepcopy(self.cases[0])
+        answer(model, batches, learning_rate)
+        if all(map(torch.equal, model.parameters(), self.cases[0][0].parameters())):
+            raise NotYet("The losses are right, but the model that was handed in is as before. Train it, not a copy.")
+
+
 _LOOP = ("clear", "backward", "step")
-check_learn = Exercise(
+check_learn = _InPlace(
     right=_training(*_LOOP),
     cases=[_model_and_batches(np.random.default_rng(2))],
     draw=_model_and_batches,
@@ -193,8 +205,18 @@ check_learn = Exercise(
             _training(*_LOOP, loss=lambda scores, labels: nn.functional.cross_entropy(scores, labels, reduction="sum")),
         "You note the loss after the step. Note the one that `backward()` started from.":
             _training(*_LOOP, told="after"),
-        "Adam takes other steps. Here plain gradient descent is meant, `torch.optim.SGD`.":
+        "Momentum and Adam take other steps. Plain gradient descent is meant: `torch.optim.SGD(…)` without them.": [
             _training(*_LOOP, optimizer=torch.optim.Adam),
+            _training(*_LOOP, optimizer=lambda parts, lr: torch.optim.SGD(parts, lr=lr, momentum=0.9)),
+        ],
+        "Your steps do not depend on `learning_rate`. Did you type a number in?":
+            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches, 0.1),
+        "Take the batches in the order in which they come.":
+            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches[::-1], learning_rate),
+        "The loss is the cross-entropy of scores and labels, not their squared difference.": _training(*_LOOP, loss=
+            lambda scores, labels: (scores - nn.functional.one_hot(labels, scores.shape[1])).pow(2).mean()),
+        "An answer (`argmax`) has no slope: between its jumps nothing changes. Give the loss the scores.":
+            _training(*_LOOP, loss=lambda scores, labels: (scores.argmax(1) != labels).double().mean()),
         "Not all weights learn. Give the optimizer `model.parameters()`, or step through all of them.":
             _training(*_LOOP, part=lambda model: model[-1].parameters()),
         "Return the losses of all batches, in a list. Is the list made before the loop, and returned behind it?": [

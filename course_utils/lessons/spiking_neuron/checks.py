@@ -86,6 +86,9 @@ check_euler_tau = Exercise(
         "You return τ itself. Then λ would be exp(−Δt/τ), but Euler's step uses 1 − Δt/τ.": lambda tau, dt: tau,
         "τ − Δt/2 is a very good approximation for small steps, and worth remembering. At τ = 10 ms and Δt = 5 ms it "
         "gives 7.5 ms, but the exact answer is 7.213 ms.": lambda tau, dt: tau - dt / 2,
+        "This is λ itself. Which τ makes exp(−Δt/τ) as large?": lambda tau, dt: 1 - dt / tau,
+        "The logarithm got a number that is not above 0: the fraction in it is Δt/τ, not τ/Δt.":
+            lambda tau, dt: -dt / math.log(1 - tau / dt),
         "Your logarithm has the base 10. The exponential belongs to the natural one, `math.log`.":
             lambda tau, dt: -dt / math.log10(1 - dt / tau),
         "You solved the opposite question: which τ must Euler be given so that it acts like the exact step? Return "
@@ -108,7 +111,7 @@ def _rate_above(current: float, tau_mem_ms: float, threshold: float, refractory_
 check_rate = Exercise(
     right=_rate,
     cases=[(1.5, 10.0, 1.0, 0.0), (2.0, 20.0, 0.5, 2.0), (1.2, 8.0, 1.0, 5.0), (0.5, 10.0, 1.0, 2.0),
-           (1.0, 10.0, 1.0, 2.0)],
+           (1.0, 10.0, 1.0, 2.0), (0.8, 10.0, 0.5, 0.0), (1.2, 10.0, 1.5, 0.0)],
     draw=lambda rng: tuple(rng.uniform([0.5, 5, 0.5, 0], [4, 40, 2, 10]).tolist()),
     wrong={
         "You return spikes per millisecond. The times are in ms, a hertz is one spike per second.":
@@ -121,6 +124,8 @@ check_rate = Exercise(
             lambda current, tau, threshold, refractory: _rate_above(current, tau, threshold, 0),
         "Right for a threshold of 1, wrong otherwise. The current enters only as the ratio threshold / current.":
             lambda current, tau, threshold, refractory: _rate_above(current, tau, 1, refractory),
+        "You compare the current with 1. The neuron fires above its threshold, and that may be another number.":
+            lambda current, *rest: 0.0 if current <= 1 else _rate_above(current, *rest),
         "The ratio is upside down: the level is RI, and the threshold is a part of it.":
             lambda current, tau, threshold, refractory: _rate_above(threshold, tau, current, refractory),
         "Your logarithm has the base 10. Use the natural one, `math.log`.": lambda current, tau, threshold, refractory:

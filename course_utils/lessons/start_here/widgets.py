@@ -143,8 +143,8 @@ _BOXES = (
     MapBox("vehicles", 6, 3, _OTHER, "vehicles", "tell motorbikes from airplanes, clean and noisy"),
     MapBox("hardware_quantization", 7, 4, _STRIPES, "hardware\nquantization", "fit a network to a chip's limits"),
     MapBox("chip_toolchains", 7, 3, _STRIPES, "chip\ntoolchains", "run networks in the tools of real chips"),
-    MapBox("chip_energy", 7, 1, _STRIPES, "chip\nenergy", "count what an answer costs, and by which convention"),
-    MapBox("ledger_and_next_steps", 7, 2, _ENDS, "ledger and\nnext steps", "compare all results, and go on alone"),
+    MapBox("chip_energy", 7, 2, _STRIPES, "chip\nenergy", "count what an answer costs, and by which convention"),
+    MapBox("ledger_and_next_steps", 7, 1, _ENDS, "ledger and\nnext steps", "compare all results, and go on alone"),
 )  # fmt: skip
 LESSONS = tuple(sorted(_BOXES, key=lambda lesson: lesson.name))  # in the order of their numbers
 
@@ -191,7 +191,8 @@ def draw_map() -> tuple[Figure, str]:
 def _arrow(ax: plt.Axes, here: MapBox, there: MapBox, color: str) -> None:
     """From the edge of one box to the edge of the next."""
     if here.week == there.week:
-        way = (here.week, here.row + 0.36), (there.week, there.row - 0.36)
+        down = 0.36 if there.row > here.row else -0.36
+        way = (here.week, here.row + down), (there.week, there.row - down)
     else:
         way = (here.week + 0.41, here.row), (there.week - 0.41, there.row)
     arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
