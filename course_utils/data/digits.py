@@ -81,7 +81,7 @@ def load_images(name: Literal["MNIST", "FashionMNIST"]) -> tuple[ImageSet, Image
         return small_digits()
     train, test = _read(name, files)
     folder = files[0].parent.parent.parent
-    where = {DOWNLOADS: "data/", downloads(): "the downloads"}.get(folder, "$COURSE_DATA")
+    where = {downloads(): "the downloads", DOWNLOADS: "data/"}.get(folder, "$COURSE_DATA")
     print(f"{name} from {where}: {len(train.images):,} training and {len(test.images):,} test images.")
     return train, test
 
