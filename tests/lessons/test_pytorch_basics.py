@@ -1,5 +1,6 @@
 """The lesson on PyTorch: the loop that it writes is the package's; other ways to the same slips; its pictures."""
 
+import copy
 
 import numpy as np
 import pytest
@@ -74,6 +75,13 @@ def not_watched(f, start, learning_rate, steps):
 def test_other_ways_to_descend_are_told_the_same(answer, status: str, phrase: str):
     verdict = checks.check_descend(answer)
     assert verdict.status == status and phrase in verdict.message, verdict
+
+
+def test_training_a_copy_is_refused():
+    def learn(model, batches, learning_rate):
+        return checks.check_learn.right(copy.deepcopy(model), batches, learning_rate)
+
+    assert "not a copy" in checks.check_learn(learn).message
 
 
 def test_shapes_that_do_not_line_up_are_told_apart_from_other_errors():
