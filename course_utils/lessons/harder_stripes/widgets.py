@@ -109,8 +109,8 @@ def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
     kernel = torch.tensor([1.0, 1, -1, -1]).view(1, 1, 4, 1).expand(1, 1, 4, 4) / 2
     inputs = stripe_input(torch.tensor(image)[None, None] / 255, steps=20)
     current = nn.functional.conv2d(inputs[:, 0], kernel)
-    spikes = over_time(norse.LIFCell(), current)[:, 0]
-    anywhere = spikes.amax((1, 2))
+    spikes = over_time(norse.LIFCell(), current)[:, 0].numpy()
+    anywhere = spikes.max(axis=(1, 2))
 
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), width_ratios=(1, 1, 1.6))
     axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
