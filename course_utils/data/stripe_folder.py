@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from course_utils.data.files import grey, picture, read_bytes
 
-_NAME = re.compile(r"(\d+)_([01])\.png", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(r"(0|[1-9][0-9]*)_([01])\.png", re.IGNORECASE)
 
 
 class StripeFolder(Dataset):
@@ -23,8 +23,8 @@ class StripeFolder(Dataset):
 
     Raises:
         NotADirectoryError: `root` is no folder.
-        ValueError: the folder has no PNG, or one whose name is not `<index>_<label>.png` with label 0 or 1, or two
-            with one index. The message names the file.
+        ValueError: the folder has no PNG, or one whose name is not `<index>_<label>.png` with label 0 or 1 and no
+            zeros in front of the index, or two with one index. The message names the file.
     """
 
     def __init__(self, root: str | Path, transform: Callable[[Image.Image], Any] | None = None):
@@ -46,8 +46,8 @@ class StripeFolder(Dataset):
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise ValueError(
-                f"{path} is misnamed: an image is called <index>_<label>.png with label 0 (horizontal) or 1 "
-                "(vertical), for example 3_0.png. Rename it or move it elsewhere."
+                f"{path} is misnamed: an image is called <index>_<label>.png, the index without zeros in front, with "
+                "label 0 (horizontal) or 1 (vertical), for example 3_0.png. Rename it or move it elsewhere."
             )
         return int(match[1]), int(match[2]), path
 

@@ -152,6 +152,10 @@ check_decode = Exercise(
             lambda spikes, worth: (spikes * worth.reshape(-1, 1, 1)).mean(0),
         "6 steps of a 2×3 image give one value for each pixel, the shape (2, 3).":
             lambda spikes, worth: spikes * worth.reshape(-1, 1, 1),
+        "`spikes` is [time, row, column] and `worth` is [time], so PyTorch lines up `worth` with the columns. Reshape "
+        "it to [time, 1, 1]: `worth.reshape(-1, 1, 1)`.": [
+            lambda spikes, worth: (spikes * worth).sum(0), lambda spikes, worth: (worth * spikes).sum(0),
+        ],
     },
     solved="Every pixel gets the worth of its step, a silent one gets 0.",
     otherwise="A pixel that spikes at step t should get worth[t], one that never spikes 0.",

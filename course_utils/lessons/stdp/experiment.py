@@ -46,6 +46,7 @@ class Learner:
         labelling: images with labels, from which every neuron gets one.
         test: images of the test set.
         code: how images become spikes, one of `CODES`.
+        learns_from: the code while it learns, if that is another one.
     """
 
     rule: WinnerTakeAll = field(default_factory=WinnerTakeAll)
@@ -55,6 +56,7 @@ class Learner:
     labelling: int = 400
     test: int = 2000
     code: str = "rates"
+    learns_from: str = ""
 
     def draw(self, seed: int) -> Split:
         """The images of a seed; those for labelling stand where others have their validation images."""
@@ -64,8 +66,9 @@ class Learner:
         """The layer before and after images [count, 1, size, size], 0 to 1, and its spikes meanwhile, [neurons]."""
         noise, fired = _generator(seed), torch.zeros(self.neurons)
         start = learned = self.rule.start(images[0].numel(), self.neurons, _generator(seed))
+        encode = CODES[self.learns_from or self.code]
         for image in images.flatten(1):
-            spikes, learned = self.rule.learn(CODES[self.code](image[None], noise)[:, 0], learned)
+            spikes, learned = self.rule.learn(encode(image[None], noise)[:, 0], learned)
             fired += spikes.sum(0)
         return start, learned, fired
 
@@ -105,6 +108,7 @@ class Learner:
                 "total_weight": self.rule.total_weight,
                 "inhibition": self.rule.inhibition,
                 "code": self.code,
+                **({"learns_from": self.learns_from} if self.learns_from else {}),
                 "a_plus": rule.a_plus,
                 "a_minus": rule.a_minus,
                 "tau_plus_ms": rule.tau_plus_ms,
@@ -139,7 +143,9 @@ def _once(rule: PairSTDP) -> WinnerTakeAll:
 WITHOUT_TIMING = {
     **{f"{name}, rates": Learner(replace(_WHOLE, rule=rule)) for name, rule in WINDOWS.items()},
     **{f"{name}, one spike each": Learner(_once(rule), code="one spike each") for name, rule in WINDOWS.items()},
-    "full rule, one spike each, at random": Learner(_once(PairSTDP()), code="one spike each, at random"),
+    "full rule, one spike each, learned at random": Learner(
+        _once(PairSTDP()), code="one spike each", learns_from="one spike each, at random"
+    ),
 }
 EXPERIMENTS = (
     Experiment(

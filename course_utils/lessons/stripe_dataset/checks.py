@@ -1,5 +1,6 @@
 """Exercises of the lesson on the stripe data set: its limits, its files, and the rules that need no network."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,11 +47,22 @@ def _labelled(name: str) -> tuple[int, int]:
     return (index, label) if label in (0, 1) else _read_name(name)
 
 
+def _pattern(pattern: str) -> Callable[[str], tuple[int, int]]:
+    """Reads the names that fit the pattern."""
+
+    def read(name: str) -> tuple[int, int]:
+        if not (match := re.fullmatch(pattern, name)):
+            raise ValueError(name)
+        return int(match[1]), int(match[2])
+
+    return read
+
+
 check_read_name = Exercise(
     right=_read_name,
     cases=[("12_1.png",), ("0_0.png",), ("207_0.png",),
            ("3.png",), ("a_b.png",), ("4_7.png",), ("12_17.png",), ("6_-1.png",), ("5_1_0.png",), ("3_1.jpg",),
-           ("4_+1.png",), (" 5_0.png",)],
+           ("4_+1.png",), (" 5_0.png",), ("007_1.png",), ("3_1xpng",), ("3_1.png.png",), ("٣_1.png",)],
     draw=lambda rng: (f"{rng.integers(1000)}_{rng.integers(2)}.png",),
     wrong={
         "The index comes first in the name, the label second. You return them the other way round.":
@@ -65,8 +77,20 @@ check_read_name = Exercise(
         "nobody notices. Raise a ValueError.": [lambda name: (_numbers(name)[0], _numbers(name)[1]), _numbers],
         "'3_1.jpg' is no PNG, yet you return (3, 1). `stem` drops whatever ending there is; look at the ending, too.":
             lambda name: _labelled(name) if not name.endswith(".png") else _read_name(name),
-        "'4_+1.png' and ' 5_0.png' slip through: `int` forgives blanks and signs. Compare the name with the one that "
-        "your two numbers should have.": lambda name: _labelled(name) if name.endswith(".png") else _read_name(name),
+        "'007_1.png' slips through, a second name for image 7. Refuse zeros in front.":
+            _pattern(r"([0-9]+)_([01])\.png"),
+        "'3_1xpng' slips through: in a pattern a dot stands for any character. Write `\\.`.": [
+            _pattern(r"([0-9]+)_([01]).png"), _pattern(r"(\d+)_([01]).png"), _pattern(r"(0|[1-9][0-9]*)_([01]).png"),
+        ],
+        "'٣_1.png' slips through: `\\d` and `int` take the digits of every script. Write `[0-9]`.":
+            _pattern(r"(\d+)_([01])\.png"),
+        "'3_1.png.png' slips through: `re.match` looks only at the beginning. Take `re.fullmatch`.": [
+            _pattern(r"([0-9]+)_([01])\.png.*"), _pattern(r"(\d+)_([01])\.png.*"), _pattern(r"(\d+)_([01]).png.*"),
+            _pattern(r"([0-9]+)_([01]).png.*"),
+        ],
+        "'4_+1.png' and ' 5_0.png' slip through: `int` forgives blanks, signs and zeros in front. Compare the name "
+        "with the one that your two numbers should have.":
+            lambda name: _labelled(name) if name.endswith(".png") else _read_name(name),
         "Labels and parts are right, but you take any ending and whatever `int` forgives: '3_1.jpg', '4_+1.png'. "
         "Compare the name with the one that your two numbers should have.": _labelled,
     },
