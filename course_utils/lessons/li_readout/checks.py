@@ -64,6 +64,11 @@ check_rheobase_bias = Exercise(
             lambda kernels, rates: 1 / 5 + _drive(kernels, rates),
         "You cancel the kernel's mean input. That leaves the mean current at 0, still below the threshold.":
             lambda kernels, rates: -_drive(kernels, rates),
+        "You multiplied the drive by 5. The bias piles up 5 times, too: 5 · (drive + bias) = 1. Divide both sides by 5, "
+        "and the drive stands there once.": [
+            lambda kernels, rates: 1 / 5 - 5 * _drive(kernels, rates),
+            lambda kernels, rates: 1 - 5 * _drive(kernels, rates),
+        ],
         "All of the bias is divided by 5. Only the threshold is: the drive is an input already.":
             lambda kernels, rates: (1 - _drive(kernels, rates)) / 5,
         "The mean over all maps is one number. Each map has a kernel of its own, and needs a bias of its own.": [
@@ -131,6 +136,15 @@ check_one_neuron = Exercise(
         "A sum or a mean does not tell which of the two potentials is higher. Take the difference.": [
             lambda weight, bias: (weight.sum(0, keepdim=True), bias[1:] - bias[:1]),
             lambda weight, bias: (weight.mean(0, keepdim=True), bias[1:] - bias[:1]),
+        ],
+        "Half of the difference gives the right answer, but half of the potential: v₁ − v₀ was asked for.": [
+            lambda weight, bias: ((weight[1:] - weight[:1]) / 2, (bias[1:] - bias[:1]) / 2),
+            lambda weight, bias: ((weight[1:] - weight[:1]) / 2, bias[1:] - bias[:1]),
+        ],
+        "Twice row 1 is right only where the rows mirror each other. These may be of any network: use both rows.": [
+            lambda weight, bias: (2 * weight[1:], 2 * bias[1:]),
+            lambda weight, bias: (-2 * weight[:1], -2 * bias[:1]),
+            lambda weight, bias: (2 * weight[1:], bias[1:] - bias[:1]),
         ],
         "The bias is wrong. It is an input like the others, so it is treated the same.": [
             lambda weight, bias: (weight[1:] - weight[:1], bias[1:]),
