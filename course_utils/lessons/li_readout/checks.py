@@ -64,8 +64,8 @@ check_rheobase_bias = Exercise(
             lambda kernels, rates: 1 / 5 + _drive(kernels, rates),
         "You cancel the kernel's mean input. That leaves the mean current at 0, still below the threshold.":
             lambda kernels, rates: -_drive(kernels, rates),
-        "You multiplied the drive by 5. The bias piles up 5 times, too: 5 · (drive + bias) = 1. Divide both sides by 5, "
-        "and the drive stands there once.": [
+        "You multiplied the drive by 5. The bias piles up 5 times, too: 5 · (drive + bias) = 1. Divide both sides by "
+        "5, and the drive stands there once.": [
             lambda kernels, rates: 1 / 5 - 5 * _drive(kernels, rates),
             lambda kernels, rates: 1 - 5 * _drive(kernels, rates),
         ],
