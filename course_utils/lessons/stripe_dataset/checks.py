@@ -86,7 +86,7 @@ check_read_name = Exercise(
             _pattern(r"(\d+)_([01])\.png"),
         "'3_1.png.png' slips through: `re.match` looks only at the beginning. Take `re.fullmatch`.": [
             _pattern(r"([0-9]+)_([01])\.png.*"), _pattern(r"(\d+)_([01])\.png.*"), _pattern(r"(\d+)_([01]).png.*"),
-            _pattern(r"([0-9]+)_([01]).png.*"),
+            _pattern(r"([0-9]+)_([01]).png.*"), _pattern(r"(0|[1-9][0-9]*)_([01])\.png.*"),
         ],
         "'4_+1.png' and ' 5_0.png' slip through: `int` forgives blanks, signs and zeros in front. Compare the name "
         "with the one that your two numbers should have.":
