@@ -51,7 +51,7 @@ def downloads() -> Path:
     return DOWNLOADS if can_write(DOWNLOADS) else _instead(DOWNLOADS, "downloads", "data")
 
 
-def results() -> Path:
+def results_folder() -> Path:
     """Where results go that are made here: see above.
 
     Raises:

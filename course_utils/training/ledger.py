@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from course_utils.classroom.tables import Table
 from course_utils.data.files import naming, read_bytes, writing
-from course_utils.data.locate import COURSE_ROOT, results
+from course_utils.data.locate import COURSE_ROOT, results_folder
 from course_utils.data.require import guarded
 
 SHIPPED = COURSE_ROOT / "data" / "results"
@@ -34,7 +34,7 @@ def mine() -> Path:
 
     Where the course's folder cannot be written it is the user's own, and a line says so (see `data.locate`).
     """
-    return results()
+    return results_folder()
 
 
 @guarded

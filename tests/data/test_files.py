@@ -198,16 +198,16 @@ def test_results_go_where_they_can_be_written_and_a_line_says_so(tmp_path: Path,
     monkeypatch.setattr(locate, "own_folder", lambda: user)
     monkeypatch.delenv("COURSE_RESULTS", raising=False)
     monkeypatch.delenv("COURSE_DATA", raising=False)
-    assert (locate.results(), locate.downloads()) == (course / "results" / "mine", course)
+    assert (locate.results_folder(), locate.downloads()) == (course / "results" / "mine", course)
     monkeypatch.setattr(locate, "can_write", lambda folder: course not in (folder, *folder.parents))
     for _ in range(2):
-        assert (locate.results(), locate.downloads()) == (user / "results", user / "data")
+        assert (locate.results_folder(), locate.downloads()) == (user / "results", user / "data")
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 2 and str(user / "results") in said[0] and str(user / "data") in said[1], "each once"
     (user / "data").mkdir(parents=True)
     assert locate.data_folders() == [course, user / "data"]
     monkeypatch.setenv("COURSE_RESULTS", "  ")
-    assert locate.results() == user / "results", "empty is unset"
+    assert locate.results_folder() == user / "results", "empty is unset"
 
 
 def test_whether_a_folder_can_be_written_is_tried_beforehand(tmp_path: Path):

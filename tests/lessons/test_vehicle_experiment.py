@@ -82,7 +82,7 @@ def test_operations_are_those_of_the_counter() -> None:
         _, spikes = net.watch(x)
     synapses = [layer for layer in net.layers if isinstance(layer, nn.Conv2d | nn.Linear)]
     entered = [layer.flatten(0, 1) for layer in spikes]
-    cost = vehicle_models.operations(synapses, [x, *entered[:-1], entered[-1].flatten(1)], len(x))
+    cost = vehicle_models.spike_operations(synapses, [x, *entered[:-1], entered[-1].flatten(1)], len(x))
     assert cost.spikes == sum(layer.sum().item() for layer in spikes) / 4
     with torch.no_grad(), OperationCounter(synapses[0]) as counter:
         synapses[0](x)

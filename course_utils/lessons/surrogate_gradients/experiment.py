@@ -35,7 +35,7 @@ class EachStep(nn.Module):
         return torch.cat([norm(now) for norm, now in zip(self.norms, parts, strict=True)])
 
 
-def digits(seed: int) -> Split:
+def small_digit_split(seed: int) -> Split:
     """scikit-learn's digits in the order of a seed, as the lesson has them."""
     pixels, labels = (torch.tensor(part) for part in load_digits(return_X_y=True))
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))
@@ -45,9 +45,9 @@ def digits(seed: int) -> Split:
     return Split("digits8x8", *((pixels[part], labels[part]) for part in parts))
 
 
-def run(each_step: bool, seed: int, checkpoint: Path | None = None) -> Record:
+def batch_normed(each_step: bool, seed: int, checkpoint: Path | None = None) -> Record:
     """Train one network whose height is tuned for it, and record it."""
-    split = digits(seed)
+    split = small_digit_split(seed)
     probe = tuple(part[:256] for part in split.train)
 
     def network(height: float) -> DeepLIF:
@@ -79,7 +79,7 @@ EXPERIMENTS = (
     Experiment(
         "digits-batch-norm",
         "20 layers on the small digits: batch norm over all time steps, or step by step",
-        {"all steps together": partial(run, False), "each step by itself": partial(run, True)},
+        {"all steps together": partial(batch_normed, False), "each step by itself": partial(batch_normed, True)},
         seeds=(0, 1, 2),
     ),
 )

@@ -62,7 +62,7 @@ def with_noise(images: Tensor, deviation: float | Tensor, seed: int) -> Tensor:
     return (images + sigma * noise).clamp_(0, 1)
 
 
-def operations(synapses: Sequence[nn.Module], inputs: Sequence[Tensor], samples: int) -> Operations:
+def spike_operations(synapses: Sequence[nn.Module], inputs: Sequence[Tensor], samples: int) -> Operations:
     """What synapses cost a sample: each convolution or linear layer gets all that entered it, [samples or steps, …].
 
     The spikes counted are those that enter the second and later layers.

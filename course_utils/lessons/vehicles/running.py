@@ -48,7 +48,7 @@ def run_over_time(network: OverTime, images: Tensor, steps: int) -> tuple[Tensor
         answers.append(torch.stack([head(mean) for mean in means]))
     synapses = [layer for layer in network.layers if isinstance(layer, nn.Conv2d | nn.Linear)]
     entered = [layer.flatten(0, 1) for layer in spikes]
-    cost = models.operations(synapses, [some, *entered[:-1], entered[-1].flatten(1)], len(some))
+    cost = models.spike_operations(synapses, [some, *entered[:-1], entered[-1].flatten(1)], len(some))
     return torch.cat(answers, 1), cost
 
 
