@@ -1,6 +1,6 @@
 """The five stripe models over five seeds, on the plain and the hard set; how networks learn from drawn images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -134,6 +134,30 @@ ON_RESET = {
     "10 steps, reset apart": _first_four(partial(reset_apart, steps=10), 30, 1e-3, steps=10),
 }
 
+# The square of two remedies of model 1. Each has ten epochs: the one cycle of the learning rate is part of a recipe.
+ON_SCALE = {
+    f"scale {scale}, learning rate {rate:g}": _first_four(
+        lambda images, seed, scale=scale: models.FlatLIF(scale=scale), 10, rate
+    )
+    for scale, rate in product((1, 5), (1e-3, 1e-2))
+}
+CURE = ("gain", "bias", "zero start", "integral")
+
+
+def cured(images: Tensor, seed: int, parts: Sequence[str]) -> models.LIReadout:
+    """Model 5 with some parts of its cure; the rest is as PyTorch draws it, and read by the maximum."""
+    model = models.LIReadout(readout="integral" if "integral" in parts else "maximum")
+    drawn = {name: values.clone() for name, values in model.state_dict().items()}
+    models.awaken(model, images[:500], gain=6.0 if "gain" in parts else 1.0)
+    kept = {"conv.bias": "bias", "linear.weight": "zero start", "linear.bias": "zero start"}
+    model.load_state_dict({name: drawn[name] for name, part in kept.items() if part not in parts}, strict=False)
+    return model
+
+
+_partly = {"none": ()} | {part: (part,) for part in CURE}
+_partly |= {"all but integral": CURE[:3], "all": CURE}
+ON_CURE = {name: _fifth(partial(cured, parts=parts), 3, 5e-3) for name, parts in _partly.items()}
+
 
 def weak_spots(seed: int, checkpoint: Path | None = None) -> Record:
     """Model 4, and how many pictures of each kind it gets right."""
@@ -162,5 +186,7 @@ EXPERIMENTS = (
     experiment("stripes-plain", "the five stripe models on plain stripes", ON_PLAIN),
     experiment("stripes-hard", "the fifth model on faint, noisy stripes", ON_HARD),
     experiment("stripes-reset", "the first stripe model: fewer steps, and no gradient through the reset", ON_RESET),
+    experiment("stripes-scale", "the first stripe model: its input scale and its learning rate", ON_SCALE),
+    experiment("stripes-cure", "the fifth stripe model: parts of its cure, alone and left out", ON_CURE),
     Experiment("stripes-map", "where the fourth stripe model fails", {"4: lean, constant current": weak_spots}),
 )
