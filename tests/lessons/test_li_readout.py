@@ -7,6 +7,7 @@ import torch
 
 from course_utils.data.stripes import make_stripes
 from course_utils.lessons.li_readout import widgets
+from course_utils.lessons.stripe_snn import experiment
 from course_utils.spiking import stripe_networks as models
 from course_utils.training import ledger
 from tests import notebook_cells as lessons
@@ -91,9 +92,22 @@ def test_a_recording_of_arrays_that_do_not_fit_is_refused() -> None:
         widgets.Recording(film.images, film.labels, film.inputs, film.hidden[1:], film.potentials)
 
 
-def recorded(experiment: str, *models: str) -> list[list[ledger.Record]]:
+@pytest.mark.parametrize("part", ["none", *experiment.CURE, "all"])
+def test_each_part_of_the_cure_changes_what_it_names_and_nothing_else(images, part) -> None:
+    parts = {"none": (), "all": experiment.CURE}.get(part, (part,))
+    torch.manual_seed(4)
+    drawn = models.LIReadout().state_dict()
+    torch.manual_seed(4)
+    model = experiment.cured(images, 0, parts)
+    changed = {name for name, values in model.state_dict().items() if (values != drawn[name]).any()}
+    names = {"gain": {"conv.weight"}, "bias": {"conv.bias"}, "zero start": {"linear.weight", "linear.bias"}}
+    assert changed == set().union(*(names.get(one, set()) for one in parts))
+    assert model.readout == ("integral" if "integral" in parts else "maximum")
+
+
+def recorded(name: str, *models: str) -> list[list[ledger.Record]]:
     """The records of these models over five seeds."""
-    found = ledger.runs(experiment)
+    found = ledger.runs(name)
     return [[found[model, seed] for seed in range(5)] for model in models]
 
 
