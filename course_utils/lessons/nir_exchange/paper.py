@@ -13,29 +13,44 @@ from course_utils.data.locate import DOWNLOADS, find
 
 _AT = "neuromorphs/NIR", "7232ada6d30e1beea78b180a5135b1a3bb3d3bc0"
 MIRRORS = "https://raw.githubusercontent.com/{}/{}/paper", "https://cdn.jsdelivr.net/gh/{}@{}/paper"
-GRAPHS = {  # file: (its folder in the repository, MD5 sum)
-    "lif_norse.nir": ("01_lif", "6a768d3a3d9cd4e26e148532f9370c01"),
-    "lif_rockpool.nir": ("01_lif", "02070470245873771c1d445db6787782"),
-    "two_lif_neurons.nir": ("01_lif/debug_spike_representation", "257bbe22423f0c8b4c49dd013baf82f0"),
-    "cnn_sinabs.nir": ("02_cnn", "b57bbc9d11e5781e9d6a8c8b63b36e9d"),
-    "braille_noDelay_bias_zero.nir": ("03_rnn", "4413b1739f4f47f33968f4eb215e9a43"),
+GRAPHS = {  # file: (its folder in the repository, SHA-256 sum)
+    "lif_norse.nir": ("01_lif", "0dd9143ef624892d4a6461f474d93653a337b3490a62e23ec9ec5d18fde9b7b6"),
+    "lif_rockpool.nir": ("01_lif", "f493a2cd00e20be6305acd7808faa1d4558993c91f3af43454bf637371e543d6"),
+    "two_lif_neurons.nir": (
+        "01_lif/debug_spike_representation",
+        "806c7c1cfae72b5be92ce15a670f37014b82a5d4fba8a077efce46d193c21a82",
+    ),
+    "cnn_sinabs.nir": ("02_cnn", "e2fa55bda7aab5a772485e1b690358bcb825b303eca7dc426e3973937fcb5bcb"),
+    "braille_noDelay_bias_zero.nir": ("03_rnn", "f1aab3ce74024e7feac508a03b04c58d483ee3a01e293dba4b53d0b519b8650e"),
 }
 # What a trace is called here, by its file. The script beside SpiNNaker 2's ran the simulator of that chip's software
 # (Brian2, in double precision); its line for the chip is commented out.
 TRACES = {
-    "lif_exact.csv": ("exact, event by event", "7fe472c9eb36220cd4d78deaa79aaadf"),
-    "lif_norse.csv": ("Norse", "de1f5d45e5f06ae2746d5ef1be8fe5d6"),
-    "lif_snntorch.csv": ("snnTorch", "dcc38353fb8b5c2cc09599cf1030a0af"),
-    "lif_nengo.csv": ("Nengo", "a698a3858efe95f21ba8abc236be3200"),
-    "lif_spinnaker2.csv": ("SpiNNaker 2's simulator", "f0ec828125a9df31585aaf950c9650f8"),
-    "lif_spyx.csv": ("Spyx", "c916c43b4738a7105637663532708a0e"),
-    "lif_lava_cpu_float.csv": ("Lava, CPU, floating point", "7044885c6b235dcf0eecb2702cbda126"),
-    "lif_lava_cpu_fixed.csv": ("Lava, CPU, whole numbers", "1e8e700bd84b3e7f264df8d69f70593a"),
-    "lif_lava_loihi_fixed.csv": ("Loihi 2, the chip", "ad2d1371a7762395fcb1a189cc77d627"),
-    "lif_rockpool.csv": ("Rockpool", "0da4f6cf46c1d4f82fb70902e41ee25e"),
-    "lif_sinabs.csv": ("sinabs", "f060a8a859e7fd26540e833f4cc50cc3"),
+    "lif_exact.csv": ("exact, event by event", "ae039c6359bb3c53adee01a8cb5a8ddc6c0bfed20c6984bd2b092740ab2680b1"),
+    "lif_norse.csv": ("Norse", "300d80dc21d67137740722caefb6d9a2f267331bfe682051ed99ac41a9cd0448"),
+    "lif_snntorch.csv": ("snnTorch", "6c1258f6a972ce9bf09ca0f4aacf8a457d38259df11613b22b442d21fa6bf5c1"),
+    "lif_nengo.csv": ("Nengo", "64ee8b4ee323a3c8a03500455a5835225ec2fb10a1746dec4f1bdfbfb7fdb473"),
+    "lif_spinnaker2.csv": (
+        "SpiNNaker 2's simulator",
+        "58be9f52cdc3a813e949e637aef0fae63a4ca8eb74be7a4a8276c4c4570709e7",
+    ),
+    "lif_spyx.csv": ("Spyx", "f180386a5b92910b4f8b4361d363535cbcb4ba5bd6e453c2ddf6f82459e2d799"),
+    "lif_lava_cpu_float.csv": (
+        "Lava, CPU, floating point",
+        "177a674e1ea10db5ed4047c34083242e7eeb8ef6681d34a27a23b1e011514aa5",
+    ),
+    "lif_lava_cpu_fixed.csv": (
+        "Lava, CPU, whole numbers",
+        "4426b06b035ebab370ad74f812041f49140ac22d0a7baae389addee37541db7e",
+    ),
+    "lif_lava_loihi_fixed.csv": (
+        "Loihi 2, the chip",
+        "8c721d7eed09623de92429c3eb8b0321f9b69c4ce759f0d8651940d976159081",
+    ),
+    "lif_rockpool.csv": ("Rockpool", "6758dd745b59de8a309d85e3aaf12cdefc8612ecddf4cac79b2880defe9ca00b"),
+    "lif_sinabs.csv": ("sinabs", "a891d016e51abfcbfb00e9f4f7ecbcb6191bd15f982b200335382e9ca15eb55d"),
 }
-FILES = GRAPHS | {name: ("01_lif", md5) for name, (_, md5) in TRACES.items()}
+FILES = GRAPHS | {name: ("01_lif", sha256) for name, (_, sha256) in TRACES.items()}
 
 
 def paper_files() -> dict[str, Path]:
@@ -45,11 +60,11 @@ def paper_files() -> dict[str, Path]:
         ValueError: a file is damaged; it is named.
     """
     found = {}
-    for name, (folder, md5) in FILES.items():
+    for name, (folder, sha256) in FILES.items():
         here = find(f"nir_paper/{name}")
         try:
             urls = [f"{mirror.format(*_AT)}/{folder}/{name}" for mirror in MIRRORS]
-            found[name] = verify(here, md5) if here else download(urls, DOWNLOADS / "nir_paper" / name, md5)
+            found[name] = verify(here, sha256) if here else download(urls, DOWNLOADS / "nir_paper" / name, sha256)
         except NotAvailable:
             print("The NIR paper's files are not in $COURSE_DATA or data/, and cannot be fetched now: without them.")
             return {}
