@@ -1,6 +1,7 @@
 """The lesson on PyTorch: the loop that it writes is the package's; other ways to the same slips; its pictures."""
 
 import copy
+import inspect
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def test_the_taught_loop_is_fit(lesson, seed: int, count: int, batch_size: int):
     assert losses == training.fit(by_package, data, data, **settings).loss and len(losses) == 3
     for one, other in zip(by_lesson.parameters(), by_package.parameters(), strict=True):
         assert torch.equal(one, other)
-    assert lesson["train"].__defaults__ == (training.fit.__kwdefaults__["batch_size"],)
+    default = inspect.signature(training.fit).parameters["batch_size"].default
+    assert lesson["train"].__defaults__ == (default,)
 
 
 # --- the exercises ------------------------------------------------------------------------------------------------

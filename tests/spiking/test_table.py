@@ -14,7 +14,7 @@ POTENTIALS = {
     "LI": (LI().run, 1.0),
     "LIF": (lambda x: LIF().run(x).v, 1.0),
     "gradients": (lambda x: spikes_and_potentials(x, Neuron(decay=0.8)).u, 1 / (1 - 0.8)),
-    "deep": (lambda x: run_lif(x, heaviside, 0.8).v, 1.0),
+    "deep": (lambda x: run_lif(x, heaviside, 0.8).u, 1.0),
     "Norse": (lambda x: over_time(norse.LICell(), x.float()).double(), 1 / (1 - 0.8)),  # of the synaptic current
 }
 
