@@ -148,11 +148,12 @@ def benchmark(session: nox.Session) -> None:
     """Time imports, redraws, lessons, steps, or recipes beside peers: python noxfile.py -s benchmark -- peers"""
     set_up(session)
     peers = HERE / ".nox" / "peers"
-    try:
-        install = [find_uv_bin(), "pip", "install", "--quiet", "--python", PYTHON, "--target", str(peers), "--no-deps"]
-        session.run(*install, *PEERS)
-    except nox.command.CommandFailed:
-        session.warn("SpikingJelly could not be installed: it is left out.")
+    if {"steps", "peers"} & set(session.posargs):
+        target = ["--target", str(peers), "--no-deps"]
+        try:
+            session.run(find_uv_bin(), "pip", "install", "--quiet", "--python", PYTHON, *target, *PEERS)
+        except nox.command.CommandFailed:
+            session.warn("SpikingJelly could not be installed: it is left out.")
     session.run(PYTHON, "-m", "tests.benchmarks.course", *session.posargs, env={"PYTHONPATH": str(peers)})
 
 
