@@ -108,6 +108,13 @@ def view(session: nox.Session) -> None:
     session.run(PYTHON, "-m", "course_utils.tools.views", *session.posargs)
 
 
+@nox.session(default=False)
+def deck(session: nox.Session) -> None:
+    """Write the questions of all lessons as cards for Anki: views/seven_weeks_of_spikes.apkg"""
+    set_up(session)
+    session.run(PYTHON, "-m", "course_utils.tools.deck", *session.posargs)
+
+
 @nox.session
 def render(session: nox.Session) -> None:
     """Run lessons and keep their outputs in the file: python noxfile.py -s render -- mnist_cnn"""
