@@ -15,6 +15,7 @@ lists, Python and NumPy numbers are taken alike. Each try gets arguments of its 
 import copy
 import functools
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -60,9 +61,10 @@ class Exercise:
         draw: makes further arguments, at random, so that no formula passes that agrees with the right one on the chosen
             cases alone.
         draws: how many of those.
-        wrong: what to say, and the function (or answer) that deserves it, or a list of such. With `grade`: a part of
-            what is said. Where a wrong function stops with an error, an answer may do there what it likes; one that
-            stops everywhere stands for all that stop with this error.
+        wrong: what to say, and the function (or answer) that deserves it, or a list of such. A dictionary holds further
+            arguments of `right` that make it wrong. With `grade`: a part of what is said. Where a wrong function stops
+            with an error, an answer may do there what it likes; one that stops everywhere stands for all that stop
+            with this error.
         otherwise: what to say, after the case that went wrong, to an answer that is wrong in no known way.
         tolerance: relative error that still counts as right.
         grade: in the place of cases, where many answers are right: takes the answer, and raises `NotYet` with the
@@ -99,8 +101,13 @@ class Exercise:
     @property
     def mistakes(self) -> list[tuple[str, Any]]:
         """Each wrong answer, after what is said to it."""
+
+        def made(wrong: Any) -> Any:
+            slips = callable(self.right) and isinstance(wrong, dict)
+            return functools.partial(self.right, **wrong) if slips else wrong
+
         lists = ((message, wrong if isinstance(wrong, list) else [wrong]) for message, wrong in self.wrong.items())
-        return [(message, answer) for message, answers in lists for answer in answers]
+        return [(message, made(wrong)) for message, answers in lists for wrong in answers]
 
     def choose(self, mine: Any) -> Any:
         """The learner's answer if it is right, else a right one: for the cells after the exercise.
@@ -165,12 +172,7 @@ class Exercise:
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> Any:
-    """Run the learner's function on copies of these arguments.
-
-    Args:
-        function: the learner's.
-        arguments: tensors, arrays, lists, numbers, generators of random numbers.
-        like: what kind of answer is needed; the answer is turned into that kind once, here.
+    """Run the learner's function on copies of these arguments. An answer is turned into what is needed (`like`) here.
 
     Raises:
         NotStarted: it returned `...`, as the stub does.
@@ -184,12 +186,9 @@ def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> 
     if result is ...:
         raise NotStarted
     if result is None:
-        changed = any(not same(now, before) for now, before in zip(mine, arguments, strict=True) if _numeric(before))
-        raise NotYet(
-            "You change your argument in place and return nothing. Return the result."
-            if changed
-            else "Your function returned None. Does it end in a return statement?"
-        )
+        if any(not same(now, before) for now, before in zip(mine, arguments, strict=True) if _numeric(before)):
+            raise NotYet("You change your argument in place and return nothing. Return the result.")
+        raise NotYet("Your function returned None. Does it end in a return statement?")
     if callable(result) and not callable(like):
         name = getattr(result, "__name__", "it")
         raise NotYet(f"You return the function `{name}` itself. Call it: `{name}()`, with brackets.")
@@ -200,6 +199,20 @@ def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> 
     return _converted(result, like)
 
 
+def tell(faults: Mapping[str, Any]) -> None:
+    """Stop with the first of these messages that is true of an answer."""
+    for message, seen in faults.items():
+        if seen:
+            raise NotYet(message)
+
+
+def tensors(*arrays: np.ndarray) -> tuple:
+    """Drawn numbers as tensors, those with a point in single precision."""
+    import torch
+
+    return tuple(torch.tensor(array, dtype=torch.float32 if array.dtype.kind == "f" else None) for array in arrays)
+
+
 def same(found: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
     """Whether two answers have the same value, in whatever form. Single precision may differ in its last digits."""
     if isinstance(wanted, type):  # an exception that has to come
@@ -207,11 +220,8 @@ def same(found: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
     if isinstance(wanted, NotYet):  # a function that stopped: for the same reason, whatever stands left of what
         return isinstance(found, NotYet) and sorted(str(found).split()) == sorted(str(wanted).split())
     if isinstance(wanted, Mapping):
-        return (
-            isinstance(found, Mapping)
-            and found.keys() == wanted.keys()
-            and all(same(found[key], value, tolerance) for key, value in wanted.items())
-        )
+        alike = isinstance(found, Mapping) and found.keys() == wanted.keys()
+        return alike and all(same(found[key], value, tolerance) for key, value in wanted.items())
     if isinstance(wanted, set):  # in any order
         return not misfit(found, wanted) and set(found) == wanted
     if _mixed(wanted):
@@ -269,12 +279,8 @@ def shown(value: Any) -> str:
     array = _array(value)
     if array.size > 12:
         return f"values of the shape {list(array.shape)}"
-    return (
-        str(np.vectorize(lambda x: float(f"{x:.5g}"), otypes=[object])(array).tolist() if array.size else [])
-        .replace(".0,", ",")
-        .replace(".0]", "]")
-        .removesuffix(".0")
-    )
+    numbers = np.vectorize(lambda x: float(f"{x:.5g}"), otypes=[object])(array).tolist() if array.size else []
+    return re.sub(r"\.0\b", "", str(numbers))
 
 
 def _slipped(found: Any, slip: Any, wanted: Any, tolerance: float) -> bool:
@@ -331,8 +337,7 @@ def _sparing(function: Callable) -> Callable:
             return {key: spared(part) for key, part in value.items()}
         if isinstance(value, np.ndarray):
             return value.copy()
-        is_tensor = hasattr(value, "detach") and hasattr(value, "clone")
-        return value.clone() if is_tensor else value
+        return value.clone() if hasattr(value, "detach") else value
 
     @functools.wraps(function)
     def on_copies(*arguments: Any, **named: Any) -> Any:

@@ -19,31 +19,33 @@ class Explorer(ipywidgets.VBox):
     Where no front end runs widgets (a web page, a test), the picture for the first values stands in their place. An
     error in `draw` stands where the picture would: an old one would tell of other values.
 
+        stripe_explorer = partial(Explorer, draw_stripes, size=(16, 12, 32), orientation=ORIENTATIONS)
+
     Args:
         draw: takes the controls' values by name; returns a figure and its alt text. It changes nothing.
-        controls: a widget for each argument of `draw`.
+        controls: for each argument of `draw` a widget, or what `control` makes one of.
     """
 
-    def __init__(self, draw: Draw, **controls: ipywidgets.ValueWidget):
+    def __init__(self, draw: Draw, **controls: ipywidgets.ValueWidget | tuple | list | bool):
         self._draw = draw
-        self.controls = controls
+        self.controls = controls = {name: control(made_of) for name, made_of in controls.items()}
         self.picture = ipywidgets.HTML()
         self._painter = Painter()
         self._seen: dict[tuple, tuple[bytes, str]] = {}
-        for name, control in controls.items():
-            control.description = control.description or name.replace("_", " ")
-            control.style = {"description_width": "120px"}  # not in em: a slide's letters are larger
-            control.layout.width = "420px"
-            if hasattr(control, "continuous_update"):
-                control.continuous_update = False
-            control.observe(self._redraw, "value")
+        for name, widget in controls.items():
+            widget.description = widget.description or name.replace("_", " ").replace(" ms", " (ms)")
+            widget.style = {"description_width": "120px"}  # not in em: a slide's letters are larger
+            widget.layout.width = "420px"
+            if hasattr(widget, "continuous_update"):
+                widget.continuous_update = False
+            widget.observe(self._redraw, "value")
         super().__init__([*controls.values(), self.picture])
         self._redraw()
 
     @property
     def values(self) -> dict[str, Any]:
         """What the controls say now, by name."""
-        return {name: control.value for name, control in self.controls.items()}
+        return {name: widget.value for name, widget in self.controls.items()}
 
     def _redraw(self, _: object = None) -> None:
         values = tuple(self.values.values())
@@ -63,6 +65,22 @@ class Explorer(ipywidgets.VBox):
         return with_fallback(
             super()._repr_mimebundle_(**kwargs), {"image/png": self.png}, {"image/png": {"alt": self.alt}}
         )
+
+
+def control(made_of: ipywidgets.ValueWidget | tuple | list | bool) -> ipywidgets.ValueWidget:
+    """A box to tick for a truth value, a menu for texts, a slider for (value, least, most), (…, step) or (…, name)."""
+    if isinstance(made_of, ipywidgets.Widget):
+        return made_of
+    if isinstance(made_of, bool):
+        return ipywidgets.Checkbox(made_of)
+    if isinstance(made_of[0], str):
+        return ipywidgets.Dropdown(options=made_of)
+    value, least, most, step, *_ = numbers = [part for part in made_of if not isinstance(part, str)] + [1]
+    named = {"description": made_of[-1]} if isinstance(made_of[-1], str) else {}
+    if all(isinstance(number, int) for number in numbers):
+        return ipywidgets.IntSlider(value, least, most, step, **named)
+    places = len(str(step).partition(".")[2])
+    return ipywidgets.FloatSlider(value, min=least, max=most, step=step, readout_format=f".{places}f", **named)
 
 
 def image_html(png: bytes, alt: str) -> str:

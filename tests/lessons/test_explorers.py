@@ -31,10 +31,10 @@ def explorers() -> dict[str, Callable[..., Explorer]]:
         if importlib.util.find_spec(f"{room}.widgets") is None:  # not every lesson has explorers
             continue
         widgets = importlib.import_module(f"{room}.widgets")
-        for name, function in inspect.getmembers(widgets, inspect.isfunction):
-            kind = inspect.signature(function).return_annotation
-            if inspect.isclass(kind) and issubclass(kind, Explorer) and function.__module__ == widgets.__name__:
-                found[f"{topic}: {name}"] = function
+        for name, made in vars(widgets).items():
+            kind = getattr(made, "func", getattr(made, "__annotations__", {}).get("return"))  # a partial, or a function
+            if inspect.isclass(kind) and issubclass(kind, Explorer) and not name.startswith("_"):
+                found[f"{topic}: {name}"] = made
     return found
 
 
