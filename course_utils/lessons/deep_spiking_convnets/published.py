@@ -74,6 +74,7 @@ _BY_MODEL = {row.model: row.own for row in TABLE_4_9}
 
 TARGETS: dict[str, Target] = {
     "mnist-lenet5": Target(own("thesis 4.6, MNIST"), own("talk, MNIST")),
+    "mnist-hybrid": Target(own("thesis 4.6, MNIST"), own("talk, MNIST")),
     "nmnist-lenet5": Target(own("thesis 4.8, N-MNIST")),
     "svhn-vgg7": Target(own("thesis 4.7, SVHN")),
     "svhn-resnet7": Target(own("thesis 4.7, SVHN")),
