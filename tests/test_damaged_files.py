@@ -62,7 +62,7 @@ def of_vehicles(folder: Path) -> tuple[Path, Callable]:
         Image.fromarray(RNG.integers(0, 256, (40, 60), dtype=np.uint8)).save(buffer, "jpeg")
         content[f"{name}.jpg"] = buffer.getvalue()
     path = zipped(folder / "caltech101_vehicles.zip", content)
-    return path, lambda: (lambda found: (found.source, found.images, found.labels))(load_vehicles(16, 20))
+    return path, lambda: (lambda found: (found.source, found.images, found.labels))(load_vehicles())
 
 
 def of_colour(name: str, keys: tuple[str, ...], file: str) -> Callable[[Path], tuple[Path, Callable]]:

@@ -38,9 +38,6 @@ with Path(__file__).with_name("letters.csv").open(encoding="utf-8", newline="") 
 
 def letters_in(lesson: str) -> list[Letter]:
     """What letters mean in one lesson: its own rows, and what holds on from earlier ones where it has none of its own.
-
-    Raises:
-        ValueError: there is no lesson of that topic.
     """
     topics = [path.stem[3:] for path in sorted((COURSE_ROOT / "notebooks").glob("[0-9]*.ipynb"))]
     if lesson not in topics:

@@ -29,11 +29,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Show a figure with a text for those who cannot see it, and close it.
-
-    Raises:
-        ValueError: the text is empty.
-    """
+    """Show a figure with a text for those who cannot see it, and close it."""
     if not alt.strip():
         raise ValueError("alt is empty; say in a sentence what the figure shows")
     display(Image(data=to_png(figure), format="png", alt=alt))

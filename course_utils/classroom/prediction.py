@@ -22,9 +22,6 @@ class Prediction(ipywidgets.VBox):
         because: the explanation, one or two sentences.
         reveal: the figure that settles it.
         alt: what the figure shows, in words.
-
-    Raises:
-        ValueError: there are fewer than two options, or `answer` is not the place of one.
     """
 
     def __init__(self, question: str, options: Sequence[str], *, answer: int, because: str, reveal: Figure, alt: str):

@@ -1,8 +1,7 @@
-"""Small colour pictures, CIFAR and SVHN: the whole sets where they are, else smaller ones in a single file."""
+"""Small colour pictures, CIFAR-10 and SVHN: the whole sets where they are, else smaller ones in a single file."""
 
 import io
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,9 +18,9 @@ from course_utils.data.require import require
 class _Kind(NamedTuple):
     whole: Callable[[str, bool], datasets.VisionDataset]  # reads the training set (True) or the test set in a folder
     places: tuple[str, ...]  # where it does
-    file: str = ""  # a part of the set in one file, if there is such a file
-    arrays: tuple[str, ...] = ()  # its training images, labels, test images, labels
-    part_of: str = ""  # what it is a part of
+    file: str  # a part of the set in one file
+    arrays: tuple[str, ...]  # its training images, labels, test images, labels
+    part_of: str  # what it is a part of
 
 
 _KINDS = {
@@ -32,7 +31,6 @@ _KINDS = {
         ("x_train", "y_train", "x_test", "y_test"),
         "of its images",
     ),
-    "CIFAR100": _Kind(datasets.CIFAR100, ("cifar-100-python",)),
     "SVHN": _Kind(
         lambda folder, train: datasets.SVHN(folder, "train" if train else "test"),
         ("train_32x32.mat", "test_32x32.mat"),
@@ -43,14 +41,14 @@ _KINDS = {
 }
 
 
-def load_colour(name: Literal["CIFAR10", "CIFAR100", "SVHN"]) -> tuple[ImageSet, ImageSet]:
-    """Training and test set, uint8 [count, 3, 32, 32], from `$COURSE_DATA` or `data/`.
+def load_colour(name: Literal["CIFAR10", "SVHN"]) -> tuple[ImageSet, ImageSet]:
+    """Training and test set, uint8 [count, 3, 32, 32], labels 0 to 9, from `$COURSE_DATA` or `data/`.
 
     The whole sets are found where torchvision keeps them. Nothing is downloaded here: they are large; the error says
     the two lines that fetch them.
 
     Raises:
-        ValueError: the name is unknown, or a file is damaged.
+        ValueError: a file is damaged.
         NotAvailable: neither the whole set nor a part of it is here.
     """
     require(name in _KINDS, "name", name, f"one of {', '.join(_KINDS)}")
@@ -65,33 +63,28 @@ def load_colour(name: Literal["CIFAR10", "CIFAR100", "SVHN"]) -> tuple[ImageSet,
             raise ValueError(f"{there[0]} is damaged, or not whole ({error}); fetch {name} again") from error
         train, test = (_colour_set(name, part.data, getattr(part, "targets", None) or part.labels) for part in parts)
         return train, test
-    if kind.file and (path := find(kind.file)) is not None:
-        return _part(name, path, kind)
-    raise NotAvailable(
-        f"{name} is neither in $COURSE_DATA nor in data/.{seen_instead(*kind.places, kind.file)} To download it:\n"
-        f"from torchvision import datasets\n"
-        f"datasets.{name}('data', download=True)"
-    )
-
-
-def _part(name: str, path: Path, kind: _Kind) -> tuple[ImageSet, ImageSet]:
+    if (path := find(kind.file)) is None:
+        raise NotAvailable(
+            f"{name} is neither in $COURSE_DATA nor in data/.{seen_instead(*kind.places, kind.file)} To download it:\n"
+            f"from torchvision import datasets\n"
+            f"datasets.{name}('data', download=True)"
+        )
     try:
         with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as file:
-            arrays = [file[key] for key in kind.arrays]
+            parts = [(file[images], file[labels]) for images, labels in (kind.arrays[:2], kind.arrays[2:])]
     except Exception as error:  # NumPy and zipfile raise whatever they stumble over
         raise ValueError(f"{path} is damaged or is not a set of pictures ({error}); fetch it again") from error
-    source = f"{name}, {len(arrays[0]):,} + {len(arrays[2]):,} {kind.part_of}"
-    for images, labels in (arrays[:2], arrays[2:]):
+    for images, labels in parts:
         fits = images.shape[1:] in ((3, 32, 32), (32, 32, 3)) and images.dtype == np.uint8
-        if not fits or labels.shape != images.shape[:1] or not len(images):
+        whole = labels.shape == images.shape[:1] and labels.dtype.kind in "ui" and len(images)
+        if not (fits and whole and 0 <= labels.min() <= labels.max() <= 9):
             raise ValueError(
-                f"{path} holds images {images.shape} of {images.dtype} and labels {labels.shape}; they must be "
-                "uint8 [count, 3, 32, 32], with a label each"
+                f"{path} holds images {images.shape} of {images.dtype} and labels {labels.shape} of {labels.dtype}; "
+                "they must be uint8 [count, 3, 32, 32], with a whole number from 0 to 9 each"
             )
-        if labels.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 9:
-            raise ValueError(f"{path} holds labels from {labels.min()} to {labels.max()} of {labels.dtype}; they must "
-                             "be whole numbers from 0 to 9")  # fmt: skip
-    return _colour_set(source, *arrays[:2]), _colour_set(source, *arrays[2:])
+    (train, _), (test, _) = parts
+    source = f"{name}, {len(train):,} + {len(test):,} {kind.part_of}"
+    return _colour_set(source, *parts[0]), _colour_set(source, *parts[1])
 
 
 def _colour_set(source: str, images: np.ndarray, labels: Sequence[int]) -> ImageSet:

@@ -65,9 +65,6 @@ def load_images(name: Literal["MNIST", "FashionMNIST"]) -> tuple[ImageSet, Image
     The four `.gz` files are looked for in `$COURSE_DATA/<name>/raw`, then in `data/<name>/raw`, then downloaded there.
     Where that is not possible, scikit-learn's 1,797 real handwritten digits, 8×8 pixels enlarged to 28×28, stand in
     for either set (1,297 to train on, 500 to test).
-
-    Raises:
-        ValueError: the name is unknown, `$COURSE_DATA` names no folder, or a file is damaged.
     """
     require(name in _SETS, "name", name, f"one of {', '.join(_SETS)}")
     try:

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from course_utils.data.files import read_bytes
 
 CHUNK_BYTES = 1 << 16
+WAIT_S = 600  # for another process
 _UNREACHABLE = urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError
 
 
@@ -22,20 +23,12 @@ class NotAvailable(OSError):
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 sum of a file's content, in hexadecimal.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
+    """The SHA-256 sum of a file's content, in hexadecimal."""
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def verify(path: Path, sha256: str) -> Path:
-    """Return `path` if its content has this SHA-256 sum.
-
-    Raises:
-        ValueError: the file is damaged or has been altered, or cannot be read. It is left as it is.
-    """
+    """Return `path` if its content has this SHA-256 sum, else refuse it; the file is left as it is."""
     found = sha256_of(path)
     if found != sha256:
         raise ValueError(
@@ -45,32 +38,23 @@ def verify(path: Path, sha256: str) -> Path:
     return path
 
 
-def download(urls: Sequence[str], target: Path, sha256: str, *, timeout_s: float = 5.0, wait_s: float = 600.0) -> Path:
-    """Fetch `target` from the first mirror that delivers it whole.
+def download(urls: Sequence[str], target: Path, sha256: str, *, timeout_s: float = 5.0) -> Path:
+    """Fetch `target` from the first of these mirrors that delivers it whole; none may be silent longer than told.
 
-    The bytes go to `<target>.part`. `target` appears only when its checksum is right, so a file under its own name is
-    always whole; a later call continues the `.part` file where the last one stopped. One process at a time: another one
-    waits, and finds the file there.
-
-    Args:
-        urls: the same file on several mirrors, in the order to try them.
-        target: where the file goes.
-        sha256: the published SHA-256 sum, in hexadecimal.
-        timeout_s: how long a mirror may stay silent.
-        wait_s: how long another process that fetches it may take.
+    The bytes go to `<target>.part`. `target` appears only when its SHA-256 sum is the published one, so a file under
+    its own name is always whole; a later call continues the `.part` file where the last one stopped. One process at a
+    time: another one waits, and finds the file there.
 
     Raises:
-        FileExistsError: `target` exists already, and is another file.
+        ValueError: `target` exists already, and is another file. It is left as it is.
         NotAvailable: no mirror delivered it, or the folder cannot be written; the message says what each one answered.
     """
-    if _there(target, sha256):
-        return target
     part = target.with_name(target.name + ".part")
     answers = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.parent / ".lock", timeout=wait_s):
-            if target.exists():  # by now
+        with FileLock(target.parent / ".lock", timeout=WAIT_S):
+            if target.exists():
                 return verify(target, sha256)
             for url in urls:
                 try:
@@ -84,17 +68,10 @@ def download(urls: Sequence[str], target: Path, sha256: str, *, timeout_s: float
                 part.unlink()  # ours, and wrong from the start or wrongly continued: the next mirror begins anew
                 answers.append(f"{url}: the content does not have the SHA-256 sum {sha256}")
     except Timeout:
-        answers.append(f"another process has been fetching it for {wait_s:.0f} s")
+        answers.append(f"another process has been fetching it for {WAIT_S} s")
     except OSError as error:
         answers.append(f"{target.parent} cannot be written: {error}")
     raise NotAvailable(f"{target.name} could not be downloaded.\n" + "\n".join(answers))
-
-
-def _there(target: Path, sha256: str) -> bool:
-    """Whether the file is there already; another one of its name is not touched."""
-    if target.exists() and not (target.is_file() and sha256_of(target) == sha256):
-        raise FileExistsError(f"{target} exists already, is another file, and is not overwritten.")
-    return target.exists()
 
 
 def _fetch(url: str, part: Path, timeout_s: float) -> None:

@@ -21,8 +21,7 @@ from course_utils.data.require import guarded, require, require_whole
 SIZE = 34
 EVENT_BYTES = 5
 SACCADES_US = 300_000  # how long the three movements take; a few recordings are a little longer
-_WHOLE = ("NMNIST/Train.zip", "NMNIST/Test.zip")
-_PART = "NMNIST_1100.zip"  # the first 1,000 and 100 recordings
+FILES = ("NMNIST/Train.zip", "NMNIST/Test.zip", "NMNIST_1100.zip")  # the last one: the first 1,000 and 100 recordings
 _LAYOUT = "Train/3/00001.bin, Test/7/00001.bin … (part, digit, number from 1)"
 _PLACE = re.compile(r"(?:.*/)?(train|test)/([0-9])/([0-9]+)\.bin|([0-9])/([0-9]+)\.bin", re.IGNORECASE)
 
@@ -47,7 +46,7 @@ def decode(data: bytes, name: str = "the recording") -> Events:
     """Events from the bytes of a file: of each five bytes x, y, one bit of polarity and 23 bits of time.
 
     Raises:
-        ValueError: the file ends inside an event, or as of `check_events`; the message names the byte.
+        ValueError: the file ends inside an event, or as of `check_events`.
     """
     if len(data) % EVENT_BYTES:
         raise ValueError(f"{name} ends inside an event, at byte {len(data)}; an event has {EVENT_BYTES} bytes")
@@ -59,38 +58,21 @@ def decode(data: bytes, name: str = "the recording") -> Events:
 
 
 @guarded
-def encode(events: Events) -> bytes:
-    """The bytes of a file that holds these events: what `decode` reads.
-
-    Raises:
-        ValueError: as of `check_events`.
-    """
-    check_events(events)
-    x, y, on, time_us = events
-    parts = (x, y, on << 7 | time_us >> 16, time_us >> 8 & 0xFF, time_us & 0xFF)
-    return np.stack(parts, axis=1).astype(np.uint8).tobytes()
-
-
-@guarded
 def check_events(events: Events, name: str = "") -> None:
-    """Do nothing for events that a file of N-MNIST could hold. `name` is that of the file that they were read from.
+    """Refuse events that no file of N-MNIST could hold: out of range, or not in the order of time.
 
-    Raises:
-        ValueError: the four parts differ in length, or an event is out of range or before its predecessor; the message
-            names the first such event, counted from 0, and for a file the byte where it begins.
+    The message names the first such event, counted from 0, and the byte where it begins in the file of this `name`.
     """
     lengths = [len(part) for part in events]
     if len(set(lengths)) > 1:
         raise ValueError(f"x, y, on and time_us have {lengths} entries; each event needs one of each")
 
-    for part_name, part in zip(Events._fields, events, strict=True):
-        whole = np.asarray(part).dtype.kind in "iu"
-        require(whole, f"dtype of {part_name}", np.asarray(part).dtype, "one of whole numbers")
-
     def refuse(at: int, what: str) -> None:
         raise ValueError((f"{name}: event {at} (byte {at * EVENT_BYTES}) " if name else f"event {at} ") + what)
 
     for part_name, part, limit in zip(Events._fields, events, (SIZE, SIZE, 2, 2**23), strict=True):
+        kind = np.asarray(part).dtype
+        require(kind.kind in "iu", f"dtype of {part_name}", kind, "one of whole numbers")
         for at in np.flatnonzero((part < 0) | (part >= limit))[:1]:
             refuse(at, f"has {part_name} {part[at]}; it must be a whole number from 0 to {limit - 1}")
     for at in np.flatnonzero(np.diff(events.time_us) < 0)[:1] + 1:
@@ -119,42 +101,35 @@ def load_nmnist(train: int | None = None, test: int | None = None) -> tuple[Reco
     """Training and test set of N-MNIST, the whole set if it is in `$COURSE_DATA` or `data/`, else its first 1,100.
 
     Args:
-        train: at most so many training recordings, those with the lowest numbers. None: all.
+        train: at most so many training recordings, 1 or more, those with the lowest numbers. None: all.
         test: the same for the test set.
 
     Raises:
-        ValueError: a count is below 1, or a file is damaged.
+        ValueError: a file is damaged.
         NotAvailable: neither is here.
     """
     require_whole(**{name: (count, 1) for name, count in (("train", train), ("test", test)) if count is not None})
-    whole = [find(name, folders=True) or find(name.removesuffix(".zip"), folders=True) for name in _WHOLE]
-    part = find(_PART, folders=True)
+    whole = [find(name, folders=True) or find(name.removesuffix(".zip"), folders=True) for name in FILES[:2]]
+    part = find(FILES[2], folders=True)
     if not all(whole) and part is None:
         raise NotAvailable(
-            f"N-MNIST is neither in $COURSE_DATA nor in data/.{seen_instead(*_WHOLE, _PART)} Its files Train.zip and "
+            f"N-MNIST is neither in $COURSE_DATA nor in data/.{seen_instead(*FILES)} Its files Train.zip and "
             "Test.zip belong into data/NMNIST/; https://www.garrickorchard.com/datasets/n-mnist says where they are"
         )
     packs = [Pack(path) for path in whole] if all(whole) else [Pack(part)] * 2
-    found = [
-        _recordings(pack, part, count)
-        for pack, part, count in zip(packs, ("train", "test"), (train, test), strict=True)
-    ]
-    numbers = [[number for number, *_ in kept] for kept in found]
+    found = [_recordings(packs[0], "train", train), _recordings(packs[1], "test", test)]
     sizes = [len(kept) for kept in found]
-    first = all(sorted(kept) == list(range(len(kept))) for kept in numbers)
+    first = all({number for number, *_ in kept} == set(range(len(kept))) for kept in found)
     source = "N-MNIST, its first {:,} + {:,} recordings" if first else "N-MNIST, {:,} + {:,} of its recordings"
     source = "N-MNIST" if sizes == [60_000, 10_000] else source.format(*sizes)
-    train, test = (_unpack(*part, source) for part in zip(packs, found, strict=True))
-    return train, test
+    return _unpack(packs[0], found[0], source), _unpack(packs[1], found[1], source)
 
 
 def _recordings(pack: Pack, part: str, count: int | None) -> list[tuple[int, int, str]]:
     """Number, from 0, digit and file of the recordings whose numbers are below `count`, by digit and number.
 
-    That the numbers are MNIST's own is nowhere written; the lesson on event vision checks it.
-
-    Raises:
-        ValueError: a file is not where a recording belongs, two claim one number, or a digit has none.
+    That the numbers are MNIST's own is nowhere written; the lesson on event vision checks it. A file that is not where
+    a recording belongs, a number that two claim, and a digit without recordings are refused.
     """
     found: dict[int, tuple[int, int, str]] = {}
     for name, place in pack.placed(_PLACE, _LAYOUT):
@@ -188,11 +163,7 @@ def _unpack(pack: Pack, found: list[tuple[int, int, str]], source: str) -> Recor
 
 @guarded
 def window(events: Events, start_us: int, end_us: int) -> Events:
-    """The events from `start_us` up to but without `end_us`.
-
-    Raises:
-        ValueError: the window begins before 0 or does not end after its start.
-    """
+    """The events from `start_us`, 0 or more, up to but without `end_us`."""
     if not 0 <= start_us < end_us:
         raise ValueError(f"the window is {start_us} to {end_us} µs; it must begin at 0 or later and end after it")
     first, last = np.searchsorted(events.time_us, [start_us, end_us])
@@ -201,12 +172,9 @@ def window(events: Events, start_us: int, end_us: int) -> Events:
 
 @guarded
 def counts(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor:
-    """How many events each pixel had in equal slices of time, [steps, 2, 34, 34]. Channel 0 is ON, 1 is OFF.
+    """How many events each pixel had in `steps` equal slices of time, [steps, 2, 34, 34]. Channel 0 is ON, 1 is OFF.
 
     What comes after `duration_us` counts for the last slice.
-
-    Raises:
-        ValueError: `steps` or `duration_us` is below 1.
     """
     require_whole(steps=(steps, 1), duration_us=(duration_us, 1))
     return _counts(events, (events.time_us.astype(np.int64) * steps // duration_us).clip(max=steps - 1), steps)
@@ -214,21 +182,13 @@ def counts(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor
 
 @guarded
 def frames(events: Events, steps: int, duration_us: int = SACCADES_US) -> Tensor:
-    """Spikes [steps, 2, 34, 34] of equal slices of time: 1 where a pixel had an event. Channel 0 is ON, 1 is OFF.
-
-    Raises:
-        ValueError: `steps` or `duration_us` is below 1.
-    """
+    """Spikes [steps, 2, 34, 34] of equal slices of time: 1 where a pixel had an event. Channel 0 is ON, 1 is OFF."""
     return counts(events, steps, duration_us).clamp_(max=1)
 
 
 @guarded
 def frames_by_count(events: Events, steps: int) -> Tensor:
-    """Spikes [steps, 2, 34, 34] of slices with equal numbers of events, to one event.
-
-    Raises:
-        ValueError: `steps` is below 1, or there are fewer events than that.
-    """
+    """Spikes [steps, 2, 34, 34] of slices with equal numbers of events, to one event; no more steps than events."""
     require(1 <= steps <= len(events.x), "steps", steps, f"a number from 1 to {len(events.x)}, that of the events")
     return _counts(events, np.arange(len(events.x)) * steps // len(events.x), steps).clamp_(max=1)
 
@@ -238,10 +198,7 @@ def time_surface(events: Events, time_us: int, tau_us: float) -> Tensor:
     """e^(−age/τ) of the last event of every pixel before or at a time, [2, 34, 34]; 0 where there was none.
 
     Channel 0 is ON, 1 is OFF (X. Lagorce et al., "HOTS: a hierarchy of event-based time-surfaces for pattern
-    recognition", IEEE TPAMI 39(7), 2017).
-
-    Raises:
-        ValueError: `time_us` is negative or `tau_us` not above 0.
+    recognition", IEEE TPAMI 39(7), 2017). The time is 0 or more, τ above 0.
     """
     require(time_us >= 0, "time_us", time_us, "0 or more")
     require(tau_us > 0, "tau_us", tau_us, "above 0")
@@ -253,9 +210,7 @@ def time_surface(events: Events, time_us: int, tau_us: float) -> Tensor:
 
 
 def _counts(events: Events, step: np.ndarray, steps: int) -> Tensor:
-    for name, part, limit in zip(Events._fields, events[:3], (SIZE, SIZE, 2), strict=False):
-        if len(part) and not 0 <= part.min() <= part.max() < limit:
-            raise ValueError(f"{name} holds {part.min()} to {part.max()}; events have {name} from 0 to {limit - 1}")
+    check_events(events)
     place = ((step * 2 + 1 - events.on) * SIZE + events.y) * SIZE + events.x
     shape = (steps, 2, SIZE, SIZE)
     return torch.from_numpy(np.bincount(place, minlength=2 * steps * SIZE**2)).view(shape).float()

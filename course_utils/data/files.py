@@ -8,6 +8,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -34,11 +35,7 @@ class CannotWrite(OSError):
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Whatever the system refuses in here is told in words, with the path.
-
-    Raises:
-        CannotWrite: the system refused something.
-    """
+    """Whatever the system refuses in here is told in words, with the path, by `CannotWrite`."""
     try:
         yield
     except CannotWrite:
@@ -49,12 +46,12 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(path: str | os.PathLike) -> Iterator[Path]:
-    """A place beside `path` to write to; when all is well it takes the name, and else the old file is as it was.
+    """A place beside `path` for a file, or for a new folder; when all is well it takes the name.
 
         with writing(path) as part:
             part.write_text("…")
 
-    The place is the process's own, so two can write at once: the later one stays.
+    Else what was there stays as it was. The place is the process's own, so two can write at once: the later one stays.
 
     Raises:
         CannotWrite: the folder cannot be made or written, the disk is full, or a folder has that name.
@@ -70,20 +67,22 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
             written = part.stat().st_mtime
             part.replace(path)
         finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+            _remove(part)
         for left in path.parent.glob(f".{escape(path.name)}.*.part"):  # by a process that was killed while it wrote
             with suppress(OSError):
                 if written - left.stat().st_mtime > STALE_S:
-                    left.unlink()
+                    _remove(left)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def try_to_write(folder: Path) -> None:
-    """Refuse a folder before hours of work whose result could not be kept there. It is made if it is missing.
-
-    Raises:
-        CannotWrite: nothing can be written there.
-    """
+    """Refuse a folder, by `CannotWrite`, before hours of work that could not be kept there; it is made if missing."""
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -106,11 +105,7 @@ def can_write(folder: Path) -> bool:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file.
-
-    Raises:
-        ValueError: it is a folder, or may not be read.
-    """
+    """The content of a file; a folder, and what may not be read, is refused by a `ValueError`."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -120,12 +115,11 @@ def read_bytes(path: Path) -> bytes:
 class Pack:
     """The files of a zip archive or of a folder, without what systems leave there (`__MACOSX`, `._…`, `.DS_Store`).
 
+    What is damaged, or cannot be read, or holds a name twice is refused by a `ValueError` that names the file.
+
     Attributes:
         path: of the archive or folder.
         names: of the files, sorted, parted by "/" wherever they were packed.
-
-    Raises:
-        ValueError: it is damaged, holds a name twice, or cannot be read.
     """
 
     def __init__(self, path: Path):
@@ -144,11 +138,7 @@ class Pack:
             raise ValueError(f"{path} holds {twice} twice; fetch it again")
 
     def placed(self, place: re.Pattern, layout: str) -> Iterator[tuple[str, re.Match]]:
-        """The files that lie where they belong, with what the pattern found; texts are passed over.
-
-        Raises:
-            ValueError: an archive holds another file; it is named, and so is the layout.
-        """
+        """The files that lie where they belong, with what the pattern found; only texts may lie elsewhere."""
         for name in self.names:
             if found := place.fullmatch(name):
                 yield name, found
@@ -156,11 +146,7 @@ class Pack:
                 raise ValueError(f"{self.path} holds {name}, which is not where it belongs; expected are {layout}")
 
     def contents(self, names: list[str]) -> Iterator[bytes]:
-        """What these files hold, one after the other.
-
-        Raises:
-            ValueError: one is damaged or cannot be read; it is named.
-        """
+        """What these files hold, one after the other."""
         if self.path.is_dir():
             yield from (read_bytes(self.path / self._real[name]) for name in names)
             return
@@ -182,11 +168,7 @@ class Pack:
 
 
 def picture(name: str, data: bytes) -> Image.Image:
-    """A picture from the bytes of a file, upright. `name` is for the message.
-
-    Raises:
-        ValueError: it is no picture, damaged, or more than one.
-    """
+    """One undamaged picture from the bytes of a file, upright. `name` is for the message of a `ValueError`."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.verify()  # the checksums of a PNG; without them PIL reads some altered pixels as if they were right
@@ -202,11 +184,7 @@ def picture(name: str, data: bytes) -> Image.Image:
 
 
 def grey(name: str, image: Image.Image) -> Image.Image:
-    """A picture in 8-bit grey (mode L); 16 bits are scaled.
-
-    Raises:
-        ValueError: parts of it are transparent, or its numbers are no grey levels.
-    """
+    """A picture in 8-bit grey (mode L); 16 bits are scaled; what is transparent or holds no grey levels is refused."""
     if image.mode.startswith("I"):  # Pillow would clip them
         levels = np.asarray(image)
         if levels.min() < 0 or levels.max() > 65535:

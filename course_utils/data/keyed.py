@@ -34,9 +34,6 @@ def keys(samples: Tensor, *parts: int) -> Tensor:
     Args:
         samples: int64 [batch], the numbers of the samples in their set.
         parts: what else the numbers shall depend on: seed, epoch, which layer.
-
-    Raises:
-        ValueError: `samples` is not int64.
     """
     require(samples.dtype == torch.int64, "dtype of samples", samples.dtype, "int64, for they are numbers of samples")
     key = _mixed((samples + 1) * _GOLDEN)

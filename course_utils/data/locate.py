@@ -21,11 +21,7 @@ DOWNLOADS = COURSE_ROOT / "data"
 
 
 def named_folder(variable: str) -> Path | None:
-    """The folder that an environment variable names, `~` expanded; None where it is not set, or empty.
-
-    Raises:
-        ValueError: it begins with `~`, and there is no home folder.
-    """
+    """The folder that an environment variable names, `~` expanded; None where it is not set, or empty."""
     named = os.environ.get(variable, "").strip()
     try:
         return Path(named).expanduser() if named else None
@@ -52,21 +48,13 @@ def downloads() -> Path:
 
 
 def results_folder() -> Path:
-    """Where results go that are made here: see above.
-
-    Raises:
-        ValueError: as of `named_folder`.
-    """
+    """Where results go that are made here: see above."""
     own = DOWNLOADS / "results" / "mine"
     return named_folder("COURSE_RESULTS") or (own if can_write(own) else _instead(own, "your results", "results"))
 
 
 def data_folders() -> list[Path]:
-    """The folders to search, in order.
-
-    Raises:
-        ValueError: `$COURSE_DATA` is set but names no folder.
-    """
+    """The folders to search, in order; a `$COURSE_DATA` that names no folder is refused by a `ValueError`."""
     named = named_folder("COURSE_DATA")
     if named is not None and not named.is_dir():
         raise ValueError(
@@ -80,8 +68,7 @@ def data_folders() -> list[Path]:
 def find(relative: str | Path, *, folders: bool = False) -> Path | None:
     """The first existing file of that relative name in the data folders, or None. `folders` takes a folder, too.
 
-    Raises:
-        ValueError: what has that name is no file, or may not be looked at.
+    What has that name and is no file, or may not be looked at, is refused by a `ValueError`.
     """
     for folder in data_folders():
         path = folder / relative

@@ -74,13 +74,9 @@ class PatchSet:
 
 
 def make_patches(count: int, seed: int, *, first: int = 0, settings: PatchSettings = EASY) -> PatchSet:
-    """Draw the images number `first` to `first + count − 1` of a seed. Disjoint ranges make disjoint splits.
+    """Draw `count` images of a seed, from number `first` on. Disjoint ranges make disjoint splits.
 
-    A clean image is 1 everywhere, and 1 + contrast · wave inside the patch. Noise, clipping and 8 bits follow as for
-    every stripe image, see `photograph`.
-
-    Raises:
-        ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
+    A clean image is 1 everywhere, and 1 + contrast · wave inside the patch; see `photograph` for what follows.
     """
     _check(settings)
     size, patch = settings.size, settings.patch
@@ -99,22 +95,12 @@ def make_patches(count: int, seed: int, *, first: int = 0, settings: PatchSettin
 
 @guarded
 def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast: float = 1.0) -> np.ndarray:
-    """How much better a patch at each place explains an image than plain grey does: a matched filter.
+    """How much better a patch at each place explains images than plain grey does: a matched filter.
 
-    The logarithm of the ratio of the two likelihoods is (x·s − s·s/2)/σ², where x is the image without its mean grey
-    and s the clean patch.
-
-    Args:
-        images: uint8 [count, size, size].
-        patch: pixels a side of the patch, with so many `peaks` and this `contrast`.
-        noise: standard deviation σ, above 0.
-
-    Returns:
-        float64 [2, count, place, place]: for horizontal and for vertical stripes, each row and column where the patch
-        may begin.
-
-    Raises:
-        ValueError: the noise is not above 0, or a patch cannot show such stripes.
+    The logarithm of the ratio of the two likelihoods is (x·s − s·s/2)/σ², where x is an image without its mean grey, s
+    the clean patch, `patch` pixels a side, and σ the `noise`, above 0. Images are uint8 [count, size, size]; what comes
+    back is float64 [2, count, place, place]: for horizontal and for vertical stripes, each row and column where the
+    patch may begin.
     """
     check_stripes(patch, peaks, noise, contrast, size_name="patch")
     require(noise > 0, "noise", noise, "above 0, for the filter divides by it")
@@ -129,24 +115,19 @@ def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast:
 
 @guarded
 def matched_filter(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
-    """Guess labels with full knowledge of how the images were made, except for the label, by Bayes's rule.
+    """Guess labels, int64 [count], with full knowledge of how the images were made, except for the label.
 
-    The likelihoods of all places, peaks and noises of an orientation, see `evidence`, are summed, and the larger sum
-    wins. No method can be right more often on average, save for what clipping and rounding to 8 bits add.
-
-    Arguments and errors as in `log_odds`. Returns int64 [count], 0 horizontal, 1 vertical.
+    No method can be right more often on average, save for what clipping and rounding to 8 bits add.
     """
     return (log_odds(images, settings) > 0).astype(np.int64)
 
 
 @guarded
 def log_odds(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
-    """The logarithm of the odds of vertical against horizontal stripes, by Bayes's rule, float64 [count].
+    """The logarithm of the odds of vertical against horizontal stripes, float64 [count], by Bayes's rule.
 
-    The images, uint8 [count, size, size], were drawn from these settings, in which every noise is above 0.
-
-    Raises:
-        ValueError: the settings are out of range, or the images have another size than they say.
+    The likelihoods of all places, peaks and noises of an orientation, see `evidence`, are summed. The images, uint8
+    [count, size, size], were drawn from these settings, in which every noise is above 0.
     """
     _check(settings)
     size = settings.size

@@ -25,11 +25,7 @@ def require(holds: bool, name: str, value: object, allowed: str) -> None:
 
 
 def require_whole(**limits: tuple[object, int]) -> None:
-    """Refuse whole numbers below their least: each keyword is an argument's name with (value, least).
-
-    Raises:
-        ValueError: a value is no whole number or too small.
-    """
+    """Refuse whole numbers below their least: each keyword is an argument's name with (value, least)."""
     for name, (value, least) in limits.items():
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         require(whole and value >= least, name, value, f"a whole number, {least} or more")

@@ -69,15 +69,8 @@ def turned_stripes(size: int, peaks: int, angle_deg: float | np.ndarray) -> np.n
     u = (row − m) cos α − (column − m) sin α + m with m = (size − 1)/2 is the row number after turning back by α.
     At 0° these are the horizontal stripes of `stripe_image`, and 180° exchange bright and dark.
 
-    Args:
-        size: as `peaks`, see `stripe_image`.
-        angle_deg: angles of any shape […], clockwise as seen on the screen.
-
-    Returns:
-        float64 […, size, size].
-
-    Raises:
-        ValueError: an argument is out of range.
+    Size and peaks as in `stripe_image`; finite angles of any shape […], clockwise as seen on the screen, make float64
+    […, size, size].
     """
     check_stripes(size, peaks, noise=0)
     require(np.isfinite(angle_deg).all(), "angle_deg", angle_deg, "finite")
@@ -89,11 +82,7 @@ def turned_stripes(size: int, peaks: int, angle_deg: float | np.ndarray) -> np.n
 
 
 def make_rotations(count: int, seed: int, *, first: int = 0, settings: RotationSettings = TURNING) -> RotationSet:
-    """Draw the trials number `first` to `first + count − 1` of a seed. Disjoint ranges make disjoint splits.
-
-    Raises:
-        ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
-    """
+    """Draw `count` trials of a seed, from number `first` on. Disjoint ranges make disjoint splits."""
     check_settings(settings, size=settings.size)
     require_whole(frames=(settings.frames, 2))
     sweep = settings.sweep_deg
@@ -126,15 +115,10 @@ def tracking_baseline(frames: np.ndarray) -> np.ndarray:
 
 
 def controls(frames: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """The same trials with less than their order in time, and with it reversed. Their labels stay as they are.
+    """The same trials [count, time, size, size] with less than their order in time, and with it reversed.
 
-    Args:
-        frames: [count, time, size, size], any real type.
-        seed: of the shuffling.
-
-    Returns:
-        Floats of the shape of `frames`, by name: "single frame" (the middle one all the time), "bag of frames" (their
-        mean all the time), "shuffled" (an order of its own for each trial) and "reversed".
+    "single frame" is the middle one all the time, "bag of frames" their mean all the time, "shuffled" an order of its
+    own for each trial, from this seed.
     """
     count, steps = frames.shape[:2]
     order = np.random.default_rng(seed).permuted(np.tile(np.arange(steps), (count, 1)), axis=1)

@@ -11,7 +11,6 @@ steps the logarithm is taken as a straight line, so events carry microseconds (H
 """
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +22,8 @@ from torch.nn import functional
 from course_utils.data import keyed
 from course_utils.data.digits import ImageSet, load_images
 from course_utils.data.download import NotAvailable
-from course_utils.data.events import SACCADES_US, SIZE, Events, Recordings, load_nmnist
+from course_utils.data.events import FILES, SACCADES_US, SIZE, Events, Recordings, load_nmnist
+from course_utils.data.locate import seen_instead
 from course_utils.data.require import guarded, require, require_whole
 
 # Where the upper left corner of a 28×28 digit is at the start and after each saccade: (column, row), in pixels.
@@ -54,9 +54,6 @@ class Camera:
         dark_digits: whether the digit is dark on bright ground. The recordings of N-MNIST look so: where the digit goes
             pixels become darker, where it comes from brighter.
         step_us: time between two looks at the light, 100 or more.
-
-    Raises:
-        ValueError: a value is out of range.
     """
 
     threshold: float = 0.19
@@ -69,11 +66,11 @@ class Camera:
 
     def __post_init__(self):
         require_whole(step_us=(self.step_us, 100))
-        for name, low, high in (
-            ("threshold", 0.01, 10), ("ambient", 0.001, 1000), ("noise_hz", 0, 1000), ("blur", 0, 10)
-        ):  # fmt: skip
+        lowest = {"threshold": 0.01, "spread": 0, "noise_hz": 0, "ambient": 0.001, "blur": 0}
+        highest = {"threshold": 10, "spread": 0.3, "noise_hz": 1000, "ambient": 1000, "blur": 10}
+        for name, low in lowest.items():
+            high = highest[name]
             require(low <= getattr(self, name) <= high, name, getattr(self, name), f"a number from {low} to {high}")
-        require(0 <= self.spread <= 0.3, "spread", self.spread, "a share from 0 to 0.3")
 
 
 CAMERA = Camera()
@@ -113,9 +110,6 @@ def light(images: Tensor, camera: Camera = CAMERA) -> Tensor:
     """Light before the camera, above 0: images as of `simulate_saccades`, blurred, with a margin for `moved`.
 
     Returns float32 [count, 34 + 2·margin, 34 + 2·margin].
-
-    Raises:
-        ValueError: the shape, the type or the values of the images are others.
     """
     shape, kind = tuple(images.shape), images.dtype
     square = len(shape) == 3 and shape[1] == shape[2] and 1 <= shape[1] <= IMAGE
@@ -169,9 +163,6 @@ def simulate_saccades(
             is the same alone and among others. 0, 1, 2 … if None.
         path: of a time in µs to where the digit's corner is then: `position`, `measured_position` or another.
         batch_size: images at a time; it changes nothing but the memory.
-
-    Raises:
-        ValueError: images are of another shape, type or range, or there is not one number for each.
     """
     if samples is None:
         samples = torch.arange(len(images))
@@ -245,25 +236,17 @@ def load_event_digits(
 ) -> tuple[Recordings, Recordings]:
     """Training and test recordings of digits, and one line that says where they come from.
 
-    The first 1,000 and 100 real ones of N-MNIST, if they are in `$COURSE_DATA` or `data/`. Where there are none,
-    simulated saccades over the first images of MNIST, or over scikit-learn's small digits if MNIST is missing, too.
-
-    Args:
-        train: how many recordings to simulate for training, with this `seed`; fewer if there are fewer images.
-        test: the same for the test.
-        simulated: whether to simulate even where real recordings are.
-
-    Raises:
-        ValueError: a number is below 1, or a file is damaged.
+    The first 1,000 and 100 real ones of N-MNIST, if they are in `$COURSE_DATA` or `data/`. Where there are none, or
+    where `simulated` ones are asked for, at most `train` and `test` simulated recordings of this `seed`, over the first
+    images of MNIST, or over scikit-learn's small digits if MNIST is missing, too.
     """
     require_whole(train=(train, 1), test=(test, 1))
     if not simulated:
         try:
             real = load_nmnist(1000, 100)  # more of them would take a lesson longer than it says
-        except NotAvailable as missing:
-            seen = re.search(r" Found, but not used:.*?\)\.", str(missing))
+        except NotAvailable:
             print(
-                f"No N-MNIST here: it is neither in $COURSE_DATA nor in data/.{seen[0] if seen else ''} "
+                f"No N-MNIST here: it is neither in $COURSE_DATA nor in data/.{seen_instead(*FILES)} "
                 "Simulated saccades stand in for it."
             )
         else:
@@ -275,7 +258,6 @@ def load_event_digits(
 
 def _recorded(images: ImageSet, count: int, seed: int, first: int) -> Recordings:
     """Simulated recordings of the first images of a set. `first` is the number of its first image in all that exist."""
-    some, labels = images.images[:count], images.labels[:count]
-    numbers = torch.arange(len(some))
-    recorded = simulate_saccades(some, seed=seed, samples=first + numbers)
-    return Recordings(f"simulated saccades over {images.source}", recorded, labels, numbers)
+    numbers = torch.arange(min(count, len(images.labels)))
+    recorded = simulate_saccades(images.images[:count], seed=seed, samples=first + numbers)
+    return Recordings(f"simulated saccades over {images.source}", recorded, images.labels[:count], numbers)

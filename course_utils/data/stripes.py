@@ -10,8 +10,6 @@ image on every machine, whatever was drawn before it.
 import csv
 import math
 import numbers
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from course_utils.data.files import naming
+from course_utils.data.files import writing
 from course_utils.data.require import guarded, require, require_whole
 
 ORIENTATIONS = ("horizontal", "vertical")  # an orientation's place is its label: 0 and 1
@@ -92,13 +90,12 @@ def stripe_image(
         orientation: "horizontal" or "vertical".
         noise: standard deviation of the noise that `rng` draws, 0 or more.
         contrast: amplitude of the wave, 0 to 1.
-
-    Raises:
-        ValueError: an argument is outside these ranges.
     """
     require(orientation in ORIENTATIONS, "orientation", orientation, f"one of {', '.join(ORIENTATIONS)}")
     check_stripes(size, peaks, noise, contrast)
-    return _draw(size, peaks, orientation, noise, rng, contrast)
+    line = 1 + contrast * wave(size, peaks)
+    clean = np.broadcast_to(line[:, None] if orientation == "horizontal" else line, (size, size))
+    return photograph(clean, noise, rng)
 
 
 @guarded
@@ -106,9 +103,6 @@ def photograph(clean: np.ndarray, noise: float, rng: np.random.Generator) -> np.
     """Add noise to a clean picture and store it as 8-bit grey: uint8 floor(clip(clean + ε, 0, 10) · 255/10).
 
     Clean pictures have any shape; grey is 1, stripes reach from 0 to 2. ε has the mean 0.5 and the deviation `noise`.
-
-    Raises:
-        ValueError: `noise` is no deviation, 0 or more, or the picture holds NaN.
     """
     require(0 <= noise < math.inf, "noise", noise, "a standard deviation, 0 or more")
     noisy = np.clip(clean + rng.normal(NOISE_MEAN, noise, clean.shape), 0, CEILING)
@@ -123,17 +117,13 @@ def wave(size: int, peaks: int) -> np.ndarray:
 
 
 def make_stripes(count: int, seed: int, *, first: int = 0, settings: StripeSettings = PLAIN) -> StripeSet:
-    """Draw the images number `first` to `first + count − 1` of a seed. Disjoint ranges make disjoint splits.
-
-    Raises:
-        ValueError: `count` is below 1, `first` or `seed` below 0, or the settings are out of range.
-    """
-    check_settings(settings, size=settings.size, contrast=settings.contrast)
+    """Draw `count` images of a seed, from number `first` on. Disjoint ranges make disjoint splits."""
+    size, contrast = settings.size, settings.contrast
+    check_settings(settings, size=size, contrast=contrast)
 
     def draw(rng: np.random.Generator) -> tuple:
         peaks, label, noise = choices(settings, rng)
-        image = _draw(settings.size, peaks, ORIENTATIONS[label], noise, rng, settings.contrast)
-        return image, label, peaks, noise
+        return stripe_image(size, peaks, ORIENTATIONS[label], noise, rng, contrast=contrast), label, peaks, noise
 
     return numbered(StripeSet, draw, count, seed, first)
 
@@ -150,44 +140,29 @@ def row_column_baseline(images: np.ndarray) -> np.ndarray:
 
 
 @guarded
-def write_stripes(folder: str | Path, stripes: StripeSet, *, first: int = 0, listing: bool = False) -> Path:
+def write_stripes(folder: str | Path, stripes: StripeSet, *, listing: bool = False) -> Path:
     """Write images as `<index>_<label>.png` into a new folder, which appears only when it is complete.
 
-    `first` is the index of the first image. `listing` adds `labels.csv` with the columns file, label, peaks, noise.
+    `listing` adds `labels.csv` with the columns file, label, peaks, noise.
 
     Raises:
-        ValueError: `first` is below 0, or a label is not 0 or 1.
         FileExistsError: the folder exists. Nothing in it is touched.
         CannotWrite: the folder cannot be made there, or the disk is full.
     """
     folder = Path(folder)
-    require_whole(first=(first, 0))
     require(set(np.unique(stripes.labels)) <= {0, 1}, "labels", np.unique(stripes.labels), "0 or 1")
     if folder.exists():
         raise FileExistsError(f"{folder} exists already and is not overwritten. Choose another name, or remove it.")
     drawn = zip(stripes.labels, stripes.peaks, stripes.noise, strict=True)
-    rows = [(f"{index}_{how[0]}.png", *how) for index, how in enumerate(drawn, first)]
-    with naming(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}", dir=folder.parent))
-        try:
-            for (name, *_), image in zip(rows, stripes.images, strict=True):
-                Image.fromarray(image).save(unfinished / name)
-            if listing:
-                with (unfinished / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-                    csv.writer(file).writerows([("file", "label", "peaks", "noise"), *rows])
-            unfinished.chmod(0o755)  # mkdtemp makes a private folder
-            unfinished.rename(folder)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
+    rows = [(f"{index}_{how[0]}.png", *how) for index, how in enumerate(drawn)]
+    with writing(folder) as unfinished:
+        unfinished.mkdir()
+        for (name, *_), image in zip(rows, stripes.images, strict=True):
+            Image.fromarray(image).save(unfinished / name)
+        if listing:
+            with (unfinished / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([("file", "label", "peaks", "noise"), *rows])
     return folder
-
-
-def _draw(size, peaks, orientation, noise, rng, contrast) -> np.ndarray:
-    line = 1 + contrast * wave(size, peaks)
-    clean = np.broadcast_to(line[:, None] if orientation == "horizontal" else line[None, :], (size, size))
-    return photograph(clean, noise, rng)
 
 
 # --- what all drawn sets share --------------------------------------------------------------------------------------
@@ -201,12 +176,9 @@ def choices(settings: Any, rng: np.random.Generator) -> tuple[int, int, float]:
 
 
 def numbered(kind: Callable[..., Any], draw: Callable, count: int, seed: int, first: int) -> Any:
-    """The pictures number `first` to `first + count − 1` of a seed, as a set.
+    """The pictures number `first`, 0 or more, to `first + count − 1` of a seed, 0 or more, as a set.
 
     `draw` gets the generator of a number; of all that it returns `kind` makes the set, from arrays [count, …].
-
-    Raises:
-        ValueError: `count` is below 1, or another number below 0.
     """
     require_whole(count=(count, 1), first=(first, 0), seed=(seed, 0))
     drawn = [draw(np.random.default_rng([seed, number])) for number in range(first, first + count)]
@@ -214,11 +186,7 @@ def numbered(kind: Callable[..., Any], draw: Callable, count: int, seed: int, fi
 
 
 def check_settings(settings: Any, *, size: int, contrast: float = 1.0, size_name: str = "size") -> None:
-    """Refuse settings that list nothing to choose from, or stripes that cannot be drawn.
-
-    Raises:
-        ValueError: a setting is no list, empty, or out of range; see `check_stripes`.
-    """
+    """Refuse settings that list nothing to choose from, or stripes that cannot be drawn."""
     for name in ("peaks", "noise"):
         listed = getattr(settings, name)
         require(np.ndim(listed) == 1 and len(listed) > 0, name, listed, "a list of one or more values to choose from")
@@ -228,11 +196,7 @@ def check_settings(settings: Any, *, size: int, contrast: float = 1.0, size_name
 
 
 def check_stripes(size: int, peaks: int, noise: float, contrast: float = 1.0, *, size_name: str = "size") -> None:
-    """Refuse stripes that cannot be drawn; see `stripe_image` for the ranges. `size_name` is what its user calls it.
-
-    Raises:
-        ValueError: an argument is out of range.
-    """
+    """Refuse stripes that cannot be drawn; see `stripe_image` for the ranges. `size_name` is what its user calls it."""
     require_whole(**{size_name: (size, 4), "peaks": (peaks, 1)})
     if peaks > most_peaks(size):
         raise ValueError(

@@ -60,11 +60,7 @@ class Parts(NamedTuple):
 
 @guarded
 def split(vehicles: Vehicles, seed: int, *, validation: int = TEST, test: int = TEST) -> Parts:
-    """Vehicles at random, half of each part of either class.
-
-    Raises:
-        ValueError: a part would be empty, odd, or leave nothing to learn from.
-    """
+    """Vehicles at random, half of each part of either class."""
     for name, count in (("validation", validation), ("test", test)):
         require(count >= 2 and count % 2 == 0, name, count, "an even number, 2 or more")
     rng = np.random.default_rng(seed)
@@ -83,22 +79,20 @@ def split(vehicles: Vehicles, seed: int, *, validation: int = TEST, test: int = 
 # --- photographs ----------------------------------------------------------------------------------------------------
 
 
-def load_vehicles(height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
+def load_vehicles() -> Vehicles:
     """The photographs of Caltech-101 in `$COURSE_DATA` or `data/`, else 1,598 silhouettes.
 
     Photographs lie in the archive `caltech101_vehicles.zip`, or in the folders `Motorbikes` and `airplanes` of
     `caltech101/101_ObjectCategories`, where torchvision puts the whole set.
 
     Raises:
-        ValueError: a side is below 8 pixels, an archive has another layout, or a photograph is damaged; the message
-            names it.
+        ValueError: an archive has another layout, or a photograph is damaged; the message names it.
     """
-    _check_size(height, width)
-    photographs = [(shaped(image, height, width), label) for image, label in _photographs()]
+    photographs = [(shaped(image), label) for image, label in _photographs()]
     if not photographs:
         if seen := seen_instead(_ARCHIVE, *_FOLDERS):
             print(f"No photographs of Caltech-101 here.{seen} Drawn silhouettes stand in for them.")
-        return draw_vehicles(1598, height=height, width=width)
+        return draw_vehicles(1598)
     images, labels = map(np.array, zip(*photographs, strict=True))
     sizes = tuple(np.bincount(labels))
     part = "" if sizes == _WHOLE else ", {:,} + {:,} of its photographs".format(*sizes)
@@ -106,25 +100,13 @@ def load_vehicles(height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
 
 
 def aspect_ratios() -> np.ndarray | None:
-    """Width over height of every photograph as it was taken, in the order of `load_vehicles`; None for silhouettes.
-
-    Raises:
-        ValueError: a photograph is damaged; the message names it.
-    """
+    """Width over height of every photograph as it was taken, in the order of `load_vehicles`; None for silhouettes."""
     sizes = [image.size for image, _ in _photographs()]
     return np.array([width / height for width, height in sizes]) if sizes else None
 
 
-def _check_size(height: int, width: int) -> None:
-    require_whole(height=(height, 8), width=(width, 8))
-
-
 def _photographs() -> Iterator[tuple[Image.Image, int]]:
-    """The photographs in grey, each with its label, a class after the other, by name; nothing where there are none.
-
-    Raises:
-        ValueError: a class is missing, two photographs of a class have one name, or one is damaged.
-    """
+    """The photographs in grey, each with its label, a class after the other, by name; nothing where there are none."""
     wholes = [folder / "caltech101" / "101_ObjectCategories" for folder in data_folders()]
     path = find(_ARCHIVE, folders=True) or next((whole for whole in wholes if whole.is_dir()), None)
     if path is None:
@@ -145,21 +127,20 @@ def _photographs() -> Iterator[tuple[Image.Image, int]]:
 
 
 @guarded
-def shaped(image: Image.Image, height: int, width: int) -> np.ndarray:
-    """A picture's middle of this shape, as large as it fits, made grey and scaled; uint8 [height, width]."""
-    scale = min(image.width / width, image.height / height)
-    wide, high = scale * width, scale * height
+def shaped(image: Image.Image) -> np.ndarray:
+    """A picture's middle of the common shape, as large as it fits, made grey and scaled; uint8 [HEIGHT, WIDTH]."""
+    scale = min(image.width / WIDTH, image.height / HEIGHT)
+    wide, high = scale * WIDTH, scale * HEIGHT
     left, top = max(0, (image.width - wide) / 2), max(0, (image.height - high) / 2)
     box = (left, top, min(image.width, left + wide), min(image.height, top + high))  # rounding must not leave it
-    return np.asarray(image.convert("L").resize((width, height), Image.Resampling.BOX, box=box))
+    return np.asarray(image.convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX, box=box))
 
 
 def from_files(paths: Sequence[Path], labels: Sequence[int], *, source: str = "pictures of your own") -> Vehicles:
-    """Pictures of your own, which must have one size and be grey, one label each.
+    """Pictures of your own: grey, of one size, 8 pixels a side or more, with one label each.
 
     Raises:
-        ValueError: there are none, a picture is damaged, coloured or of another size than the first, or a label is
-            missing or unknown. The message names the file.
+        ValueError: a picture is damaged, or does not fit; the message names the file.
     """
     if not paths or len(paths) != len(labels):
         raise ValueError(f"{len(paths)} pictures and {len(labels)} labels; there must be one label for each picture")
@@ -175,29 +156,25 @@ def from_files(paths: Sequence[Path], labels: Sequence[int], *, source: str = "p
             size, first = (" × ".join(map(str, shape[::-1])) for shape in (pixels.shape, images[0].shape))
             raise ValueError(f"{path.name} has {size} pixels, {paths[0].name} has {first}; all must have one size")
         images.append(pixels)
-    _check_size(*images[0].shape)
+    height, width = images[0].shape
+    require_whole(height=(height, 8), width=(width, 8))
     return Vehicles(source, np.stack(images), np.array(labels))
 
 
 # --- silhouettes ----------------------------------------------------------------------------------------------------
 
 
-def draw_vehicles(count: int, *, seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> Vehicles:
-    """Silhouettes, dark by day or bright by night, of random size, place, tilt and contrast; classes alternate.
-
-    Raises:
-        ValueError: `count` is below 1, or a side below 8 pixels.
-    """
-    require_whole(count=(count, 1), height=(height, 8), width=(width, 8))
+def draw_vehicles(count: int, *, seed: int = 0) -> Vehicles:
+    """Silhouettes, dark by day or bright by night, of random size, place, tilt and contrast; classes alternate."""
+    require_whole(count=(count, 1))
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(CLASSES)
-    images = np.stack([_silhouette(rng, label, height, width) for label in labels])
-    return Vehicles("drawn silhouettes", images, labels)
+    return Vehicles("drawn silhouettes", np.stack([_silhouette(rng, label) for label in labels]), labels)
 
 
-def _silhouette(rng: np.random.Generator, label: int, height: int, width: int) -> np.ndarray:
+def _silhouette(rng: np.random.Generator, label: int) -> np.ndarray:
     fine = 4  # drawn this much larger, then scaled down, for smooth edges
-    high, wide = fine * height, fine * width
+    high, wide = fine * HEIGHT, fine * WIDTH
     slope = rng.uniform(-40, 40, 2)
     y, x = np.linspace(-1, 1, high)[:, None], np.linspace(-1, 1, wide)
     background = Image.fromarray((rng.uniform(150, 220) + slope[0] * y + slope[1] * x).clip(0, 255).astype(np.uint8))
@@ -209,8 +186,8 @@ def _silhouette(rng: np.random.Generator, label: int, height: int, width: int) -
     if rng.random() < 0.5:
         shape = shape.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     background.paste(int(rng.uniform(20, 100)), mask=shape)
-    picture = background.filter(ImageFilter.GaussianBlur(fine / 2)).resize((width, height), Image.Resampling.BOX)
-    pixels = (np.asarray(picture) + rng.normal(0, 6, (height, width))).clip(0, 255).astype(np.uint8)
+    picture = background.filter(ImageFilter.GaussianBlur(fine / 2)).resize((WIDTH, HEIGHT), Image.Resampling.BOX)
+    pixels = (np.asarray(picture) + rng.normal(0, 6, (HEIGHT, WIDTH))).clip(0, 255).astype(np.uint8)
     return pixels if rng.random() < 0.5 else 255 - pixels
 
 

@@ -36,11 +36,7 @@ LESSONS = {path.stem[3:]: path for path in sorted((COURSE_ROOT / "notebooks").gl
 
 
 def imported(source: str) -> Iterator[str]:
-    """Every module, or name of a module, that a program imports anywhere in it.
-
-    Raises:
-        ValueError: it imports relatively, which hides from which room.
-    """
+    """Every module, or name of a module, that a program imports anywhere in it."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

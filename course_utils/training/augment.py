@@ -84,9 +84,6 @@ def varied(images: Tensor, *, shift: int = 3, mirror: bool = True, generator: to
     """Every image [batch, channels, height, width] mirrored or not, and moved by up to `shift` pixels each way.
 
     What comes in from beyond the border repeats the border.
-
-    Raises:
-        ValueError: `shift` is below 0.
     """
     if shift < 0:
         raise ValueError(f"shift is {shift}; it must be 0 pixels or more")

@@ -85,9 +85,6 @@ def predict(
     """Outputs of the model for all inputs [count, …], computed batch by batch in evaluation mode.
 
     `forward` is that of `fit_plan`; `keys` [count] are what it gets.
-
-    Raises:
-        ValueError: `batch_size` is below 1, or there are no inputs.
     """
     require_whole(batch_size=(batch_size, 1))
     require(len(inputs) > 0, "number of inputs", 0, "1 or more")

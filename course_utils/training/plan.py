@@ -26,9 +26,6 @@ class Plan:
         weight_decay: as PyTorch's optimizers take it.
         drop_factor: what a drop multiplies the learning rate with.
         momentum: of "sgd".
-
-    Raises:
-        ValueError: a value is out of range.
     """
 
     epochs: int

@@ -103,7 +103,7 @@ def test_two_at_once_fetch_it_once(tmp_path: Path, mirror):
 def test_what_is_in_the_way_is_named_and_left_alone(tmp_path: Path, mirror):
     server = mirror({"set.gz": CONTENT})
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(FileExistsError, match="mine exists already"):
+    with pytest.raises(ValueError, match="mine is damaged or has been altered"):
         download([server.url("set.gz")], tmp_path / "mine", SHA256)
     assert server.sent == []
     with pytest.raises(NotAvailable, match=r"mine.* cannot be written"):

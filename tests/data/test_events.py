@@ -42,7 +42,6 @@ def encode(found: list[tuple[int, int, int, int]]) -> bytes:
 def test_what_is_encoded_is_decoded(found: list[tuple[int, int, int, int]]):
     assert list(zip(*(part.tolist() for part in decode(encode(found))), strict=True)) == found
     assert decode(encode(found)).x.dtype == np.int32
-    assert events.encode(decode(encode(found))) == encode(found)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,6 @@ def test_real_files_are_read_as_tonic_reads_them(check_with_tonic):
             assert len(names) == len(recordings.events)
             for name, mine in zip(names, recordings.events, strict=True):
                 check_with_tonic(packed.read(name), mine)
-                assert events.encode(mine) == packed.read(name), name
 
 
 @pytest.mark.parametrize(
@@ -92,9 +90,8 @@ def test_real_files_are_read_as_tonic_reads_them(check_with_tonic):
 )
 def test_an_event_that_no_file_can_hold_is_named(found: list[tuple[int, int, int, int]], where: int, words: str):
     some = Events(*np.array(found).T)
-    for refuses in (check_events, events.encode):
-        with pytest.raises(ValueError, match=f"event {where} {words}"):
-            refuses(some)
+    with pytest.raises(ValueError, match=f"event {where} {words}"):
+        check_events(some)
     if all(y >= 0 and on < 2 and time_us < 2**23 for _, y, on, time_us in found):  # a damaged file may say so
         with pytest.raises(ValueError, match=rf"some\.bin: event {where} \(byte {5 * where}\) {words}"):
             decode(encode(found), "some.bin")

@@ -121,7 +121,7 @@ def test_what_looks_like_the_data_and_is_not_used_is_named(only_here: Path, caps
     assert "train-images-idx3-ubyte (expected: MNIST/raw/train-images-idx3-ubyte.gz)" in locate_said
     with pytest.raises(OSError, match=r"Found, but not used: .*nmnist_1100 \(1\)\.zip \(expected: NMNIST_1100\.zip\)"):
         load_nmnist()
-    assert load_vehicles(8, 8).source == "drawn silhouettes"
+    assert load_vehicles().source == "drawn silhouettes"
     assert "caltech101_vehicles.zip (expected: caltech101_vehicles.zip)" in capsys.readouterr().out
 
 

@@ -125,16 +125,16 @@ def test_the_hard_set_needs_to_be_learned():
 
 def test_a_folder_holds_the_images_under_their_names_and_a_listing_says_how_each_was_drawn(tmp_path: Path):
     drawn = make_stripes(12, seed=3)
-    folder = write_stripes(tmp_path / "new" / "set", drawn, first=100)
+    folder = write_stripes(tmp_path / "new" / "set", drawn)
     assert folder == tmp_path / "new" / "set"
-    names = [f"{100 + place}_{label}.png" for place, label in enumerate(drawn.labels)]
+    names = [f"{place}_{label}.png" for place, label in enumerate(drawn.labels)]
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     for name, image in zip(names, drawn.images, strict=True):
         with Image.open(folder / name) as file:
             assert (file.format, file.mode) == ("PNG", "L")
             assert np.array_equal(np.asarray(file), image)
     assert [path.name for path in folder.parent.iterdir()] == ["set"]
-    listed = write_stripes(str(tmp_path / "listed"), drawn, first=100, listing=True)
+    listed = write_stripes(str(tmp_path / "listed"), drawn, listing=True)
     assert sorted(path.name for path in listed.iterdir()) == sorted([*names, "labels.csv"])
     with (listed / "labels.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)

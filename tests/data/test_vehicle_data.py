@@ -20,7 +20,6 @@ def test_silhouettes_alternate_and_repeat():
     assert DRAWN.labels.tolist() == [0, 1] * 100
     assert np.array_equal(DRAWN.images[:9], draw_vehicles(9).images)
     assert not np.array_equal(DRAWN.images[:9], draw_vehicles(9, seed=1).images)
-    assert draw_vehicles(2, height=30, width=20).images.shape == (2, 30, 20)
 
 
 def test_silhouettes_are_no_matter_of_brightness_or_of_a_linear_sum():
@@ -45,7 +44,7 @@ def test_a_split_is_even_and_keeps_every_picture_once():
 
 def test_no_shape_is_lost_to_rounding():
     for width, height in np.random.default_rng(0).integers(8, 400, (300, 2)).tolist():
-        assert shaped(Image.new("L", (width, height)), 20, 30).shape == (20, 30)
+        assert shaped(Image.new("L", (width, height))).shape == (40, 64)
 
 
 @pytest.mark.parametrize("size", [(300, 100), (100, 300), (64, 40), (131, 97)])
@@ -54,7 +53,7 @@ def test_the_middle_is_kept_and_not_stretched(size: tuple[int, int]):
     x, y = size[0] / 2, size[1] / 2
     radius = 0.2 * min(size)
     ImageDraw.Draw(image).ellipse((x - radius, y - radius, x + radius, y + radius), fill=250)
-    bright = shaped(image, 40, 64) > 150
+    bright = shaped(image) > 150
     rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
     assert abs(np.ptp(rows) - np.ptp(columns)) <= 2, "a circle stays a circle"
     assert abs(rows.mean() - 19.5) <= 1 and abs(columns.mean() - 31.5) <= 1
@@ -85,10 +84,10 @@ def archive(folder: Path, damaged: str = "") -> None:
 
 def test_photographs_from_an_archive(only_here: Path):
     archive(only_here)
-    found = load_vehicles(16, 20)
+    found = load_vehicles()
     assert found.source == "Caltech-101, 2 + 2 of its photographs"
     assert found.labels.tolist() == [0, 0, 1, 1]
-    assert found.images.shape == (4, 16, 20)
+    assert found.images.shape == (4, 40, 64)
     assert found.images[0].mean() == pytest.approx(76, abs=3), "red, in grey"
     assert vehicles.aspect_ratios().tolist() == [1.5, 1.6, 2.6, 2.0], "of the originals"
     archive(only_here, damaged="Motorbikes/2")
@@ -97,8 +96,8 @@ def test_photographs_from_an_archive(only_here: Path):
 
 
 def test_photographs_where_torchvision_puts_them_or_silhouettes(only_here: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(vehicles, "draw_vehicles", lambda count, **size: (count, size))
-    assert load_vehicles(20, 30) == (1598, {"height": 20, "width": 30}) and vehicles.aspect_ratios() is None
+    monkeypatch.setattr(vehicles, "draw_vehicles", lambda count: count)
+    assert load_vehicles() == 1598 and vehicles.aspect_ratios() is None
     for folder in ("Motorbikes", "airplanes"):
         (picture,) = pictures(only_here / "caltech101" / "101_ObjectCategories" / folder, ("L", (90, 60)))
         picture.rename(picture.with_suffix(".jpg"))

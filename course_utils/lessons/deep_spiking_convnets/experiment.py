@@ -35,7 +35,7 @@ def mnist(_: int = 0) -> Split:
 
 
 def colour(name: str, _: int = 0) -> Split:
-    """CIFAR-10, CIFAR-100 or SVHN, whole or in part; a tenth of the training images is for choosing."""
+    """CIFAR-10 or SVHN, whole or in part; a tenth of the training images is for choosing."""
     train, test = load_colour(name)
     count = len(train.labels) // 10
     return _split(train.source, (train.images, train.labels), (test.images, test.labels), count)
