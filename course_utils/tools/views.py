@@ -165,7 +165,7 @@ def committed(notebook: NotebookNode) -> NotebookNode:
 def render(path: Path) -> float:
     """Run a lesson from top to bottom, write its outputs and its run time into it, and return the seconds.
 
-    The records that it writes become the shipped ones.
+    The records that it writes become the shipped ones. The pictures of its explorers are kept beside it for the site.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed. The file is left as it was.
@@ -173,8 +173,11 @@ def render(path: Path) -> float:
     notebook = nbformat.read(path, as_version=4)
     begin = time.perf_counter()
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
-    client.execute(env=os.environ | {"COURSE_RESULTS": str(SHIPPED)})
-    seconds = time.perf_counter() - begin
+    with client.setup_kernel(env=os.environ | {"COURSE_RESULTS": str(SHIPPED)}):
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+        seconds = time.perf_counter() - begin
+        _export_explorers(client, path.parent / "explorers" / path.stem[3:])
     view = committed(notebook)
     view.cells[0].source = MEASURED.sub(f"{seconds:.0f} s", view.cells[0].source)
     _write(view, path)
@@ -240,6 +243,23 @@ def main(arguments: list[str] | None = None) -> None:
     if outdated:
         names = ", ".join(path.stem for path in outdated)
         print(f"Changed since you began: {names}. Rename yours, and the next call puts the new one beside it.")
+
+
+def _export_explorers(client: NotebookClient, folder: Path) -> None:
+    """Has the kernel of a lesson that has run write the pictures of its widgets."""
+    widgets = (
+        (cell.id, output.get("data", {}).get(WIDGET)) for cell in client.nb.cells for output in cell.get("outputs", [])
+    )
+    shown = {widget["model_id"]: cell for cell, widget in widgets if widget}
+    if not shown:
+        return
+    call = f"export({shown}, Path({str(folder)!r}))"
+    code = "from pathlib import Path\nfrom course_utils.tools.explorers import export\n" + call
+    client.nb.cells.append(cell := nbformat.v4.new_code_cell(code))
+    client.execute_cell(cell, len(client.nb.cells) - 1)
+    client.nb.cells.pop()
+    for output in cell.outputs:
+        print(output.get("text", ""), end="")
 
 
 def _write(view: NotebookNode, path: Path) -> None:
