@@ -139,6 +139,24 @@ def test_every_question_has_an_answer_that_the_students_copy_keeps(topic) -> Non
         assert cell.source.count("because=") == cell.source.count("Prediction("), "a guess is answered with a reason"
 
 
+@pytest.mark.parametrize("number", range(1, len(notebooks.ALL)))
+def test_a_lesson_begins_with_questions_from_earlier_ones(number: int) -> None:
+    """One from the lesson before, one from two or more weeks before; in the first two weeks, from any earlier one."""
+    weeks = [int(re.search(r"\*Week (\d) of", nbformat.read(path, as_version=4).cells[0].source)[1])
+             for path in notebooks.ALL[: number + 1]]
+    cell = notebooks.read(notebooks.TOPICS[number]).cells[1]
+    assert cell.source.startswith("## Before you begin\n") and cell.metadata.course == {"minutes": 3}
+    asked, answered = re.split(r"<details><summary>Answers?</summary>", cell.source)
+    links = re.findall(r"\]\((\d\d)_[a-z_]+\.ipynb\)", asked)
+    last, *before = map(int, links)
+    assert last == number - 1 and asked.count("?") >= len(links)
+    if number > 1:
+        (far,) = before
+        assert far < last and (weeks[far] <= weeks[number] - 2 or weeks[number] <= 2)
+        assert [len(re.findall(r"^\d\. ", part, re.MULTILINE)) for part in (asked, answered)] == [2, 2]
+    assert len(cell.source.split()) <= 90
+
+
 @pytest.mark.parametrize(
     ("texts", "tasks"),
     [
