@@ -72,8 +72,8 @@ class OperationCounter:
         active = x != 0
         sent = x[active]
         kind = "accumulates" if bool((sent == sent[:1]).all()) else "multiply_accumulates"
-        self._totals[kind] += _weights_met(layer, active)
-        self._totals["dense"] += _weights_met(layer, torch.ones_like(active[:1])) * len(x)
+        self._totals[kind] += weights_met(layer, active)
+        self._totals["dense"] += weights_met(layer, torch.ones_like(active[:1])) * len(x)
 
     @torch.no_grad()
     def _count_spikes(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor | tuple) -> None:
@@ -81,11 +81,13 @@ class OperationCounter:
         self._totals["spikes"] += spikes.count_nonzero().item()
 
 
-def _weights_met(layer: nn.Module, active: Tensor) -> float:
-    """How many pairs of an active input and a weight the layer multiplies. Exact at the borders of a convolution too:
-    the layer's own geometry is run with every weight 1."""
+def weights_met(layer: nn.Module, active: Tensor) -> float:
+    """How many weights of a layer all spikes that enter it meet, [batch, …]: where they do, or how many at each place.
+
+    Exact at the borders of a convolution too: the layer's own geometry is run with every weight 1.
+    """
     if isinstance(layer, nn.Linear):
-        return active.count_nonzero().item() * layer.out_features
+        return active.sum(dtype=torch.float64).item() * layer.out_features
     convolve = nn.functional.conv1d if isinstance(layer, nn.Conv1d) else nn.functional.conv2d
     # one filter a group is enough, since all filters of a group meet the same inputs
     ones = layer.weight.new_ones(layer.groups, *layer.weight.shape[1:], dtype=torch.float64)

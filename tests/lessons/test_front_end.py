@@ -1,7 +1,5 @@
 """The retina: differences of Gaussians, rank order, reconstruction, and currents for the neurons behind it."""
 
-import math
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +8,6 @@ from hypothesis import strategies as st
 from course_utils.lessons.vehicles import front_end
 from course_utils.lessons.vehicles.front_end import COARSE, FINE, DoG
 from course_utils.spiking.encoders import ranks
-from course_utils.spiking.neurons import LIF
 
 CELLS = [*FINE.values(), *COARSE.values()]
 
@@ -27,13 +24,9 @@ def test_a_kernel_has_the_sum_0_and_squares_of_the_sum_1(cell) -> None:
     middle = kernel[cell.side // 2, cell.side // 2]
     assert (middle > 0) == (cell.centre == "on") and kernel.abs().max() == middle.abs()
     assert torch.allclose(kernel, kernel.T) and torch.allclose(kernel, kernel.flip(0))
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_two_passes_give_what_the_kernel_gives(cell) -> None:
-    x = images()
+    x = images()  # two passes give what the kernel gives
     wide = torch.nn.functional.pad(x[:, None], [cell.side // 2] * 4, mode="replicate")
-    wanted = torch.nn.functional.conv2d(wide, cell.kernel()[None, None])[:, 0]
+    wanted = torch.nn.functional.conv2d(wide, kernel[None, None])[:, 0]
     assert torch.allclose(cell.respond(x), wanted, atol=1e-10)
 
 
@@ -124,31 +117,20 @@ def test_a_blur_is_what_a_cell_is_without_its_surround() -> None:
     [
         (lambda: DoG("middle", 1.0, 3.0, 5), "centre"),
         (lambda: DoG("on", 0.0, 3.0, 5), "sigma is 0.0"),
-        (lambda: DoG("on", math.nan, 3.0, 5), "sigma"),
         (lambda: DoG("on", 1.0, 1.0, 5), "surround is 1.0"),
         (lambda: DoG("on", 1.0, 3.0, 4), "side is 4"),
-        (lambda: DoG("on", 1.0, 3.0, 5.0), "side"),
-        (lambda: front_end.bank([], ["on"]), "scales"),
-        (lambda: front_end.bank("fine"), "scales are 'fine'"),
-        (lambda: front_end.bank(["huge"]), "scales"),
+        (lambda: front_end.bank("fine"), "scales = 'fine'"),
         (lambda: front_end.bank(["fine"], ["left"]), "centres"),
-        (lambda: front_end.coefficients(images(), []), "filters is empty"),
+        (lambda: front_end.coefficients(images(), []), r"filters = \[\]"),
         (lambda: front_end.coefficients(255 * images(), CELLS), "between 0 and 1"),
         (lambda: front_end.coefficients(images()[0], CELLS), "batch, height, width"),
         (lambda: front_end.coefficients((255 * images()).to(torch.uint8), CELLS), "floats"),
-        (lambda: front_end.coefficients(images() * math.nan, CELLS), "nan"),
         (lambda: front_end.blurred(images(), 0), "sigma is 0"),
-        (lambda: ranks(torch.tensor([1.0])), "batch"),
-        (lambda: ranks(torch.tensor([[math.nan]])), "NaN"),
         (lambda: front_end.by_rank(images(), 0), "kept is 0"),
         (lambda: front_end.by_rank(images(), 481), "1 to 480"),
         (lambda: front_end.by_rank(images(), 2.0), "kept is 2.0"),
-        (lambda: front_end.reconstruct(images(), CELLS, 3), "4 filters need"),
-        (lambda: front_end.reconstruct(images()[:, None], CELLS[:1], 0), "kept is 0"),
+        (lambda: front_end.reconstruct(images(), CELLS, 3), r"must be \[batch, 4, height, width"),
         (lambda: front_end.currents(torch.tensor(1.5)), "rates hold 1.5"),
-        (lambda: front_end.currents(torch.tensor(math.nan)), "rates hold nan"),
-        (lambda: front_end.currents(torch.tensor(0.5), LIF(reset="subtract")), "reset to zero"),
-        (lambda: front_end.currents(torch.tensor(0.5), LIF(refractory_ms=2)), "refractory"),
         (lambda: front_end.spikes(torch.tensor(0.5), 0), "steps is 0"),
     ],
 )

@@ -27,7 +27,7 @@ STAIRS = hybrid.Staircase(
 
 def test_one_training_serves_stairs_spikes_and_fine_tuning(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path))
-    runs = hybrid.hybrid("bars-hybrid", "StridedNet", STAIRS, Plan(1, 16, 1e-3), steps=(4,), tuned=4)
+    runs = hybrid.hybrid("bars-hybrid", "StridedNet", STAIRS, Plan(1, 16, 1e-3), steps=(4,))
     stairs, spikes, tuned = Experiment("bars-hybrid", "drawn bars", runs, (0,)).run()
     assert min(stairs.accuracy, spikes.accuracy, tuned.accuracy) > 0.9
     assert (stairs.time_steps, spikes.time_steps, tuned.time_steps) == (1, 4, 4)

@@ -8,15 +8,15 @@ import torch
 from torch import nn
 
 from course_utils.data import vehicles as data
+from course_utils.data.digits import small_digits
 from course_utils.data.vehicles import draw_vehicles
 from course_utils.exchange.conversion import ConvertedNet, convert
 from course_utils.lessons.vehicles import experiment, running
-from course_utils.lessons.vehicles import models as vehicle_models
-from course_utils.lessons.vehicles.models import as_tensors, layers, with_noise
+from course_utils.lessons.vehicles.models import as_tensors, layers, threshold_accuracy, with_noise
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import OverTime, SpikingNeurons
 from course_utils.training import ledger
-from course_utils.training.counting import OperationCounter
+from course_utils.training.counting import weights_met
 from course_utils.training.experiment import Split
 
 
@@ -76,26 +76,11 @@ def test_pictures_become_tensors() -> None:
     assert images.shape == (6, 40, 64) and 0 <= images.min() < images.max() <= 1 and labels.tolist() == [0, 1] * 3
 
 
-def test_operations_are_those_of_the_counter() -> None:
-    net, x = spiking(), pictures()
-    with torch.no_grad():
-        _, spikes = net.watch(x)
-    synapses = [layer for layer in net.layers if isinstance(layer, nn.Conv2d | nn.Linear)]
-    entered = [layer.flatten(0, 1) for layer in spikes]
-    cost = vehicle_models.spike_operations(synapses, [x, *entered[:-1], entered[-1].flatten(1)], len(x))
-    assert cost.spikes == sum(layer.sum().item() for layer in spikes) / 4
-    with torch.no_grad(), OperationCounter(synapses[0]) as counter:
-        synapses[0](x)
-    assert cost.multiply_accumulates == counter.per_sample(4).multiply_accumulates
-    counts = [layer.sum(0).mean(0) for layer in spikes]
-    assert abs(vehicle_models.accumulates(net.layers, counts) / cost.accumulates - 1) < 1e-6
-
-
 def test_a_threshold_is_chosen_on_the_training_part() -> None:
     train = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0, 0, 1, 1])
-    assert vehicle_models.threshold_accuracy(train, (torch.tensor([2.9, 3.1, 3.0]), torch.tensor([0, 1, 0]))) == 2 / 3
+    assert threshold_accuracy(train, (torch.tensor([2.9, 3.1, 3.0]), torch.tensor([0, 1, 0]))) == 2 / 3
     turned = train[0], 1 - train[1]
-    assert vehicle_models.threshold_accuracy(turned, (torch.tensor([1.0, 5.0]), torch.tensor([1, 0]))) == 1
+    assert threshold_accuracy(turned, (torch.tensor([1.0, 5.0]), torch.tensor([1, 0]))) == 1
 
 
 # --- the experiments, on few drawn silhouettes -----------------------------------------------------------------------
@@ -127,27 +112,27 @@ def test_every_front_end_gives_rates_between_0_and_1() -> None:
     assert kept <= experiment.KEPT
 
 
-def test_answers_are_read_after_every_step() -> None:
-    images = drawn(0).test[0]
-    net = spiking(steps=3)
+def test_answers_are_read_after_every_step_and_what_neurons_send_is_counted() -> None:
+    images, net = drawn(0).test[0], spiking()
     answers, cost = running.run_over_time(net, images, 7)
     assert answers.shape == (7, 20, 2)
-    for steps in (1, 7):
-        net.steps = steps
-        with torch.no_grad():
-            assert torch.allclose(answers[steps - 1], net(images), atol=1e-5)
-    assert cost.dense > cost.accumulates + cost.multiply_accumulates > 0
+    with torch.no_grad():
+        for steps in (1, 7):
+            wanted, sent = net.watch(images, steps)
+            assert torch.allclose(answers[steps - 1], wanted, atol=1e-5)
+    assert cost.spikes == sum(layer.sum().item() for layer in sent) / 20
+    assert cost.multiply_accumulates == running.cost_of_pass(net.layers[:1], images).multiply_accumulates
+    later = [layer for layer in net.layers[1:] if isinstance(layer, nn.Conv2d | nn.Linear)]
+    counts = (layer.sum((0, 1))[None] / 20 for layer in sent)  # of a sample, at each place
+    assert sum(map(weights_met, later, counts)) == pytest.approx(cost.accumulates)
+    assert cost.dense > cost.accumulates + cost.multiply_accumulates
 
 
 def test_the_strongest_neuron_spikes_at_every_step() -> None:
     torch.manual_seed(0)
     net = layers(nn.ReLU).eval()
     images = drawn(0).train[0]
-    strongest, x = 0.0, images
-    for layer in net:
-        x = layer(x)
-        if isinstance(layer, nn.ReLU):
-            strongest = max(strongest, x.max().item())
+    strongest = max(net[: place + 1](images).max().item() for place in (2, 5, 8))  # behind the ReLUs
     assert abs(running.firing_rate_scale(net, images, 100.0) * strongest - 1000) < 1e-2
 
 
@@ -160,10 +145,7 @@ def test_silhouettes_and_small_digits_are_no_data_for_a_record(monkeypatch) -> N
     with pytest.raises(ValueError, match="one aspect ratio"):
         experiment.aspect_accuracy(0)
 
-    class Small:
-        source = "digits8x8"
-
-    monkeypatch.setattr(experiment, "load_images", lambda _: (Small, Small))
+    monkeypatch.setattr(experiment, "load_images", lambda _: small_digits())
     with pytest.raises(ValueError, match="MNIST itself"):
         experiment.digits(0)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from course_utils.lessons.vehicles import checks, front_end, widgets
+from course_utils.spiking.neurons import LIF
 
 
 def test_the_lesson_builds_the_kernel_that_the_package_has(lesson) -> None:
@@ -17,6 +18,9 @@ def test_the_lesson_builds_the_kernel_that_the_package_has(lesson) -> None:
 def test_the_current_of_the_exercise_is_the_front_end_s() -> None:
     wanted = front_end.currents(torch.tensor(0.2, dtype=torch.float64)).item()
     assert checks.check_current_for.right(5 - 0.5, front_end.NEURON.decay_mem) == pytest.approx(wanted)
+    for other in (LIF(reset="subtract"), LIF(refractory_ms=2)):
+        with pytest.raises(ValueError, match="a reset to zero, no synapse and no refractory period"):
+            other.current_for(torch.tensor(3.0))
 
 
 def test_the_explorer_says_what_it_shows() -> None:

@@ -10,11 +10,9 @@ from torch.nn import functional
 from course_utils.classroom.exercise import Exercise, NotYet, attempt
 
 
-def _to_zero(u: Tensor, s: Tensor) -> Tensor:
-    return u * (1 - s)
-
-
-def _pool(decay: float = 1.0, threshold: float = 0.75, fires: Callable = torch.gt, reset: Callable = _to_zero):
+def _pool(
+    decay: float = 1.0, threshold: float = 0.75, fires: Callable = torch.gt, reset: Callable = lambda u, s: u * (1 - s)
+):
     """The average pool with a threshold and a memory: [time, rows, columns] to half the rows and columns."""
 
     def spiking_pool(spikes: Tensor) -> Tensor:
@@ -54,47 +52,42 @@ check_spiking_pool = Exercise(
 )
 
 
-def _weights(count: Callable, variance: Callable) -> Callable[[int, int, int, float], tuple[int, float]]:
-    """How many weights a convolution has, and their standard deviation."""
+def _weights(
+    count: Callable = lambda i, o, side: i * o * side**2,
+    n: Callable = lambda i, o, side: i * side**2,
+    deviation: Callable = lambda n, k: math.sqrt(k / n),
+) -> Callable[[int, int, int, float], tuple[int, float]]:
+    """How many weights a convolution has, and their standard deviation, by the number n of a neuron's inputs."""
     return lambda maps_in, maps_out, kernel, k: (
         count(maps_in, maps_out, kernel),
-        math.sqrt(variance(maps_in, maps_out, kernel, k)),
+        deviation(n(maps_in, maps_out, kernel), k),
     )
 
 
-def _count(i: int, o: int, side: int) -> int:
-    return i * o * side**2
-
-
-def _variance(i: int, o: int, side: int, k: float) -> float:
-    return k / (i * side**2)
-
-
 check_first_weights = Exercise(
-    right=_weights(_count, _variance),
+    right=_weights(),
     cases=[(20, 50, 5, 2.0), (64, 128, 3, 1.0)],
     draw=lambda rng: (*rng.integers(2, 40, 2).tolist(), int(rng.integers(2, 8)), rng.uniform(0.5, 4)),
     wrong={
         "The other way round: first how many weights there are, then their standard deviation.":
-            lambda maps_in, maps_out, kernel, k: _weights(_count, _variance)(maps_in, maps_out, kernel, k)[::-1],
+            lambda *layer: _weights()(*layer)[::-1],
         "You counted the weights of one of the maps that go out. Count those of all.":
-            _weights(lambda i, o, side: i * side**2, _variance),
+            _weights(count=lambda i, o, side: i * side**2),
         "You counted a bias for each of the maps that go out. These layers have none.":
-            _weights(lambda i, o, side: _count(i, o, side) + o, _variance),
+            _weights(count=lambda i, o, side: i * o * side**2 + o),
         "Each map that goes out has a kernel for each of the maps below, not one for all of them.":
-            _weights(lambda i, o, side: o * side**2, _variance),
-        "A kernel of side 5 has 25 weights, not 5.": _weights(lambda i, o, side: i * o * side, _variance),
-        "This is the variance k/n. The standard deviation is its root.":
-            _weights(_count, lambda i, o, side, k: _variance(i, o, side, k) ** 2),
+            _weights(count=lambda i, o, side: o * side**2),
+        "A kernel of side 5 has 25 weights, not 5.": _weights(count=lambda i, o, side: i * o * side),
+        "This is the variance k/n. The standard deviation is its root.": _weights(deviation=lambda n, k: k / n),
         "n is not the number of maps. Each neuron has a window on each of the maps below.":
-            _weights(_count, lambda i, o, side, k: k / i),
+            _weights(n=lambda i, o, side: i),
         "n counts the window of one map. A neuron has one on each of the maps below.":
-            _weights(_count, lambda i, o, side, k: k / side**2),
+            _weights(n=lambda i, o, side: side**2),
         "n is the number of inputs of one neuron, not the number of all weights.":
-            _weights(_count, lambda i, o, side, k: k / _count(i, o, side)),
+            _weights(n=lambda i, o, side: i * o * side**2),
         "n counts what goes out. It is what comes in that adds up in a neuron.":
-            _weights(_count, lambda i, o, side, k: k / (o * side**2)),
-        "You left out k.": _weights(_count, lambda i, o, side, k: 1 / (i * side**2)),
+            _weights(n=lambda i, o, side: o * side**2),
+        "You left out k.": _weights(deviation=lambda n, k: n**-0.5),
     },
     solved="One kernel for each pair of maps; the deviation falls with the root of what comes in.",
     otherwise="There is one kernel for each pair of maps. From 20 maps with a 5×5 kernel a neuron has n = 500 inputs, "
@@ -103,7 +96,9 @@ check_first_weights = Exercise(
 
 
 def _dropout(
-    shape: Callable[..., tuple], p: Callable[[float], float] = lambda p: p, count: Callable = lambda p: 1 / (1 - p)
+    shape: Callable[..., tuple] = lambda time, batch, neurons: (batch, neurons),
+    p: Callable[[float], float] = lambda p: p,
+    count: Callable[[float], float] = lambda p: 1 / (1 - p),
 ) -> Callable[[Tensor, float, Generator], Tensor]:
     """Dropout by the shape of its mask, the part that is silenced, and what a spike of the others counts."""
 
@@ -112,10 +107,6 @@ def _dropout(
         return spikes * (numbers >= p(given)) * count(given)
 
     return held_dropout
-
-
-def _one_for_each(time: int, batch: int, neurons: int) -> tuple[int, int]:
-    return batch, neurons
 
 
 def _grade_held_dropout(held_dropout: Callable[[Tensor, float, Generator], Tensor]) -> None:
@@ -153,24 +144,23 @@ def _grade_held_dropout(held_dropout: Callable[[Tensor, float, Generator], Tenso
 
 
 check_held_dropout = Exercise(
-    right=_dropout(_one_for_each),
+    right=_dropout(),
     grade=_grade_held_dropout,
     wrong={
         "from step to step": _dropout(lambda time, batch, neurons: (time, batch, neurons)),
         "All samples of the batch have the same mask": _dropout(lambda time, batch, neurons: (neurons,)),
         "You silence whole samples": _dropout(lambda time, batch, neurons: (batch, 1)),
-        "you keep those that should be silent": _dropout(_one_for_each, p=lambda p: 1 - p),
-        "it should be p = 25%": _dropout(_one_for_each, p=lambda p: 0.5),
-        "The next layer now gets less": _dropout(_one_for_each, count=lambda p: 1),
-        "Those that stay count 4 each": _dropout(_one_for_each, count=lambda p: 1 / p),
+        "you keep those that should be silent": _dropout(p=lambda p: 1 - p),
+        "it should be p = 25%": _dropout(p=lambda p: 0.5),
+        "The next layer now gets less": _dropout(count=lambda p: 1),
+        "Those that stay count 4 each": _dropout(count=lambda p: 1 / p),
         "The same generator gives another mask":
-            lambda spikes, p, generator: spikes * (torch.rand(spikes.shape[1:]) >= p) / (1 - p),
-        "Right for p = 0.25": lambda spikes, p, generator: _dropout(_one_for_each)(spikes, 0.25, generator),
+            lambda spikes, p, generator: _dropout()(spikes, p, torch.default_generator),
+        "Right for p = 0.25": lambda spikes, p, generator: _dropout()(spikes, 0.25, generator),
         "No neuron is silenced": lambda spikes, p, generator: spikes,
         "yours has the shape [40, 500]": lambda spikes, p, generator: spikes[0],
-        "Multiply the spikes by the mask": lambda spikes, p, generator: (
-            (torch.rand(spikes.shape[1:], generator=generator) >= p).expand_as(spikes) / (1 - p)
-        ),
+        "Multiply the spikes by the mask":
+            lambda spikes, p, generator: _dropout()(torch.ones_like(spikes), p, generator),
     },
     solved="One draw for each neuron and sample, and all steps abide by it.",
 )

@@ -60,26 +60,19 @@ def _split(source: str, train: Part, test: Part, count: int) -> Split:
 
 @dataclass(frozen=True)
 class Pictures:
-    """How images uint8 [batch, channels, size, size] enter a network.
+    """How images uint8 [batch, channels, size, size] enter a network: from 0 to 1, bipolar ones from −1 to 1.
 
-    Attributes:
-        shift: how many pixels training images are moved at random.
-        turn: how many degrees they are turned at random.
-        zoom: by which fraction they are made larger or smaller at random.
-        bend: by how many pixels they are bent at random.
-        flip: whether they are mirrored at random.
-        colour: whether pixels are made bipolar.
+    Training images are changed at random, by up to so much; what is random has its keys.
     """
 
-    shift: int = 0
-    turn: float = 0.0
-    zoom: float = 0.0
-    bend: float = 0.0
-    flip: bool = False
-    colour: bool = False
+    shift: int = 0  # pixels
+    turn: float = 0.0  # degrees
+    zoom: float = 0.0  # as a fraction of their size
+    bend: float = 0.0  # pixels, a standard deviation
+    flip: bool = False  # mirrored or not
+    colour: bool = False  # whether pixels are made bipolar
 
     def __call__(self, images: Tensor, keys: Tensor, learning: bool) -> Tensor:
-        """Images from 0 to 1, bipolar ones from −1 to 1; what is random has its keys."""
         x = images.float() / 255
         if learning and self.flip:
             x = flipped(x, keyed.keys(keys, 1))
@@ -123,9 +116,9 @@ def _experiment(name: str, about: str, models: dict[str, LongRun], seeds: tuple[
 def _deep(name: str, task: str, dataset: str, epochs: int, **augmentation: Any) -> Experiment:
     """One of the deep networks, with batch norm, a constant input and T=8.
 
-    Small batches give more updates from as few images as a processor can learn from.
+    Small batches give more updates from as few images as a processor can learn from. The surrogate is tuned for this
+    decay, see below: of VGG7's first and last layer the error's norms agree.
     """
-    # tuned for this decay, see below: of VGG7's first and last layer the error's norms agree
     made = network(name, norm=True, neuron=Neuron(decay=0.5, spike=triangle(2.0, 0.65)))
     enter = Pictures(colour=True, **augmentation)
     here = deep_run(task, partial(colour, dataset), made, 8, Plan(epochs, 25, 4e-3), enter, gain=2.0)
@@ -136,12 +129,10 @@ def _deep(name: str, task: str, dataset: str, epochs: int, **augmentation: Any) 
 class Strided(LongRun):
     """The network that the lesson trains, with T steps. Its answers u_T/T are multiplied by T/2: so they have one size
     at every T, and at T = 2 they are the lesson's.
-
-    Attributes:
-        every_step: whether the loss is the mean of those of the answers after 1, 2, … T steps: the first term of S.
-            Deng et al., "Temporal efficient training of spiking neural network …" (ICLR 2022), arXiv:2202.11946.
     """
 
+    # Whether the loss is the mean of those of the answers after 1, 2, … T steps: the first term of S. Deng et al.,
+    # "Temporal efficient training of spiking neural network …" (ICLR 2022), arXiv:2202.11946.
     every_step: bool = False
 
     def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
@@ -166,8 +157,11 @@ def _of_all_steps(outputs: Tensor, labels: Tensor) -> Tensor:
     return nn.functional.cross_entropy(outputs, every, reduction="none").mean(1)
 
 
+LEAKY = Neuron(decay=0.5, spike=triangle(1.0, 1.0))
+
+
 def _strided(steps: int, **how: Any) -> LongRun:
-    made = network("StridedNet", norm=True, neuron=Neuron(decay=0.5, spike=triangle(1.0, 1.0)))
+    made = network("StridedNet", norm=True, neuron=LEAKY)
     plan = Plan(1, 64, 1e-2)
     return Strided("deep_spiking_convnets", "MNIST", mnist, made, steps, plan, Pictures(), gain=steps / 2, **how)
 
@@ -178,35 +172,21 @@ def _vgg7(surrogate: Surrogate, norm: bool) -> LongRun:
     return deep_run("CIFAR-10", partial(colour, "CIFAR10"), made, 8, Plan(2, 25, 4e-3), enter, gain=2.0)
 
 
+_DIGITS = network("LeNet5", norm=True, neuron=LEAKY)
+_MOVED = Pictures(shift=1, turn=10.0, zoom=0.1, bend=0.6)
+_EVENTS = network("LeNet5", norm=True, dropout=0.2, in_channels=2, size=34)
+_GENTLE = Plan(40, 50, 2e-3, weight_decay=1e-2)
+
 EXPERIMENTS = (
     _experiment(
         "mnist-lenet5",
         "LeNet5 on all of MNIST",
-        {
-            "LeNet5, batch norm, T=4": deep_run(
-                "MNIST",
-                mnist,
-                network("LeNet5", norm=True, neuron=Neuron(decay=0.5, spike=triangle(1.0, 1.0))),
-                4,
-                Plan(24, 64, 4e-3),
-                Pictures(shift=1, turn=10.0, zoom=0.1, bend=0.6),
-                gain=2.0,
-            )
-        },
+        {"LeNet5, batch norm, T=4": deep_run("MNIST", mnist, _DIGITS, 4, Plan(24, 64, 4e-3), _MOVED, gain=2.0)},
     ),
     _experiment(
         "nmnist-lenet5",
         "LeNet5 on the events of N-MNIST",
-        {
-            "LeNet5, batch norm, T=10": deep_run(
-                "N-MNIST",
-                partial(nmnist, 10),
-                network("LeNet5", norm=True, dropout=0.2, in_channels=2, size=34),
-                10,
-                Plan(40, 50, 2e-3, weight_decay=1e-2),
-                as_stored,
-            )
-        },
+        {"LeNet5, batch norm, T=10": deep_run("N-MNIST", partial(nmnist, 10), _EVENTS, 10, _GENTLE, as_stored)},
     ),
     # The thesis mirrors all colour images. A mirrored house number is no number, so here only CIFAR's are.
     _deep("VGG7", "SVHN", "SVHN", 4, shift=2),

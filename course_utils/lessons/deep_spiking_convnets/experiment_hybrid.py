@@ -16,12 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.data import keyed
-from course_utils.lessons.deep_spiking_convnets.experiment import Pictures, colour, mnist
+from course_utils.lessons.deep_spiking_convnets.experiment import LEAKY, Pictures, colour, mnist
 from course_utils.spiking import convnets
-from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import SpikingNeurons
 from course_utils.spiking.staircase import StaircaseNeurons, in_mode
-from course_utils.spiking.surrogates import triangle
 from course_utils.training import ledger
 from course_utils.training.augment import flipped, shifted, warped
 from course_utils.training.experiment import Experiment, Split
@@ -31,7 +29,6 @@ from course_utils.training.loop import History
 from course_utils.training.plan import Plan
 
 LESSON, LEVELS = "deep_spiking_convnets", 4
-LEAKY = Neuron(decay=0.5, spike=triangle(1.0, 1.0))  # as the networks of the lesson have them
 SMOOTHED = partial(functional.cross_entropy, reduction="none", label_smoothing=0.1)
 
 
@@ -55,12 +52,9 @@ class Staircase(LongRun):
 
 @dataclass(frozen=True)
 class AsSpikes(Staircase):
-    """The trained network with spikes; nothing more is learned.
+    """The trained network with spikes; nothing more is learned."""
 
-    Attributes:
-        learned: of a seed to the network that has learned as a staircase, and how.
-    """
-
+    # of a seed to the network that has learned as a staircase, and how
     learned: Callable[[int], tuple[nn.Module, History]] | None = None
 
     def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
@@ -104,18 +98,10 @@ class Direct(Staircase):
 
 
 def hybrid(
-    name: str, model: str, run: Staircase, tuning: Plan, *, steps: tuple[int, ...] = (2, 4, 8), tuned: int = 4
+    name: str, model: str, run: Staircase, tuning: Plan, steps: tuple[int, ...] = (2, 4, 8)
 ) -> dict[str, Callable[[int, Path], Record]]:
-    """The models of a table: the staircase, spikes for some numbers of steps, and fine-tuned ones.
-
-    Args:
-        name: of the experiment.
-        model: what the tables call the network.
-        run: the training of the staircase.
-        tuning: how it learns on from its spikes.
-        steps: with how many the trained network runs.
-        tuned: with how many it learns on.
-    """
+    """The models of an experiment of this name, by those of its table: the staircase, which `run` trains, the same
+    weights with spikes for so many steps, and with four after more learning from spikes, planned by `tuning`."""
 
     def file(seed: int) -> Path:
         return ledger.mine() / "unfinished" / f"{name}-staircase-seed{seed}.safetensors"
@@ -123,33 +109,27 @@ def hybrid(
     def learned(seed: int) -> tuple[nn.Module, History]:
         return run.train(run.split(seed), seed, file(seed))
 
-    how = {field: value for field, value in vars(run).items() if field not in ("steps", "plan")} | {"learned": learned}
     runs = {f"{model}, staircase": lambda seed, _: run.record(seed, file(seed))}
     for count in steps:
-        runs[f"{model}, spikes, T={count}"] = AsSpikes(steps=count, plan=run.plan, **how).record
-    runs[f"{model}, spikes, tuned, T={tuned}"] = Tuned(steps=tuned, plan=tuning, **how).record
-    return runs
+        runs[f"{model}, spikes, T={count}"] = AsSpikes(**vars(run) | {"steps": count, "learned": learned}).record
+    tuned = Tuned(**vars(run) | {"steps": 4, "plan": tuning, "learned": learned})
+    return runs | {f"{model}, spikes, tuned, T=4": tuned.record}
 
 
 @dataclass(frozen=True)
 class Standardised:
     """How colour images uint8 [batch, 3, size, size] enter a network: colours with a mean of 0 and a deviation of 1.
 
-    Attributes:
-        mean, std: of each colour over the training images, 0 to 1.
-        flip: whether training images are mirrored at random.
-        shift: how many pixels they are moved at random; the border is mirrored.
-        turn, zoom: by how many degrees they are turned, and by which part made larger or smaller, at random.
-        invert: whether light and dark are exchanged at random.
+    Training images are changed at random, as `Pictures` are.
     """
 
-    mean: tuple[float, float, float]
+    mean: tuple[float, float, float]  # of each colour over the training images, 0 to 1
     std: tuple[float, float, float]
     flip: bool = False
-    shift: int = 2
+    shift: int = 2  # here the border is mirrored
     turn: float = 0.0
     zoom: float = 0.0
-    invert: bool = False
+    invert: bool = False  # light and dark exchanged or not
 
     def __call__(self, images: Tensor, keys: Tensor, learning: bool) -> Tensor:
         mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
@@ -190,12 +170,6 @@ def staircase_network(
     return made
 
 
-CIFAR10, SVHN = partial(colour, "CIFAR10"), partial(colour, "SVHN")
-CIFAR10_PICTURES = Standardised((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), flip=True)
-SVHN_PICTURES = Standardised((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), turn=8.0, zoom=0.1, invert=True)
-MNIST_PICTURES = Pictures(shift=1, turn=10.0, zoom=0.1, bend=0.6)
-
-
 def _experiment(
     name: str,
     about: str,
@@ -206,20 +180,24 @@ def _experiment(
     direct: int = 0,  # passes of direct training with four steps, as many as the same hours allow; 0: none
 ) -> Experiment:
     (title, split, enter), (epochs, tuning, batch_size) = task, plan
-    made = staircase_network(model, split, enter)
     how = {"gain": 1.0, "loss": SMOOTHED, "watched": 5000}
     plan_of = partial(Plan, batch_size=batch_size, weight_decay=0.05)
-    stairs, gentle = plan_of(epochs, learning_rate=4e-3), plan_of(tuning, learning_rate=2e-4)
+    made, stairs = staircase_network(model, split, enter), plan_of(epochs, learning_rate=4e-3)
     run = Staircase(LESSON, title, split, made, 1, stairs, enter, spiking=(StaircaseNeurons,), **how)
-    models = hybrid(name, model, run, gentle)
+    models = hybrid(name, model, run, plan_of(tuning, learning_rate=2e-4))
     if direct:
         fresh, straight = staircase_network(model, split, enter, spiking=True), plan_of(direct, learning_rate=4e-3)
         models[f"{model}, direct, T=4"] = Direct(LESSON, title, split, fresh, 4, straight, enter, **how).record
     return Experiment(name, about, models, seeds)
 
 
-_CIFAR10, _SVHN = ("CIFAR-10", CIFAR10, CIFAR10_PICTURES), ("SVHN", SVHN, SVHN_PICTURES)
-_MNIST = "MNIST", mnist, MNIST_PICTURES
+_MNIST = "MNIST", mnist, Pictures(shift=1, turn=10.0, zoom=0.1, bend=0.6)
+_CIFAR10 = "CIFAR-10", partial(colour, "CIFAR10"), Standardised(
+    (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), flip=True
+)
+_SVHN = "SVHN", partial(colour, "SVHN"), Standardised(
+    (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), turn=8.0, zoom=0.1, invert=True
+)
 _LEAN = "a lean residual net on CIFAR-10: staircase, spikes, fine-tuning"
 _VGG9 = "the thesis's VGG9 on CIFAR-10, by the hybrid road"
 _RESNET7 = "ResNet7 on 10,000 house numbers, by the hybrid road"

@@ -12,33 +12,20 @@ from typing import NamedTuple
 from course_utils.classroom.tables import Table
 from course_utils.data.require import require
 from course_utils.training import ledger
-from course_utils.training.ledger import Record
 
 
 class Row(NamedTuple):
-    """A row of a printed table.
-
-    Attributes:
-        author: as printed, with the number of the reference.
-        method: as printed.
-        accuracy: in percent; None where the table has a dash.
-    """
+    """A row as printed: author with the number of the reference, method, accuracy in percent or None for a dash."""
 
     author: str
     method: str
     accuracy: float | None
 
 
-def _tables() -> dict[str, tuple[Row, ...]]:
-    tables: dict[str, tuple[Row, ...]] = {}
-    with Path(__file__).with_name("published.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            accuracy = float(row["accuracy"]) if row["accuracy"] else None
-            tables[row["table"]] = (*tables.get(row["table"], ()), Row(row["author"], row["method"], accuracy))
-    return tables
-
-
-TABLES = _tables()  # by name: "thesis 4.5, CIFAR-10", …
+with Path(__file__).with_name("published.csv").open(encoding="utf-8", newline="") as _file:
+    _ROWS = [(name, Row(author, method, float(accuracy) if accuracy else None))
+             for name, author, method, accuracy in [*csv.reader(_file)][1:]]  # fmt: skip
+TABLES = {name: tuple(row for of, row in _ROWS if of == name) for name, _ in _ROWS}  # "thesis 4.5, CIFAR-10": …
 
 
 class Models(NamedTuple):
@@ -70,19 +57,16 @@ def own(table: str) -> float:
     return TABLES[table][-1].accuracy
 
 
-_BY_MODEL = {row.model: row.own for row in TABLE_4_9}
-
-TARGETS: dict[str, Target] = {
+_VGG9, _RESNET9, _RESNET11 = (row.own for row in TABLE_4_9)
+TARGETS = {
     "mnist-lenet5": Target(own("thesis 4.6, MNIST"), own("talk, MNIST")),
     "mnist-hybrid": Target(own("thesis 4.6, MNIST"), own("talk, MNIST")),
     "nmnist-lenet5": Target(own("thesis 4.8, N-MNIST")),
-    "svhn-vgg7": Target(own("thesis 4.7, SVHN")),
-    "svhn-resnet7": Target(own("thesis 4.7, SVHN")),
-    "svhn-hybrid": Target(own("thesis 4.7, SVHN")),
-    "cifar10-vgg9": Target(_BY_MODEL["VGG9"]),
-    "cifar10-resnet9": Target(_BY_MODEL["ResNet9"]),
-    "cifar10-resnet11": Target(_BY_MODEL["ResNet11"]),
-    "cifar10-hybrid": Target(_BY_MODEL["ResNet11"], own("talk, CIFAR-10")),
+    **dict.fromkeys(("svhn-vgg7", "svhn-resnet7", "svhn-hybrid"), Target(own("thesis 4.7, SVHN"))),
+    "cifar10-vgg9": Target(_VGG9),
+    "cifar10-resnet9": Target(_RESNET9),
+    "cifar10-resnet11": Target(_RESNET11),
+    "cifar10-hybrid": Target(_RESNET11, own("talk, CIFAR-10")),
     "cifar10-surrogate-bn": Target(talk=own("talk, CIFAR-10")),
 }
 
@@ -101,28 +85,25 @@ def side_by_side(*folders: Path) -> Table:
     """
     known, measured, not_run = ledger.experiments(*folders), [], []
     for name in (name for name in TARGETS if name in known):
-        runs, (thesis, talk) = ledger.runs(name, *folders), map(_percent, TARGETS[name])
+        runs = ledger.runs(name, *folders)
         for model in known[name].models:
+            row = name, *map(_percent, TARGETS[name]), model
             seeds = [seed for of, seed in runs if of == model]
-            if seeds:
-                measured.append((name, thesis, talk, model, *_cells(runs[model, min(seeds)])))
-            else:
-                command = f'course-experiment {name} --only "{model}"'
-                not_run.append((name, thesis, talk, model, f"not run: `{command}`", "", ""))
+            if not seeds:
+                not_run.append((*row, f'not run: `course-experiment {name} --only "{model}"`', "", ""))
+                continue
+            record = runs[model, min(seeds)]
+            low, high = record.accuracy_interval
+            data, epochs = record.data, record.config["epochs"]
+            measured.append((
+                *row,
+                f"{record.accuracy:.2%} ({low:.2%} to {high:.2%})",
+                f"{record.baseline['accuracy']:.2%} ({record.baseline['name']})",
+                f"{data['source']}: {data['train']:,} to learn from, {epochs} epoch{'s' * (epochs > 1)}, "
+                f"{data['test']:,} for the test",
+            ))  # fmt: skip
     columns = ("experiment", "thesis (%)", "talk (%)", "ours", "accuracy, 95 % interval", "baseline", "data and epochs")
     return Table(columns, measured + not_run)
-
-
-def _cells(record: Record) -> tuple[str, str, str]:
-    """Accuracy, baseline, data and epochs."""
-    low, high = record.accuracy_interval
-    data, epochs = record.data, record.config["epochs"]
-    return (
-        f"{record.accuracy:.2%} ({low:.2%} to {high:.2%})",
-        f"{record.baseline['accuracy']:.2%} ({record.baseline['name']})",
-        f"{data['source']}: {data['train']:,} to learn from, {epochs} epoch{'s' * (epochs > 1)}, "
-        f"{data['test']:,} for the test",
-    )
 
 
 def _percent(value: float | None) -> str:

@@ -1,6 +1,5 @@
 """A convolution of spikes step by step, and dropout over time."""
 
-import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -8,7 +7,6 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.ndimage import convolve
@@ -32,21 +30,13 @@ SPIKES = np.array(
 
 
 class Moment(NamedTuple):
-    """What neurons do at one step, [rows, columns] each.
+    """What neurons do at one step, [rows, columns] each."""
 
-    Attributes:
-        kept: what the leak has left of the potential of the step before.
-        current: what comes in.
-        potential: both together, before the reset.
-        spikes: 0 or 1.
-        helped: 1 where the current alone would not have reached the threshold.
-    """
-
-    kept: np.ndarray
+    kept: np.ndarray  # what the leak has left of the potential of the step before
     current: np.ndarray
-    potential: np.ndarray
+    potential: np.ndarray  # both together, before the reset
     spikes: np.ndarray
-    helped: np.ndarray
+    helped: np.ndarray  # where the current alone would not have reached the threshold
 
 
 def moments(currents: Iterable[np.ndarray], leak: float, threshold: float) -> list[Moment]:
@@ -67,42 +57,18 @@ def worked_example(leak: float) -> tuple[list[Moment], list[Moment]]:
     return neurons, moments((block.mean((1, 3)) for block in blocks), 1.0, POOL_THRESHOLD)
 
 
-class Wall:
-    """Small matrices side by side in one picture, with their numbers: much faster to draw than axes for each.
-
-    A cell is one unit wide. Rows count downwards.
-    """
-
-    def __init__(self, ax: Axes, rows: int, columns: int):
-        self.ax = ax
-        self.colors = np.ones((rows, columns, 3))
-
-    def put(self, values: np.ndarray, row: int, column: int, title: str, *, spikes: bool = False) -> None:
-        """A matrix whose upper left cell lies at this row and column, under a title."""
-        rows, columns = values.shape
-        cmap, top = (plt.get_cmap("Greys"), 1.4) if spikes else (plt.get_cmap("Blues"), 3.0)
-        self.colors[row : row + rows, column : column + columns] = cmap(values / top)[..., :3]
-        self.ax.text(column - 0.4, row - 0.75, title, fontsize=10, va="bottom")
-        self.ax.add_patch(Rectangle((column - 0.5, row - 0.5), columns, rows, fill=False, ec="gray", lw=0.8))
-        for (r, c), value in np.ndenumerate(values):
-            if value or not spikes:
-                cut = np.floor(100 * value + 1e-9) / 100  # not rounded: then what is written adds up
-                written = f"{value:.0f}" if spikes else f"{cut:.2f}".rstrip("0").rstrip(".")
-                ink = "white" if spikes else "black"
-                self.ax.text(column + c, row + r, written, ha="center", va="center", fontsize=8, color=ink)
-
-    def frame(self, cells: np.ndarray, row: int, column: int, color: str) -> None:
-        """Frames around the cells of a matrix at this place that are not 0."""
-        corners = 0.43 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
-        lines = [corners + np.array([column + c, row + r]) for r, c in np.argwhere(cells)]
-        self.ax.add_collection(LineCollection(lines, colors=color, linewidths=2.5))
-
-    def show(self) -> None:
-        """Put the colours behind the numbers."""
-        rows, columns, _ = self.colors.shape
-        self.ax.imshow(self.colors)
-        self.ax.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -1.9))
-        self.ax.set_axis_off()
+def put(ax: Axes, values: np.ndarray, row: int, column: int, title: str, *, spikes: bool = False) -> None:
+    """A matrix with its numbers, its upper left cell at this row and column, under a title. A cell is one unit wide."""
+    rows, columns = values.shape
+    place = (column - 0.5, column + columns - 0.5, row + rows - 0.5, row - 0.5)
+    ax.imshow(values, cmap="Greys" if spikes else "Blues", vmin=0, vmax=1.4 if spikes else 3.0, extent=place)
+    ax.text(column - 0.4, row - 0.75, title, fontsize=10, va="bottom")
+    ax.add_patch(Rectangle((column - 0.5, row - 0.5), columns, rows, fill=False, ec="gray", lw=0.8))
+    for (r, c), value in np.ndenumerate(values):
+        if value or not spikes:
+            cut = np.floor(100 * value + 1e-9) / 100  # not rounded: then what is written adds up
+            ink = "white" if spikes else "black"
+            ax.text(column + c, row + r, f"{cut:g}", ha="center", va="center", fontsize=8, color=ink)
 
 
 PLACES = 0, 5, 10, 15, 20, 25  # columns of the matrices
@@ -113,15 +79,17 @@ def draw_example(step: int, leak: float) -> tuple[Figure, str]:
     """One step of a convolution and its neurons, and of the average pool behind it."""
     neurons, pool = (layer[step - 1] for layer in worked_example(leak))
     figure, ax = plt.subplots(figsize=(9, 3.3))
-    wall = Wall(ax, BELOW + 2, PLACES[-1] + 4)
-    wall.put(SPIKES[step - 1], 0, PLACES[0], "input spikes", spikes=True)
-    wall.put(KERNEL, 0, PLACES[1], "kernel")
+    put(ax, SPIKES[step - 1], 0, PLACES[0], "input spikes", spikes=True)
+    put(ax, KERNEL, 0, PLACES[1], "kernel")
     for row, now, comes in ((0, neurons, "+ current"), (BELOW, pool, "+ mean of 2×2")):
         for place, name, values in zip(PLACES[2:], ("kept", comes, "= potential", "spikes"), now[:4], strict=True):
-            wall.put(values.astype(float), row, place, name, spikes=name == "spikes")
-        wall.frame(now.spikes & ~now.helped, row, PLACES[4], ORANGE)
-        wall.frame(now.helped, row, PLACES[4], PINK)
-    wall.show()
+            put(ax, values.astype(float), row, place, name, spikes=name == "spikes")
+        for cells, color in ((now.spikes & ~now.helped, ORANGE), (now.helped, PINK)):
+            for r, c in np.argwhere(cells):
+                corner = PLACES[4] + c - 0.43, row + r - 0.43
+                ax.add_patch(Rectangle(corner, 0.86, 0.86, fill=False, ec=color, lw=2.5))
+    ax.set(xlim=(-0.6, PLACES[-1] + 3.6), ylim=(BELOW + 1.6, -1.9))
+    ax.set_axis_off()
     ax.set_title(f"step {step} of {len(SPIKES)}", fontsize=12)
     legend = (
         (f"above: threshold 1, leak {leak:g}", "black"),
@@ -138,24 +106,15 @@ def draw_example(step: int, leak: float) -> tuple[Figure, str]:
     )
 
 
-class Player(Explorer):
-    """An explorer with buttons that play one of its controls, named first."""
-
-    def __init__(self, draw, **controls: ipywidgets.ValueWidget):
-        super().__init__(draw, **controls)
-        (played, *_) = controls.values()
-        play = ipywidgets.Play(value=played.value, min=played.min, max=played.max, interval=1500)
-        ipywidgets.jslink((play, "value"), (played, "value"))
-        self.children = (play, *self.children)
-
-
-def example_explorer() -> Player:
+def example_explorer() -> Explorer:
     """Three steps of a spiking convolution and its pool, to play or to step through."""
-    return Player(
-        draw_example,
-        step=ipywidgets.IntSlider(3, 1, len(SPIKES), description="time step"),
-        leak=ipywidgets.FloatSlider(0.5, min=0.25, max=1, step=0.25, description="leak λ"),
-    )
+    step = ipywidgets.IntSlider(3, 1, len(SPIKES), description="time step")
+    leak = ipywidgets.FloatSlider(0.5, min=0.25, max=1, step=0.25, description="leak λ")
+    explorer = Explorer(draw_example, step=step, leak=leak)
+    play = ipywidgets.Play(value=step.value, min=step.min, max=step.max, interval=1500)
+    ipywidgets.jslink((play, "value"), (step, "value"))
+    explorer.children = (play, *explorer.children)
+    return explorer
 
 
 # --- dropout --------------------------------------------------------------------------------------------------------
@@ -163,18 +122,12 @@ def example_explorer() -> Player:
 NEURONS, RATE = 2000, 0.2
 
 
-@functools.cache
-def _draws(steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Spikes and numbers for the masks, [time, neurons] each, and numbers for a mask that is held, [neurons]."""
-    random = np.random.default_rng(0)
-    spikes = random.random((steps, NEURONS)) < RATE
-    return spikes, random.random((steps, NEURONS)), random.random(NEURONS)
-
-
 def dropped_counts(p: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """What the next layer counts of neurons that fire at one step in five: the mask held, and redrawn at every step."""
-    spikes, redrawn, held = _draws(steps)
-    return tuple((spikes * (numbers >= p)).sum(0) / (1 - p) for numbers in (held, redrawn))
+    random = np.random.default_rng(0)
+    drawn, redrawn = random.random((2, steps, NEURONS))
+    held = random.random(NEURONS)
+    return tuple(((drawn < RATE) & (numbers >= p)).sum(0) / (1 - p) for numbers in (held, redrawn))
 
 
 def draw_dropout(p: float, steps: int) -> tuple[Figure, str]:

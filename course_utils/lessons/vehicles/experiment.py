@@ -29,12 +29,11 @@ from course_utils.training.experiment import Experiment, Part, Split, measured, 
 from course_utils.training.ledger import Record, versions
 from course_utils.training.loop import fit
 
-EPOCHS, LEARNING_RATE, BATCH = 12, 4e-3, 50
 FEW_STEPS, LEAK = 5, 0.9
 KEPT = 0.25  # of the ranks
 STOPS = (5, 10, 20, 40)
 NOISE = (0, 20, 40, 80)  # grey levels
-CONFIG = {"epochs": EPOCHS, "learning_rate": LEARNING_RATE, "batch_size": BATCH}
+CONFIG = {"epochs": 12, "learning_rate": 4e-3, "batch_size": 50}
 
 
 @cache
@@ -52,25 +51,22 @@ def in_three(source: str, *parts: Vehicles) -> Split:
     return Split(source, *((images[:, None], labels) for images, labels in map(as_tensors, parts)))
 
 
-def digits(seed: int, *, train: int = 3000, validation: int = 300, test: int = 500) -> Split:
-    """Some of MNIST's training images, drawn by the seed, and its first test images."""
+def digits(seed: int) -> Split:
+    """3,000 and 300 of MNIST's training images, drawn by the seed, and its first 500 test images."""
     learnable, testable = real("MNIST", *load_images("MNIST"))
     drawn = torch.randperm(len(learnable.labels), generator=torch.Generator().manual_seed(seed))
-    chosen = (learnable, drawn[:train]), (learnable, drawn[train : train + validation]), (testable, torch.arange(test))
+    chosen = (learnable, drawn[:3000]), (learnable, drawn[3000:3300]), (testable, torch.arange(500))
     return Split("MNIST", *((some.images[at, None].float() / 255, some.labels[at]) for some, at in chosen))
 
 
 # --- roads ----------------------------------------------------------------------------------------------------------
 
 
-def _trained(
-    make: Callable[[], nn.Module], data: Split, seed: int, *, epochs: int = EPOCHS, mirror: bool = True
-) -> nn.Module:
+def _trained(make: Callable[[], nn.Module], data: Split, seed: int, mirror: bool = True, **how: int) -> nn.Module:
     """A network after training, in evaluation mode."""
     torch.manual_seed(seed)
     network = make()
-    how = {"epochs": epochs, "learning_rate": LEARNING_RATE, "batch_size": BATCH, "seed": seed}
-    fit(Varied(network, mirror=mirror), data.train, data.validation, **how)
+    fit(Varied(network, mirror=mirror), data.train, data.validation, seed=seed, **CONFIG | how)
     return network.eval()
 
 
@@ -94,11 +90,10 @@ def _linear(load: Callable[[int], Split], seed: int) -> float:
 
 @cache
 def baselines(seed: int) -> dict[str, float]:
-    """Test accuracies without a network: linear on pixels, linear on 8 × 8 thumbnails, the aspect ratio alone."""
+    """Further test accuracies without a network: linear on 8 × 8 thumbnails, the aspect ratio alone."""
     data = vehicles(seed)
     small = [(nn.functional.adaptive_avg_pool2d(images, 8), labels) for images, labels in (data.train, data.test)]
     return {
-        "linear on pixels": _linear(vehicles, seed),
         "linear on 8×8 thumbnails": linear_accuracy(*small, alpha=3.0),
         "aspect ratio alone": aspect_accuracy(seed),
     }
@@ -116,9 +111,7 @@ def _record(
     seed: int, data: Split, network: nn.Module, potentials: Tensor, cost: Operations, config: dict, *packages: str
 ) -> Record:
     """What a road led to; the answer is read from potentials [time, batch, classes] after the last step."""
-    by_step = accuracy_by_step(potentials, data.test[1])
-    beside = dict(baselines(seed))
-    linear = beside.pop("linear on pixels")
+    by_step, beside = accuracy_by_step(potentials, data.test[1]), baselines(seed)
     return measured(
         network,
         data,
@@ -127,7 +120,7 @@ def _record(
         task="motorbikes and airplanes",
         config=CONFIG | config,
         accuracy=by_step[-1].item(),
-        baseline={"name": "linear on pixels", "accuracy": linear},
+        baseline={"name": "linear on pixels", "accuracy": _linear(vehicles, seed)},
         beside=beside | {f"after {stop} steps": by_step[stop - 1].item() for stop in STOPS if stop < len(by_step)},
         time_steps=len(by_step),
         versions=versions("torch", *packages),
@@ -164,8 +157,9 @@ def directly(seed: int, _: Path, *, steps: int) -> Record:
 # --- a retina in front ----------------------------------------------------------------------------------------------
 
 
-def retina(filters: Sequence[front_end.DoG]) -> Callable[[Tensor], Tensor]:
+def retina(scales: Sequence[str], centres: Sequence[front_end.Centre]) -> Callable[[Tensor], Tensor]:
     """Images [batch, height, width] to rates [batch, filters, height, width], by the ranks of their coefficients."""
+    filters = front_end.bank(scales, centres)
 
     def rates(images: Tensor) -> Tensor:
         found = front_end.coefficients(images, filters)
@@ -174,64 +168,53 @@ def retina(filters: Sequence[front_end.DoG]) -> Callable[[Tensor], Tensor]:
     return rates
 
 
-_CENTRES = {"on": ["on"], "off": ["off"], "on and off": ["on", "off"]}
+RETINAS = {
+    **{
+        f"{scale}, {name}": retina([scale], centres)
+        for scale in ("fine", "coarse")
+        for name, centres in (("on", ["on"]), ("off", ["off"]), ("on and off", ["on", "off"]))
+    },
+    "all four": retina(["fine", "coarse"], ["on", "off"]),
+}
 FRONT_ENDS: dict[str, Callable[[Tensor], Tensor]] = {
     "pixels": lambda images: images[:, None],
     "blurred": lambda images: front_end.blurred(images, front_end.COARSE["on"].sigma)[:, None],
     "less blurred": lambda images: front_end.blurred(images, front_end.FINE["on"].sigma)[:, None],
-    **{
-        f"{scale}, {name}": retina(front_end.bank([scale], centres))
-        for scale in ("fine", "coarse")
-        for name, centres in _CENTRES.items()
-    },
-    "all four": retina(front_end.bank(["fine", "coarse"], ["on", "off"])),
+    **RETINAS,
 }
 
 
 def in_front(
     task: str, load: Callable[[int], Split], name: str, seed: int, _: Path, *, noisy: bool, epochs: int, steps: int
 ) -> Record:
-    """One front end: the network learns at rates, is converted, and meets the test images at each level of noise.
+    """A front end: the network learns at rates, is converted, and meets the test images at each level of noise.
 
-    A retina drives a LIF neuron for each coefficient, whose spikes enter the network; pixels enter as currents.
-
-    Args:
-        task: for tables.
-        load: of a seed to the data.
-        name: of the front end.
-        seed: of everything.
-        noisy: every training image has noise, too, of a level drawn for it.
-        epochs: of the training.
-        steps: of the run.
+    A retina drives a LIF neuron for each coefficient, whose spikes enter the network; pixels enter as currents. If
+    `noisy`, every training image has noise, too, of a level drawn for it.
     """
     data, front = load(seed), FRONT_ENDS[name]
-    is_retina = "blurred" not in name and name != "pixels"
 
     def rates(part: Part, levels: float | Tensor, draw: int) -> Tensor:
         return front(with_noise(part[0], levels, draw)[:, 0])
 
     def seen(part: Part, levels: float | Tensor, draw: int) -> Part:
         found = rates(part, levels, draw)
-        return (front_end.fired(found) if is_retina else found), part[1]
+        return (front_end.fired(found) if name in RETINAS else found), part[1]
 
     level = torch.randint(len(NOISE), (len(data.train[1]),), generator=torch.Generator().manual_seed(seed))
     train = seen(data.train, torch.tensor(NOISE)[level] if noisy else 0, 10 * seed + 1)
-    channels, *size = train[0].shape[1:]
-    make = partial(layers, nn.ReLU, channels, height=size[0], width=size[1], classes=int(data.test[1].max()) + 1)
+    make = partial(layers, nn.ReLU, *train[0].shape[1:], classes=int(data.test[1].max()) + 1)
     entered = replace(data, train=train, validation=seen(data.validation, 0, 0))
-    ann = _trained(make, entered, seed, epochs=epochs, mirror=task != DIGITS)
+    ann = _trained(make, entered, seed, mirror=task != DIGITS, epochs=epochs)
     spiking = convert(ann, train[0][:300], percentile=PERCENTILE)
-
-    def entering(found: Tensor) -> Tensor:
-        return front_end.spikes(found, steps) if is_retina else constant_input(found, steps)
-
+    entering = front_end.spikes if name in RETINAS else constant_input
     by_noise = {}
     for sigma in NOISE:
         found = rates(data.test, sigma, 10 * seed + 2)
-        answers = torch.cat([spiking(entering(some))[-1].argmax(1) for some in found.split(100)])
+        answers = torch.cat([spiking(entering(some, steps))[-1].argmax(1) for some in found.split(100)])
         by_noise[sigma] = (answers == data.test[1]).double().mean().item()
         if sigma == 0:
-            cost = running.cost_of_run(spiking, entering(found[:50]))
+            cost = running.cost_of_run(spiking, entering(found[:50], steps))
     return measured(
         ann,
         data,
@@ -247,13 +230,13 @@ def in_front(
 
 
 DIGITS, VEHICLES = "digits behind a retina", "vehicles behind a retina"
-NOISY = ("pixels", "coarse, on and off")
 
 
-def _fronts(task: str, load: Callable[[int], Split], **how) -> dict[str, Callable[[int, Path], Record]]:
-    clean = {name: partial(in_front, task, load, name, noisy=False, **how) for name in FRONT_ENDS}
-    noisy = {f"{name}; noise in training": partial(in_front, task, load, name, noisy=True, **how) for name in NOISY}
-    return clean | noisy
+def _fronts(*task: object, **how: int) -> dict[str, Callable[[int, Path], Record]]:
+    clean = {name: partial(in_front, *task, name, noisy=False, **how) for name in FRONT_ENDS}
+    for name in ("pixels", "coarse, on and off"):
+        clean[f"{name}; noise in training"] = partial(in_front, *task, name, noisy=True, **how)
+    return clean
 
 
 EXPERIMENTS = (

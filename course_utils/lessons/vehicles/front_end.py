@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.encoders import ranks
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.ranges import above_0, within
@@ -27,25 +27,17 @@ NEURON = LIF(tau_mem_ms=20.0, dt_ms=1.0)  # one for each coefficient
 
 @dataclass(frozen=True)
 class DoG:
-    """A difference of Gaussians: a ganglion cell that compares the middle of its field with what is around it.
+    """A difference of Gaussians: a ganglion cell that compares the middle of its field with what is around it."""
 
-    Attributes:
-        centre: "on" answers to a bright middle, "off" to a dark one.
-        sigma: standard deviation of the middle, in pixels.
-        surround: how many times as wide the Gaussian around it is, above 1.
-        side: of the kernel, in pixels; odd.
-    """
-
-    centre: Centre
-    sigma: float
-    surround: float
-    side: int
+    centre: Centre  # "on" answers to a bright middle, "off" to a dark one
+    sigma: float  # standard deviation of the middle, in pixels; narrower ones than a tenth do not differ
+    surround: float  # how many times as wide the Gaussian around it is, above 1
+    side: int  # of the kernel, in pixels; odd, 3 or more
 
     def __post_init__(self):
         require(self.centre in ("on", "off"), "centre", self.centre, '"on" or "off"')
-        above_0("a number of pixels", sigma=self.sigma)
+        require(0.1 <= self.sigma < math.inf, "sigma", self.sigma, "a tenth of a pixel or more")
         require(1 < self.surround < math.inf, "surround", self.surround, "above 1")
-        require(self.sigma >= 0.1, "sigma", self.sigma, "a tenth of a pixel or more")  # narrower ones do not differ
         odd = isinstance(self.side, int) and self.side >= 3 and self.side % 2 == 1
         require(odd, "side", self.side, "an odd number of pixels, 3 or more")
 
@@ -93,22 +85,19 @@ COARSE = {"on": DoG("on", 10.4 / 4, 4.8, 61), "off": DoG("off", 8.0 / 4, 4.8, 15
 SCALES = {"fine": FINE, "coarse": COARSE}
 
 
+@guarded
 def bank(scales: Sequence[str] = ("fine", "coarse"), centres: Sequence[Centre] = ("on", "off")) -> tuple[DoG, ...]:
     """The filters of these scales and centres, scale by scale."""
-    for name, given, known in (("scales", scales, SCALES), ("centres", centres, FINE)):
-        if isinstance(given, str) or not given or set(given) - set(known):
-            raise ValueError(f"{name} are {given!r}; they must be a list with some of {', '.join(known)}")
     return tuple(SCALES[scale][centre] for scale in scales for centre in centres)
 
 
+@guarded
 def coefficients(images: Tensor, filters: Sequence[DoG]) -> Tensor:
     """How strongly each cell is driven: [batch, height, width] to [batch, filters, height, width], 0 or more.
 
     A cell cannot fire less than not at all. What one centre would answer below 0, the other answers above (exactly so
     only where both have one width).
     """
-    if not filters:
-        raise ValueError("filters is empty; there must be one DoG or more")
     return torch.stack([each.respond(images) for each in filters], 1).clamp_(min=0)
 
 
@@ -123,11 +112,7 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
 
 
 def by_rank(values: Tensor, kept: int) -> Tensor:
-    """1 for the largest coefficient, falling evenly to 0 at rank `kept` and beyond; coefficients of 0 stay 0.
-
-    Args:
-        values: coefficients [batch, …], 0 or more.
-        kept: how many ranks count, 1 up to the number of coefficients.
+    """1 for the largest of the coefficients [batch, …], falling evenly to 0 at rank `kept` and beyond; those of 0 stay.
     """
     _check_kept(kept, values[0].numel())
     return (1 - ranks(values) / kept).clamp_(min=0).to(values) * (values > 0)
@@ -144,18 +129,15 @@ def reconstruct(values: Tensor, filters: Sequence[DoG], kept: int, table: Tensor
         kept: how many ranks are used.
         table: the size of each rank, if only the order is known; None takes the coefficients themselves.
     """
-    if values.dim() != 4 or values.shape[1] != len(filters):
-        needed = f"[batch, {len(filters)}, height, width]"
-        raise ValueError(f"values have shape {tuple(values.shape)}; {len(filters)} filters need {needed}")
+    fits = values.dim() == 4 and values.shape[1] == len(filters)
+    require(fits, "shape of values", tuple(values.shape), f"[batch, {len(filters)}, height, width]")
     _check_kept(kept, values[0].numel())
     places = ranks(values)
     sizes = values if table is None else table.to(values)[places]
-    used = sizes * ((places < kept) & (values > 0))
-    picture = 0
-    for each, sizes in zip(filters, used.unbind(1), strict=True):
-        kernel = each.kernel().to(values)[None, None]
-        picture = picture + functional.conv2d(sizes[:, None], kernel, padding=each.side // 2)[:, 0]
-    return picture
+    used = (sizes * ((places < kept) & (values > 0))).split(1, dim=1)
+    kernels = [each.kernel().to(values)[None, None] for each in filters]
+    laid = (functional.conv2d(size, kernel, padding="same") for size, kernel in zip(used, kernels, strict=True))
+    return sum(laid)[:, 0]
 
 
 def likeness(pictures: Tensor, images: Tensor) -> Tensor:
@@ -167,17 +149,14 @@ def likeness(pictures: Tensor, images: Tensor) -> Tensor:
 # --- spikes ---------------------------------------------------------------------------------------------------------
 
 
-def currents(rates: Tensor, neuron: LIF = NEURON) -> Tensor:
+def currents(rates: Tensor) -> Tensor:
     """The constant currents under which neurons spike once in 1/rate steps, as near as whole steps allow.
 
-    `LIF.current_for` with 1/rate − 1/2 steps, which lets the threshold be crossed in the middle of a step.
-
-    Args:
-        rates: spikes a step, 0 to 1, any shape; 0 needs no current.
-        neuron: as `LIF.current_for` takes it.
+    `LIF.current_for` with 1/rate − 1/2 steps, which lets the threshold be crossed in the middle of a step. Rates are
+    spikes a step, 0 to 1, of any shape.
     """
     within(0, 1, rates=rates)
-    return torch.where(rates > 0, neuron.current_for(1 / rates - 0.5), 0)
+    return torch.where(rates > 0, NEURON.current_for(1 / rates - 0.5), 0)
 
 
 def fired(rates: Tensor) -> Tensor:
@@ -188,10 +167,10 @@ def fired(rates: Tensor) -> Tensor:
     return torch.where(rates > 0, 1 / (1 / rates).round(), 0)
 
 
-def spikes(rates: Tensor, steps: int, neuron: LIF = NEURON) -> Tensor:
+def spikes(rates: Tensor, steps: int) -> Tensor:
     """A LIF neuron for every number, driven by its `currents`: 0 or 1, [steps, …]."""
     require_whole(steps=(steps, 1))
-    return neuron.run(currents(rates, neuron).expand(steps, *rates.shape)).spikes
+    return NEURON.run(currents(rates).expand(steps, *rates.shape)).spikes
 
 
 def _check_kept(kept: int, count: int) -> None:

@@ -29,14 +29,10 @@ def example_pictures() -> dict[str, Tensor]:
     """A motorbike, an airplane and a digit on a black ground, [height, width] each, 0 to 1."""
     with contextlib.redirect_stdout(io.StringIO()):
         vehicles, (_, digits) = load_vehicles(), load_images("MNIST")
-    found = {
-        name: torch.from_numpy(vehicles.images[np.flatnonzero(vehicles.labels == label)[3]]).float() / 255
-        for label, name in enumerate(CLASSES)
-    }
-    ground, side = torch.zeros(HEIGHT, WIDTH), digits.images.shape[1]
-    top, left = (HEIGHT - side) // 2, (WIDTH - side) // 2
-    ground[top : top + side, left : left + side] = digits.images[0].float() / 255
-    return found | {"digit": ground}
+    fourth = [vehicles.images[np.flatnonzero(vehicles.labels == label)[3]] for label in range(len(CLASSES))]
+    framed = torch.nn.functional.pad(digits.images[0], [(WIDTH - 28) // 2] * 2 + [(HEIGHT - 28) // 2] * 2)
+    images = (*map(torch.from_numpy, fourth), framed)
+    return {name: image.float() / 255 for name, image in zip((*CLASSES, "digit"), images, strict=True)}
 
 
 @functools.cache
