@@ -58,6 +58,15 @@ def decode(data: bytes, name: str = "the recording") -> Events:
 
 
 @guarded
+def encode(events: Events) -> bytes:
+    """The bytes of a file that holds these events: what `decode` reads."""
+    check_events(events)
+    x, y, on, time_us = events
+    parts = (x, y, on << 7 | time_us >> 16, time_us >> 8 & 0xFF, time_us & 0xFF)
+    return np.stack(parts, axis=1).astype(np.uint8).tobytes()
+
+
+@guarded
 def check_events(events: Events, name: str = "") -> None:
     """Refuse events that no file of N-MNIST could hold: out of range, or not in the order of time.
 
