@@ -130,6 +130,13 @@ def experiment(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def votes(session: nox.Session) -> None:
+    """A class answers a lesson's predictions: python noxfile.py -s votes -- li_readout --listen 192.168.1.5"""
+    set_up(session)
+    session.run(PYTHON, "-m", "course_utils.classroom.votes", *session.posargs)
+
+
+@nox.session(default=False)
 def house(session: nox.Session) -> None:
     """Print how large the package is and what depends on what."""
     set_up(session)

@@ -1,19 +1,23 @@
 """Predict, commit, reveal: the learner chooses an answer before the figure appears."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from course_utils.classroom import voter
 from course_utils.classroom.explorer import image_html, with_fallback
 from course_utils.classroom.plots import to_png
 
 
 class Prediction(ipywidgets.VBox):
     """A question with a few answers. The figure and the explanation appear once an answer is committed, and stay.
+
+    Where the user has joined a class (see `voter`) the answer is a vote, too, and the figure waits for the class; there
+    may be a second vote before it. A button shows it at once, and it comes by itself if the class's server is gone.
 
     Args:
         question: one sentence.
@@ -22,39 +26,79 @@ class Prediction(ipywidgets.VBox):
         because: the explanation, one or two sentences.
         reveal: the figure that settles it.
         alt: what the figure shows, in words.
+        wrong: by the place of a wrong answer, the misconception behind it, and what to say to who has it.
     """
 
-    def __init__(self, question: str, options: Sequence[str], *, answer: int, because: str, reveal: Figure, alt: str):
+    def __init__(
+        self,
+        question: str,
+        options: Sequence[str],
+        *,
+        answer: int,
+        because: str,
+        reveal: Figure,
+        alt: str,
+        wrong: Mapping[int, tuple[str, str]] | None = None,
+    ):
         if len(options) < 2 or not 0 <= answer < len(options):
             raise ValueError(f"answer is {answer}; it must be the place of one of at least two options, from 0")
         if not alt.strip():
             raise ValueError("alt is empty; say in a sentence what the figure shows")
+        if wrong and not set(wrong) <= set(range(len(options))) - {answer}:
+            raise ValueError(f"wrong has the places {sorted(wrong)}; they must be those of wrong answers")
         self.question, self.options, self.answer = question, tuple(options), answer
-        self.because, self.alt = because, alt
+        self.because, self.alt, self.wrong = because, alt, dict(wrong or {})
         self.png = to_png(reveal)
         plt.close(reveal)
         self.committed: int | None = None
+        self.round, self.revealed = 1, False
         self.choice = ipywidgets.RadioButtons(
             options=[(text, place) for place, text in enumerate(options)], value=None, layout={"width": "max-content"}
         )
         self.button = ipywidgets.Button(description="Commit", button_style="primary", disabled=True)
         self.outcome = ipywidgets.HTML()
         self.choice.observe(lambda change: setattr(self.button, "disabled", change["new"] is None), "value")
-        self.button.on_click(lambda _: self.commit(self.choice.value))
+        self.button.on_click(lambda _: self.reveal() if self.choice.disabled else self.commit(self.choice.value))
         super().__init__(
             [ipywidgets.HTML(f"<b>Predict.</b> {html.escape(question)}"), self.choice, self.button, self.outcome]
         )
 
     def commit(self, choice: int) -> None:
-        """Fix the choice and reveal. A second commit changes nothing."""
-        if self.committed is not None:
+        """Fix the choice, and reveal or vote. A second commit changes nothing, unless a second vote is asked for."""
+        if self.choice.disabled:
             return
         self.choice.value = choice  # refuses what is no option
         self.committed = choice
         self.choice.disabled = self.button.disabled = True
-        verdict = "You were right." if choice == self.answer else f"It is: {self.options[self.answer]}."
-        self.outcome.value = f"<p><b>{html.escape(verdict)}</b> {html.escape(self.because)}</p>" + image_html(
-            self.png, self.alt
+        if not voter.attend(self):
+            self.reveal()
+
+    def hold(self) -> None:
+        """The vote is in; the class has not come to the answer yet."""
+        if not self.revealed:
+            self.button.description, self.button.disabled = "Show the answer now", False
+            self.button.layout.width = "max-content"
+            self.outcome.value = "<p>Your vote is in. The answer comes when your class has it.</p>"
+
+    def ask_again(self) -> None:
+        """Open the second vote."""
+        if not self.revealed:
+            self.round = 2
+            self.button.description, self.choice.disabled = "Commit", False
+            self.outcome.value = "<p><b>Second vote.</b> Talk with your neighbour, then choose again.</p>"
+
+    def reveal(self, note: str = "") -> None:
+        """Show the answer and the figure, once; before them, a line about what became of the vote."""
+        if self.revealed:
+            return
+        self.revealed = self.choice.disabled = self.button.disabled = True
+        right = self.committed == self.answer
+        verdict = "You were right." if right else f"It is: {self.options[self.answer]}."
+        said = " ".join([self.because, *self.wrong.get(self.committed, ("", ""))[1:]])
+        self.outcome.value = (
+            (f"<p><i>{html.escape(note)}</i></p>" if note else "")
+            + f"<p><b>{html.escape(verdict)}</b> {html.escape(said.strip())}</p>"
+            + image_html(self.png, self.alt)
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
