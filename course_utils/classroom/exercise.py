@@ -112,8 +112,8 @@ class Exercise:
     def choose(self, mine: Any) -> Any:
         """The learner's answer if it is right, else a right one: for the cells after the exercise.
 
-        Where the answer is a function, it gets tensors and arrays of its own here too, as in each try: one that changes
-        its arguments in place is right, and must not change what the lesson goes on with.
+        A function gets tensors and arrays of its own here too, as in each try: one that changes its arguments in place
+        is right, and must not change what the lesson goes on with.
         """
         if not self(mine):
             return self.right
@@ -178,7 +178,7 @@ def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> 
         NotStarted: it returned `...`, as the stub does.
         NotYet: it broke, returned nothing, or something that is not like what is needed.
     """
-    mine = tuple(map(_copied, arguments))
+    mine = _copied(arguments)
     try:
         result = function(*mine)
     except Exception as error:
@@ -303,7 +303,7 @@ def _where_they_differ(found: Any, wanted: Any) -> tuple[Any, Any, str]:
 def _outcome(function: Callable, case: tuple) -> Any:
     """What a function returns, or the kind of exception that it raises."""
     try:
-        return function(*map(_copied, case))
+        return function(*_copied(case))
     except Exception as error:
         return ValueError if isinstance(error, ValueError) else type(error)
 
@@ -318,30 +318,26 @@ def _tried(answer: Callable, case: tuple, wanted: Any) -> Any:
         return stopped
 
 
-def _copied(value: Any) -> Any:
-    if type(value).__name__ == "Generator" and hasattr(value, "clone_state"):  # PyTorch's; NumPy's has no such method
-        return value.clone_state()
+def _copied(value: Any, *, sparing: bool = False) -> Any:
+    """A copy; if only `sparing`, of tensors and arrays alone: gradients pass through, a model stays the model."""
     if isinstance(value, tuple | list):
-        parts = [_copied(part) for part in value]
+        parts = [_copied(part, sparing=sparing) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return value.detach().clone() if hasattr(value, "detach") else copy.deepcopy(value)
+    if type(value) is dict:
+        return {key: _copied(part, sparing=sparing) for key, part in value.items()}
+    if hasattr(value, "detach"):
+        return value.clone() if sparing else value.detach().clone()
+    if sparing and not isinstance(value, np.ndarray):
+        return value
+    return value.clone_state() if hasattr(value, "clone_state") else copy.deepcopy(value)  # of PyTorch's generators
 
 
 def _sparing(function: Callable) -> Callable:
-    """The same function, on copies of its tensors and arrays. Gradients pass through; a model stays the model."""
-
-    def spared(value: Any) -> Any:
-        if type(value) in (list, tuple):
-            return type(value)(map(spared, value))
-        if type(value) is dict:
-            return {key: spared(part) for key, part in value.items()}
-        if isinstance(value, np.ndarray):
-            return value.copy()
-        return value.clone() if hasattr(value, "detach") else value
+    """The same function, which leaves its arguments alone."""
 
     @functools.wraps(function)
     def on_copies(*arguments: Any, **named: Any) -> Any:
-        return function(*map(spared, arguments), **spared(named))
+        return function(*_copied(arguments, sparing=True), **_copied(named, sparing=True))
 
     return on_copies
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from course_utils.classroom.tables import Table
 from course_utils.data.locate import COURSE_ROOT
+from course_utils.data.require import require
 
 
 class Letter(NamedTuple):
@@ -40,14 +41,10 @@ def letters_in(lesson: str) -> list[Letter]:
     """What letters mean in one lesson: its own rows, and what holds on from earlier ones where it has none of its own.
     """
     topics = [path.stem[3:] for path in sorted((COURSE_ROOT / "notebooks").glob("[0-9]*.ipynb"))]
-    if lesson not in topics:
-        raise ValueError(f"lesson is {lesson!r}; lessons are {', '.join(topics)}")
+    require(lesson in topics, "lesson", lesson, f"one of {', '.join(topics)}")
     so_far = topics[: topics.index(lesson)]
-    known: dict[str, Letter] = {}
-    for letter in LETTERS:
-        if letter.lesson == lesson or (letter.holds == "on" and letter.lesson in so_far):
-            known[letter.symbol] = letter
-    return list(known.values())
+    known = [one for one in LETTERS if one.lesson == lesson or (one.holds == "on" and one.lesson in so_far)]
+    return list({letter.symbol: letter for letter in known}.values())
 
 
 def letter_table(lesson: str | None = None) -> Table:

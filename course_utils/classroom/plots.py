@@ -12,6 +12,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from course_utils.data.require import require
+
 STYLE = Path(__file__).with_name("course.mplstyle")
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
@@ -30,8 +32,7 @@ def to_png(figure: Figure) -> bytes:
 
 def show(figure: Figure, alt: str) -> None:
     """Show a figure with a text for those who cannot see it, and close it."""
-    if not alt.strip():
-        raise ValueError("alt is empty; say in a sentence what the figure shows")
+    require(bool(alt.strip()), "alt", alt, "a sentence that says what the figure shows")
     display(Image(data=to_png(figure), format="png", alt=alt))
     plt.close(figure)
 
@@ -44,14 +45,9 @@ def image_grid(
     value_range: tuple[float, float] | None = None,
     cmap: str = "gray",
 ) -> Figure:
-    """Small images side by side.
+    """Small images [height, width] side by side, so many columns in a row, a title for each if there are titles.
 
-    Args:
-        images: each [height, width].
-        titles: one for each image.
-        columns: images in a row.
-        value_range: the values drawn black and white; each image's own extremes if None.
-        cmap: a matplotlib colour map.
+    `value_range` is what is drawn black and white; each image's own extremes if None.
     """
     rows = -(-len(images) // columns)
     low, high = value_range or (None, None)
@@ -80,11 +76,9 @@ def matrix(values: np.ndarray, ax: Axes, *, written: str | None = None, **option
 
 
 def learning_curves(histories: dict[str, object], axes: Sequence[Axes] | None = None) -> Figure:
-    """Training loss and validation accuracy of several trainings, epoch by epoch.
+    """Training loss and validation accuracy, epoch by epoch, of a `training.loop.History` for each name in the legend.
 
-    Args:
-        histories: a `course_utils.training.loop.History` for each name in the legend.
-        axes: two axes to draw into; new ones if None.
+    They are drawn into two axes, or into new ones.
     """
     if axes is None:
         _, axes = plt.subplots(1, 2, figsize=(8, 3.2))
@@ -103,14 +97,9 @@ def learning_curves(histories: dict[str, object], axes: Sequence[Axes] | None = 
 def membrane_trace(
     time_ms: np.ndarray, v: np.ndarray, spikes: np.ndarray, ax: Axes, *, threshold: float | None = None
 ) -> None:
-    """A membrane potential, its threshold, and a mark above it for every spike.
+    """A membrane potential v [time] after each step, and a mark above it for every spike, 0 or 1, [time].
 
-    Args:
-        time_ms: when each step ends, [time].
-        v: membrane potential after each step, [time].
-        spikes: 0 or 1, [time].
-        ax: where to draw.
-        threshold: drawn as a dashed line if given.
+    `time_ms` [time] says when each step ends; a threshold is drawn as a dashed line.
     """
     ax.plot(time_ms, v, color=BLUE, lw=1.5)
     top = np.max(v) if threshold is None else threshold
@@ -121,13 +110,9 @@ def membrane_trace(
 
 
 def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel", first: int = 1) -> AxesImage:
-    """Who spikes when: a column for each time step, a row for each neuron, the first on top.
+    """Who spikes when: a column for each time step from the `first` on, a row for each neuron, the first on top.
 
-    Args:
-        spikes: −1 (orange), 0 (white) or 1 (blue), [time, neurons].
-        ax: where to draw.
-        ylabel: what the rows are.
-        first: number of the first time step.
+    Spikes [time, neurons] are −1 (orange), 0 (white) or 1 (blue).
     """
     steps, neurons = spikes.shape
     image = ax.imshow(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from course_utils.classroom import voter
 from course_utils.classroom.explorer import image_html, with_fallback
 from course_utils.classroom.plots import to_png
+from course_utils.data.require import require
 
 
 class Prediction(ipywidgets.VBox):
@@ -40,12 +41,10 @@ class Prediction(ipywidgets.VBox):
         alt: str,
         wrong: Mapping[int, tuple[str, str]] | None = None,
     ):
-        if len(options) < 2 or not 0 <= answer < len(options):
-            raise ValueError(f"answer is {answer}; it must be the place of one of at least two options, from 0")
-        if not alt.strip():
-            raise ValueError("alt is empty; say in a sentence what the figure shows")
-        if wrong and not set(wrong) <= set(range(len(options))) - {answer}:
-            raise ValueError(f"wrong has the places {sorted(wrong)}; they must be those of wrong answers")
+        places = range(len(options)) if len(options) >= 2 else ()
+        require(answer in places, "answer", answer, "the place of one of at least two options, from 0")
+        require(bool(alt.strip()), "alt", alt, "a sentence that says what the figure shows")
+        require(set(wrong or ()) <= set(places) - {answer}, "wrong", sorted(wrong or ()), "places of wrong answers")
         self.question, self.options, self.answer = question, tuple(options), answer
         self.because, self.alt, self.wrong = because, alt, dict(wrong or {})
         self.png = to_png(reveal)

@@ -12,7 +12,6 @@ import platform
 import re
 import shutil
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from typing import NamedTuple
 
 from course_utils.data import locate
 from course_utils.data.download import sha256_of
+from course_utils.data.files import CannotWrite, try_to_write
 
 LOCK = locate.COURSE_ROOT / "requirements.lock"
 PYTHON = (3, 11)
@@ -48,10 +48,6 @@ Check = Callable[[], str | None]
 class NotReady(Exception):
     """Something has to be done first: what is the case, and the remedy."""
 
-    def __init__(self, found: str, remedy: str):
-        super().__init__(found)
-        self.found, self.remedy = found, remedy
-
 
 class Finding(NamedTuple):
     """The answer of one check; `remedy` is empty if it is OK."""
@@ -68,14 +64,12 @@ class Finding(NamedTuple):
 
 def examine(name: str, check: Check) -> Finding | None:
     """Run one check without ever failing; warnings that it causes are not shown. None if it has nothing to say."""
-    try:
-        # Several packages warn while they are imported. What is recorded is not shown, whatever filters they set; at
-        # the end the filters are as they were.
+    try:  # several packages warn while they are imported, and set filters, which are as they were at the end
         with warnings.catch_warnings(record=True):
             warnings.simplefilter("ignore")
             found = check()
     except NotReady as problem:
-        return Finding(name, False, problem.found, problem.remedy)
+        return Finding(name, False, *problem.args)
     except Exception as error:
         return Finding(name, False, f"{type(error).__name__}: {' '.join(str(error).split())}", ASK)
     return None if found is None else Finding(name, True, found)
@@ -103,7 +97,12 @@ def check(groups: Mapping[str, Mapping[str, Check]] | None = None) -> list[Findi
 def all_checks() -> dict[str, dict[str, Check]]:
     """The checks of the course, by heading and name."""
     return {
-        "Machine": {"Python": python, "cores": cores, "memory": memory, "free disk": free_disk},
+        "Machine": {
+            "Python": python,
+            "cores": lambda: f"{_cores()} for this notebook",
+            "memory": memory,
+            "free disk": free_disk,
+        },
         "Packages (the first imports take some seconds)": {name: partial(package, name) for name in PACKAGES},
         "PyTorch on this machine": {"threads": threads, "GPU": gpu},
         "Data": {
@@ -122,11 +121,6 @@ def python() -> str:
     if sys.version_info[:2] != PYTHON:
         raise NotReady(f"{found}, where the course needs {wanted}", f"{INSTALL_AGAIN}; it brings {wanted}")
     return found
-
-
-def cores() -> str:
-    """How many cores this notebook may use."""
-    return f"{_cores()} for this notebook"
 
 
 def memory() -> str | None:
@@ -237,14 +231,13 @@ def shipped_stripes(folder: Path = locate.DOWNLOADS / "stripes") -> str:
 def writable(folder: Path) -> str:
     """A file can be made in this folder, which is made if it is missing."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return "can be written"
-    except OSError as error:
+        try_to_write(folder)
+    except CannotWrite as error:
         remedy = "give yourself the right to write there, or copy the course into a folder of your own"
         if folder.is_file():
             remedy = f"move the file {folder.name} away: a folder belongs there"
-        raise NotReady(f"cannot be written ({error.strerror})", remedy) from None
+        raise NotReady(f"cannot be written ({error.__cause__.strerror})", remedy) from None
+    return "can be written"
 
 
 def _cores() -> int:

@@ -1,7 +1,7 @@
 """What is done to images before they enter a network; nearly all of it at random, while the network learns.
 
 What is random comes from keys (`data.keyed`), one for each image: it does not matter which images share a batch. Only
-`varied` draws from PyTorch's generator.
+`Varied` draws from PyTorch's generator.
 """
 
 import math
@@ -29,8 +29,10 @@ def flipped(images: Tensor, keys: Tensor) -> Tensor:
 
 @guarded
 def shifted(images: Tensor, keys: Tensor, reach: int = 2, border: str = "constant") -> Tensor:
-    """Images [batch, channels, height, width] moved by up to `reach` pixels in each direction; black comes in, or what
-    another `border` of `functional.pad` brings."""
+    """Images [batch, channels, height, width] moved by up to `reach` pixels in each direction.
+
+    Black comes in, or what another `border` of `functional.pad` brings.
+    """
     return _moved(images, (keyed.uniform(keys, 2) * (2 * reach + 1)).long(), reach, border)
 
 
@@ -45,7 +47,7 @@ def warped(images: Tensor, keys: Tensor, degrees: float = 0.0, zoom: float = 0.0
     Args:
         images: of any values.
         keys: [batch].
-        degrees: how far images turn at most, to the left or to the right.
+        degrees: how far images turn at most, to either side.
         zoom: how much larger or smaller they become at most, as a fraction below 1.
         bend: how far a point moves, downwards and sideways, in pixels: its standard deviation.
     """
@@ -60,17 +62,10 @@ def warped(images: Tensor, keys: Tensor, degrees: float = 0.0, zoom: float = 0.0
 
 @guarded
 def displaced(frames: Tensor, keys: Tensor, *, turn: float = 12.0, scale: float = 0.12, shift: float = 2.0) -> Tensor:
-    """Recordings turned, scaled and moved at random, all frames of one alike.
+    """Recordings [batch, time, channels, size, size] turned, scaled and moved at random, all frames of one alike.
 
-    Args:
-        frames: [batch, time, channels, size, size].
-        keys: [batch].
-        turn: at most so many degrees to either side.
-        scale: larger or smaller by at most this share.
-        shift: at most so many pixels in each direction.
-
-    Returns:
-        The values of the nearest pixels, 0 from outside: spikes stay spikes.
+    At most by `turn` degrees to either side, a share `scale` larger or smaller, and `shift` pixels in each direction.
+    What comes back are the values of the nearest pixels, 0 from outside: spikes stay spikes.
     """
     angle, size, *moves = (2 * keyed.uniform(keys, 4) - 1).unbind(1)
     pixels = frames.shape[-1] / 2  # grid_sample counts from −1 to 1
@@ -79,22 +74,10 @@ def displaced(frames: Tensor, keys: Tensor, *, turn: float = 12.0, scale: float 
     return functional.grid_sample(images, grid, mode="nearest", align_corners=False).view_as(frames)
 
 
-@guarded
-def varied(images: Tensor, *, shift: int = 3, mirror: bool = True, generator: torch.Generator | None = None) -> Tensor:
-    """Every image [batch, channels, height, width] mirrored or not, and moved by up to `shift` pixels each way.
-
-    What comes in from beyond the border repeats the border.
-    """
-    if shift < 0:
-        raise ValueError(f"shift is {shift}; it must be 0 pixels or more")
-    if mirror:
-        images = _mirrored(images, torch.rand(len(images), generator=generator) < 0.5)
-    offsets = torch.randint(0, 2 * shift + 1, (2, len(images)), generator=generator)
-    return _moved(images, offsets.T, shift, "replicate")
-
-
 class Varied(nn.Module):
-    """A model that meets `varied` images while it learns. What is random comes from PyTorch's global generator.
+    """A model that meets varied images while it learns: mirrored or not, and moved by up to 3 pixels each way.
+
+    What comes in from beyond the border repeats the border. What is random comes from PyTorch's global generator.
 
     Args:
         model: maps images [batch, channels, height, width] to outputs.
@@ -108,7 +91,11 @@ class Varied(nn.Module):
 
     @guarded
     def forward(self, images: Tensor) -> Tensor:
-        return self.model(varied(images, mirror=self.mirror) if self.training else images)
+        if self.training:
+            if self.mirror:
+                images = _mirrored(images, torch.rand(len(images)) < 0.5)
+            images = _moved(images, torch.randint(0, 7, (2, len(images))).T, 3, "replicate")
+        return self.model(images)
 
 
 def _mirrored(images: Tensor, which: Tensor) -> Tensor:

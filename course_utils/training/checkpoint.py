@@ -48,11 +48,7 @@ class Checkpoint:
     writes: bool = True
 
     def keep(self) -> None:
-        """Write the file, all of it or nothing.
-
-        Raises:
-            CannotWrite: the folder cannot be written, or the disk is full.
-        """
+        """Write the file, all of it or nothing; `CannotWrite` says why not."""
         if self.file is None or not self.writes:
             return
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -71,8 +67,7 @@ class Checkpoint:
     def recall(self) -> None:
         """Bring everything to where the file left it; without a file nothing happens.
 
-        Raises:
-            ValueError: the file is damaged or was left by another training; it stays as it is.
+        A file that is damaged or was left by another training is refused by a `ValueError`, and stays as it is.
         """
         if self.file is None or not self.file.exists():
             return

@@ -62,7 +62,7 @@ class OperationCounter:
         self._handles.clear()
 
     def per_sample(self, samples: int) -> Operations:
-        """The counts divided by the number of samples that were run."""
+        """The counts divided by the number of samples that were run, 1 or more."""
         require(samples >= 1, "samples", samples, "1 or more")
         return Operations(**{name: total / samples for name, total in self._totals.items()})
 

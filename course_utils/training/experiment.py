@@ -46,13 +46,11 @@ class Split:
 
 
 def real(name: str, *parts: Any) -> tuple:
-    """The parts of a data set as they are loaded, if they are what they should be.
+    """The parts of a data set as they are loaded, if their `source` is what it should be, else a `ValueError`.
 
         train, test = real("MNIST", *load_images("MNIST"))
 
-    Raises:
-        ValueError: their `source` is another one: where a data set is missing, lessons fall back to a smaller one,
-            with which this would be another experiment.
+    Where a data set is missing, lessons fall back to a smaller one, with which this would be another experiment.
     """
     if any(part.source != name for part in parts):
         raise ValueError(f"this experiment needs {name} itself: in $COURSE_DATA, in data/, or a network to fetch it")
@@ -124,18 +122,14 @@ class Experiment:
     ) -> Iterator[Record]:
         """Run what has no record in the folder yet, one model and seed after the other, and write each record.
 
-        An interrupted run goes on from its checkpoint at the next call.
+        An interrupted run goes on from its checkpoint at the next call. Each record comes as soon as it is written.
 
         Args:
             folder: where records and, while a run is under way, checkpoints are kept; as in `ledger.write` if None.
-            seeds: only these.
-            models: only these; None takes all.
-
-        Yields:
-            Each record as soon as it is written, with the experiment's name, the model's and the seed.
+            seeds: only these of the experiment's; None takes all.
+            models: the same for the models.
 
         Raises:
-            ValueError: a seed or a model is none of the experiment's.
             CannotWrite: the folder cannot be written; nothing was trained then.
         """
         folder = folder or ledger.mine()

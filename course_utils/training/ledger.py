@@ -20,7 +20,8 @@ from filelock import FileLock
 
 from course_utils.classroom.tables import Table
 from course_utils.data.files import naming, read_bytes, writing
-from course_utils.data.locate import COURSE_ROOT, results_folder
+from course_utils.data.locate import COURSE_ROOT
+from course_utils.data.locate import results_folder as mine
 from course_utils.data.require import guarded
 
 SHIPPED = COURSE_ROOT / "data" / "results"
@@ -29,23 +30,11 @@ _SHARED = ("lesson", "experiment", "task", "data", "config", "versions", "bits",
 _ABOUT = ("about", "models", "seeds")  # these stand in a header only
 
 
-def mine() -> Path:
-    """Where records go that are run here: `data/results/mine/`, or the folder that `$COURSE_RESULTS` names.
-
-    Where the course's folder cannot be written it is the user's own, and a line says so (see `data.locate`).
-    """
-    return results_folder()
-
-
 @guarded
 def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """The 95 % Wilson interval of an accuracy on `count` samples (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927).
+    """Both ends, 0 to 1, of the 95 % Wilson interval of an accuracy on `count` samples, 1 or more.
 
-    Returns:
-        The lower and the upper end, 0 to 1.
-
-    Raises:
-        ValueError: the accuracy lies outside 0 to 1, or there is no sample.
+    (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927.)
     """
     if not 0 <= accuracy <= 1 or count < 1:
         raise ValueError(f"accuracy is {accuracy} of {count} samples; it must lie between 0 and 1, of 1 sample or more")
@@ -106,7 +95,7 @@ class Described(NamedTuple):
 
 
 def write(record: Record, folder: Path | None = None) -> Path:
-    """Check a record and write it into its file in a folder, that of `mine` if none is given.
+    """Check a record and write it into its file in a folder, that of your own results if none is given.
 
     Raises:
         ValueError: the record does not fit the schema, or the file is damaged; the message names the field or the line.
@@ -144,13 +133,9 @@ def experiments(*folders: Path) -> dict[str, Described]:
 def read(lesson: str | None = None, *folders: Path, experiment: str | None = "") -> list[Record]:
     """The records of all lessons or of one, or those of an experiment, ordered by task, model, data and seed.
 
-    None as `experiment` takes the records of lessons and of all experiments.
-
-    Where both a shipped record and one of your own tell of the same run, yours is taken. `folders` replaces the two
-    places; a later folder goes before an earlier one.
-
-    Raises:
-        ValueError: a line is no record; the message names the file, the line and the field.
+    None as `experiment` takes the records of lessons and of all experiments. Where both a shipped record and one of
+    your own tell of the same run, yours is taken. `folders` replaces the two places; a later one goes before an earlier
+    one. A line that is no record is refused by a `ValueError` with the file, the line and the field.
     """
     records = {}
     for path in _paths(folders, lesson, experiment):
@@ -167,9 +152,6 @@ def runs_table(experiment: str, models: Sequence[str] | None = None, *folders: P
     """Accuracies of the test sets, a row a model, a column a seed; then the lowest, the mean, the baseline's mean.
 
     A run without a record says "not run". `models` picks rows; `folders` as in `read`.
-
-    Raises:
-        ValueError: no file tells of such an experiment.
     """
     known = experiments(*folders)
     if experiment not in known:

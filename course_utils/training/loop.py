@@ -101,11 +101,7 @@ def predict(
 
 @guarded
 def accuracy(model: nn.Module, inputs: Tensor, labels: Tensor, **how) -> float:
-    """Fraction of inputs whose largest output is that of their label, 0 to 1; `how` as `predict` takes it.
-
-    Raises:
-        ValueError: there is not one label for each input, or an output is NaN.
-    """
+    """Fraction of inputs whose largest output is that of their label, 0 to 1; `how` as `predict` takes it."""
     require(labels.shape == inputs.shape[:1], "shape of labels", tuple(labels.shape), f"[{len(inputs)}], one an input")
     outputs = predict(model, inputs, **how)
     require(not outputs.isnan().any(), "an output of the model", math.nan, "a number; look at its inputs and weights")
@@ -131,21 +127,18 @@ def fit(
     Args:
         model: maps inputs [batch, …] to outputs [batch, classes].
         train: inputs and labels to learn from.
-        validation: inputs and labels to watch; nothing is learned from them.
+        validation: inputs and labels to watch, one or more; nothing is learned from them.
         epochs: passes over the training set, 1 or more.
-        learning_rate: the highest learning rate.
+        learning_rate: the highest learning rate, above 0.
         seed: of the order of the batches. The weights' own seed is set before the model is built.
-        batch_size: images a step.
+        batch_size: images a step, 1 or more.
         loss: of outputs and labels; a mean over the batch.
         score: of a model, inputs and labels: what is watched, 0 to 1.
         checkpoint: a file that keeps everything after each epoch. If it is there, training goes on from it, and ends
             with the same numbers as without the interruption.
 
     Raises:
-        ValueError: `epochs` or `batch_size` is below 1, `learning_rate` is not above 0, inputs and labels differ in
-            number, inputs are not finite, or the checkpoint belongs to another training.
-        CannotWrite: the checkpoint cannot be written; nothing was trained then.
-        Interrupted: the cell was interrupted. The model keeps what it has learned.
+        Interrupted: the cell was interrupted. The model keeps what it has learned. All else as in `fit_plan`.
     """
     history = History()
     count = len(validation[0])
@@ -191,7 +184,7 @@ def fit_plan(
 
     Args:
         model: on its device; every process has the same weights to begin with.
-        train: inputs and labels to learn from, on any device.
+        train: finite inputs and as many labels to learn from, on any device; enough to fill a batch.
         plan: see `Plan`.
         seed: of the order of the samples and of all that `forward` draws.
         forward: outputs of the model for some inputs; their keys are what random numbers may depend on.
@@ -205,8 +198,7 @@ def fit_plan(
         history: is filled in as training goes on, for whoever catches an interruption.
 
     Raises:
-        ValueError: there are fewer inputs than a batch holds, inputs and labels differ in number, inputs are not
-            finite, or the checkpoint is damaged or belongs to another training; it is then left as it is.
+        ValueError: the checkpoint is damaged or belongs to another training; it is then left as it is.
         CannotWrite: the checkpoint cannot be written; nothing was trained then.
     """
     inputs, labels = train
@@ -223,21 +215,17 @@ def fit_plan(
             raise ValueError("train has inputs that are not finite (NaN or infinity); look at how they were made")
         kind = next(model.parameters()).dtype
         if forward is plain and inputs.dtype != kind:
-            raise ValueError(
-                f"inputs are {inputs.dtype}, the model is {kind}; one must be converted, as by .to({kind})"
-            )
+            raise ValueError(f"inputs are {inputs.dtype}, the model is {kind}; convert one, as by .to({kind})")
     history = History() if history is None else history
     optimizer = plan.make_optimizer(model)
     settings = {"plan": repr(plan), "seed": seed}
     if checkpoint is not None:
-        settings |= {
-            "data": digest(inputs, labels, *watched),
-            "loss": getattr(loss, "__qualname__", type(loss).__name__),
-        }
+        checkpoint = Path(checkpoint)
+        name = getattr(loss, "__qualname__", type(loss).__name__)
+        settings |= {"data": digest(inputs, labels, *watched), "loss": name}
         if team.rank == 0:
-            try_to_write(Path(checkpoint).parent)
-    file = None if checkpoint is None else Path(checkpoint)
-    kept = Checkpoint(file, model, optimizer, vars(history), settings, writes=team.rank == 0)
+            try_to_write(checkpoint.parent)
+    kept = Checkpoint(checkpoint, model, optimizer, vars(history), settings, writes=team.rank == 0)
     kept.recall()
     team.wait()
     done, saved = len(history.updates), time.monotonic()
@@ -271,14 +259,12 @@ def fit_plan(
                     kept.keep()
                     saved = time.monotonic()
                     bar.set_description(f"epoch {epoch + 1}, loss {history.updates[-1]:.3f}")
-            watched = [] if watch is None else [watch(model)]  # may be interrupted, so the history grows afterwards
-            summed = 0.0
-            for value, batch in zip(history.updates[epoch * an_epoch :], dealt, strict=True):
-                summed += value * len(batch)
+            seen = [] if watch is None else [watch(model)]  # may be interrupted, so the history grows afterwards
+            summed = sum(value * len(batch) for value, batch in zip(history.updates[-an_epoch:], dealt, strict=True))
             history.loss.append(summed / sum(map(len, dealt)))
-            history.accuracy += watched
+            history.accuracy += seen
             kept.keep()
             saved = time.monotonic()
-            seen = "".join(f", accuracy {value:.2%}" for value in watched)
-            bar.set_description(f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}{seen}")
+            right = "".join(f", accuracy {value:.2%}" for value in seen)
+            bar.set_description(f"epoch {epoch + 1}, loss {history.loss[-1]:.3f}{right}")
     return history

@@ -55,5 +55,5 @@ def test_a_lesson_s_own_meaning_goes_before_an_earlier_one() -> None:
     meanings = {letter.symbol: letter.meaning for letter in letters_in("hardware_quantization")}
     assert meanings["s"].startswith("scale") and meanings["v"].startswith("membrane potential")
     assert {row[4] for row in letter_table("mnist_cnn").rows} == {"start_here", "pytorch_basics", "mnist_cnn"}
-    with pytest.raises(ValueError, match="'no_such'; lessons are start_here"):
+    with pytest.raises(ValueError, match="lesson is 'no_such'; it must be one of start_here"):
         letter_table("no_such")

@@ -3,13 +3,12 @@
 from itertools import product
 
 import numpy as np
-import pytest
 import torch
 from scipy import ndimage
 from torch import nn
 
 from course_utils.data import keyed
-from course_utils.training.augment import Varied, bipolar, displaced, flipped, shifted, varied, warped
+from course_utils.training.augment import Varied, bipolar, displaced, flipped, shifted, warped
 
 KEYS = keyed.keys(torch.arange(200), 0)
 
@@ -83,16 +82,13 @@ def test_displaced_frames_stay_spikes_and_move_together() -> None:
 
 def test_varied_pictures_are_the_same_mirrored_and_moved_in_training_only() -> None:
     x = torch.rand(200, 1, 40, 64, generator=torch.Generator().manual_seed(0))
-    found = varied(x, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(1)
     kinds = set()
-    for before, after in zip(x, found, strict=True):
+    for before, after in zip(x, Varied(nn.Identity())(x), strict=True):
         for mirrored, source in ((False, before), (True, before.flip(-1))):
             windows = nn.functional.pad(source, [3] * 4, mode="replicate").unfold(1, 40, 1).unfold(2, 64, 1)[0]
             same = (windows == after).flatten(2).all(2).nonzero()
             kinds |= {(mirrored, *place) for place in same.tolist()}
     assert [set(part) for part in zip(*kinds, strict=True)] == [{False, True}, set(range(7)), set(range(7))]
-    assert torch.equal(varied(x, shift=0, mirror=False), x)
     model = Varied(nn.Identity(), mirror=False)
     assert not torch.equal(model(x), x) and torch.equal(model.eval()(x), x)
-    with pytest.raises(ValueError, match="shift is -1"):
-        varied(x, shift=-1)
