@@ -102,19 +102,6 @@ def test_the_real_set_is_fetched_from_a_mirror_and_found_the_next_time(tmp_path:
 # --- what can be wrong --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: whole[:100] + b"!" + whole[101:]])
-def test_a_damaged_file_is_named_and_left_alone(only_here: Path, damage):
-    """Where no real file is at hand any bytes do: they are damage from the first to the last."""
-    whole = REAL["MNIST"].read_bytes() if REAL["MNIST"] else bytes(1000)
-    file = only_here / "MNIST" / "raw" / FILES[0]
-    file.parent.mkdir(parents=True)
-    file.write_bytes(damage(whole))
-    assert file.read_bytes() != whole
-    with pytest.raises(ValueError, match=rf"{file} is damaged .*Delete or replace this file"):
-        load_images("MNIST")
-    assert file.read_bytes() == damage(whole) and files_in(only_here) == [file]
-
-
 @pytest.mark.parametrize("name", REAL)
 def test_without_data_and_network_one_line_says_what_stands_in(name, tmp_path: Path, monkeypatch, capsys, dead_url):
     use_mirror(monkeypatch, tmp_path, dead_url)
