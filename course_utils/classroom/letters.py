@@ -14,23 +14,14 @@ from course_utils.data.require import require
 
 
 class Letter(NamedTuple):
-    """One meaning of a letter.
+    """One meaning of a letter."""
 
-    Attributes:
-        symbol: as LaTeX writes it.
-        meaning: in words.
-        code: its usual name in programs; empty if it has none.
-        unit: empty if it is a plain number. "threshold": potentials and currents are measured in thresholds.
-        lesson: the topic of the lesson that introduces it.
-        holds: "on", from that lesson on, or "here", in that lesson alone.
-    """
-
-    symbol: str
+    symbol: str  # as LaTeX writes it
     meaning: str
-    code: str
-    unit: str
-    lesson: str
-    holds: str
+    code: str  # its usual name in programs; empty if it has none
+    unit: str  # empty if it is a plain number; "threshold" if it is measured in thresholds
+    lesson: str  # the topic of the lesson that introduces it
+    holds: str  # "on", from that lesson on, or "here", in that lesson alone
 
 
 with Path(__file__).with_name("letters.csv").open(encoding="utf-8", newline="") as file:

@@ -44,13 +44,10 @@ SHA256 = {
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images with labels.
+    """Images, uint8 from 0 (black) to 255 (white), grey ones [count, 28, 28], and their labels, int64 [count], from 0.
 
-    Attributes:
-        source: what was really loaded, for tables: "MNIST", "FashionMNIST", or "digits8x8" for scikit-learn's.
-        images: uint8 from 0 (black) to 255 (white); grey ones [count, 28, 28].
-        labels: int64 [count], from 0.
-        classes: their names, in the order of the labels, where there are such.
+    `source` is what was really loaded, for tables: "MNIST", "FashionMNIST", or "digits8x8" for scikit-learn's.
+    `classes` are the names of the labels, where there are such.
     """
 
     source: str

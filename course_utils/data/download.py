@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import shutil
 import ssl
 import urllib.error
 import urllib.request
@@ -85,17 +86,14 @@ def _fetch(url: str, part: Path, timeout_s: float) -> None:
             return  # nothing is missing; the checksum decides
         raise
     with answer:
-        continued = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+        if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
+            have = 0  # it begins anew
         said = answer.headers.get("Content-Length", "")
         expected = int(said) if said.isdecimal() else 0
         with (
-            part.open("ab" if continued else "wb") as file,
-            tqdm(total=expected or None, unit="B", unit_scale=True, desc=part.stem, leave=False) as bar,
+            part.open("ab" if have else "wb") as file,
+            tqdm.wrapattr(file, "write", total=expected or None, desc=part.stem, leave=False) as shown,
         ):
-            received = 0
-            while chunk := answer.read(CHUNK_BYTES):
-                file.write(chunk)
-                received += len(chunk)
-                bar.update(len(chunk))
-    if received < expected:
+            shutil.copyfileobj(answer, shown, CHUNK_BYTES)
+    if (received := part.stat().st_size - have) < expected:
         raise ConnectionError(f"the connection broke after {received} of {expected} bytes")

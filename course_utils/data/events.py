@@ -27,19 +27,12 @@ _PLACE = re.compile(r"(?:.*/)?(train|test)/([0-9])/([0-9]+)\.bin|([0-9])/([0-9]+
 
 
 class Events(NamedTuple):
-    """Events in the order of time, int32 [events] each.
+    """Events in the order of time, int32 [events] each."""
 
-    Attributes:
-        x: column, 0 to 33.
-        y: row, 0 (top) to 33.
-        on: 1 where it became brighter, 0 where darker.
-        time_us: microseconds since the recording began.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    on: np.ndarray
-    time_us: np.ndarray
+    x: np.ndarray  # column, 0 to 33
+    y: np.ndarray  # row, 0 (top) to 33
+    on: np.ndarray  # 1 where it became brighter, 0 where darker
+    time_us: np.ndarray  # microseconds since the recording began
 
 
 def decode(data: bytes, name: str = "the recording") -> Events:
@@ -91,13 +84,9 @@ def check_events(events: Events, name: str = "") -> None:
 
 @dataclass(frozen=True)
 class Recordings:
-    """Recordings of digits.
+    """Recordings of digits, their labels, int64 [count], 0 to 9, and what was loaded, for tables.
 
-    Attributes:
-        source: what was loaded, for tables.
-        events: one `Events` a digit.
-        labels: int64 [count], 0 to 9.
-        numbers: int64 [count], which image of MNIST's training or test set each one shows, from 0.
+    `numbers`, int64 [count], say which image of MNIST's training or test set each one shows, from 0.
     """
 
     source: str

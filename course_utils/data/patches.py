@@ -12,19 +12,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import logsumexp
 
+from course_utils.data import stripes
 from course_utils.data.require import guarded, require, require_whole
-from course_utils.data.stripes import (
-    CEILING,
-    NOISE_MEAN,
-    ORIENTATIONS,
-    check_settings,
-    check_stripes,
-    choices,
-    most_peaks,
-    numbered,
-    photograph,
-    wave,
-)
+from course_utils.data.stripes import most_peaks, wave
 
 
 @dataclass(frozen=True)
@@ -54,15 +44,10 @@ HARD = PatchSettings(patch=5, peaks=tuple(range(1, most_peaks(5) + 1)), noise=(0
 
 @dataclass(frozen=True)
 class PatchSet:
-    """Images with one striped patch each, and how each was drawn.
+    """Images, uint8 [count, size, size], with one striped patch each, and how each was drawn.
 
-    Attributes:
-        images: uint8 [count, size, size].
-        labels: int64 [count], 0 horizontal, 1 vertical stripes.
-        rows: int64 [count], the patch's first row.
-        columns: int64 [count], the patch's first column.
-        peaks: int64 [count].
-        noise: float64 [count].
+    Labels, int64 [count], are 0 for horizontal and 1 for vertical stripes; rows and columns, int64 [count], are where
+    the patch begins.
     """
 
     images: np.ndarray
@@ -82,15 +67,15 @@ def make_patches(count: int, seed: int, *, first: int = 0, settings: PatchSettin
     size, patch = settings.size, settings.patch
 
     def draw(rng: np.random.Generator) -> tuple:
-        peaks, label, noise = choices(settings, rng)
+        peaks, label, noise = stripes.choices(settings, rng)
         row, column = (int(place) for place in rng.integers(size - patch + 1, size=2))
-        stripes = settings.contrast * wave(patch, peaks)
+        line = settings.contrast * wave(patch, peaks)
         clean = np.ones((size, size))
         inside = clean[row : row + patch, column : column + patch]
-        inside += stripes[:, None] if ORIENTATIONS[label] == "horizontal" else stripes
-        return photograph(clean, noise, rng), label, row, column, peaks, noise
+        inside += line[:, None] if stripes.ORIENTATIONS[label] == "horizontal" else line
+        return stripes.photograph(clean, noise, rng), label, row, column, peaks, noise
 
-    return numbered(PatchSet, draw, count, seed, first)
+    return stripes.numbered(PatchSet, draw, count, seed, first)
 
 
 @guarded
@@ -102,7 +87,7 @@ def evidence(images: np.ndarray, patch: int, peaks: int, noise: float, contrast:
     back is float64 [2, count, place, place]: for horizontal and for vertical stripes, each row and column where the
     patch may begin.
     """
-    check_stripes(patch, peaks, noise, contrast, size_name="patch")
+    stripes.check_stripes(patch, peaks, noise, contrast, size_name="patch")
     require(noise > 0, "noise", noise, "above 0, for the filter divides by it")
     s = contrast * wave(patch, peaks)
     x = _without_grey(images)
@@ -145,9 +130,9 @@ def log_odds(images: np.ndarray, settings: PatchSettings) -> np.ndarray:
 
 def _without_grey(images: np.ndarray) -> np.ndarray:
     """Brightness around its mean; + 0.5: the middle of what was rounded down."""
-    return (np.asarray(images, dtype=float) + 0.5) * CEILING / 255 - (1 + NOISE_MEAN)
+    return (np.asarray(images, dtype=float) + 0.5) * stripes.CEILING / 255 - (1 + stripes.NOISE_MEAN)
 
 
 def _check(settings: PatchSettings) -> None:
-    check_settings(settings, size=settings.patch, contrast=settings.contrast, size_name="patch")
+    stripes.check_settings(settings, size=settings.patch, contrast=settings.contrast, size_name="patch")
     require_whole(size=(settings.size, settings.patch))

@@ -44,15 +44,10 @@ TURNING = RotationSettings()
 
 @dataclass(frozen=True)
 class RotationSet:
-    """Trials of turning stripes and how each was drawn.
+    """Trials of turning stripes, uint8 [count, time, size, size], and how each was drawn.
 
-    Attributes:
-        frames: uint8 [count, frames, size, size]; the second axis is time.
-        labels: int64 [count], 0 clockwise, 1 counter-clockwise, as seen on the screen, row 0 on top.
-        start_deg: float64 [count], angle of the first frame, 0 to 360, measured clockwise.
-        sweep_deg: float64 [count], how far the pattern turns, without its sign.
-        peaks: int64 [count].
-        noise: float64 [count].
+    Labels, int64 [count], are 0 clockwise and 1 counter-clockwise, as seen on the screen, row 0 on top. The angle of
+    the first frame, 0 to 360, is measured clockwise; how far the pattern turns has no sign.
     """
 
     frames: np.ndarray

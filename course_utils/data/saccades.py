@@ -37,6 +37,7 @@ MEASURED = (
     (4.47, 3.19), (4.78, 2.16), (5.06, 1.61), (5.20, 1.47), (5.35, 1.47), (5.55, 1.49), (5.65, 1.46), (5.58, 1.45),
     (4.82, 1.48), (3.84, 1.47), (2.79, 1.41), (1.80, 1.31), (1.16, 1.20), (0.69, 1.15), (0.51, 1.15),
 )  # fmt: skip
+RANGES = {"threshold": (0.01, 10), "spread": (0, 0.3), "noise_hz": (0, 1000), "ambient": (0.001, 1000), "blur": (0, 10)}
 IMAGE = 28
 MARGIN = 8  # pixels of ground around an image, more than it is ever moved
 
@@ -46,11 +47,11 @@ class Camera:
     """An event camera and the light before it.
 
     Attributes:
-        threshold: how much ln(light) has to change for an event, 0.01 to 10.
-        spread: standard deviation of the threshold from pixel to pixel, as a share of it, 0 to 0.3.
-        noise_hz: events a second that a pixel sends for no reason, 0 to 1000.
-        ambient: light from the darkest place if the brightest one sends 1 more, 0.001 to 1000.
-        blur: standard deviation of the lens's blur in pixels, 0 to 10.
+        threshold: how much ln(light) has to change for an event.
+        spread: standard deviation of the threshold from pixel to pixel, as a share of it.
+        noise_hz: events a second that a pixel sends for no reason.
+        ambient: light from the darkest place if the brightest one sends 1 more.
+        blur: standard deviation of the lens's blur in pixels.
         dark_digits: whether the digit is dark on bright ground. The recordings of N-MNIST look so: where the digit goes
             pixels become darker, where it comes from brighter.
         step_us: time between two looks at the light, 100 or more.
@@ -66,10 +67,7 @@ class Camera:
 
     def __post_init__(self):
         require_whole(step_us=(self.step_us, 100))
-        lowest = {"threshold": 0.01, "spread": 0, "noise_hz": 0, "ambient": 0.001, "blur": 0}
-        highest = {"threshold": 10, "spread": 0.3, "noise_hz": 1000, "ambient": 1000, "blur": 10}
-        for name, low in lowest.items():
-            high = highest[name]
+        for name, (low, high) in RANGES.items():
             require(low <= getattr(self, name) <= high, name, getattr(self, name), f"a number from {low} to {high}")
 
 
@@ -164,8 +162,7 @@ def simulate_saccades(
         path: of a time in µs to where the digit's corner is then: `position`, `measured_position` or another.
         batch_size: images at a time; it changes nothing but the memory.
     """
-    if samples is None:
-        samples = torch.arange(len(images))
+    samples = torch.arange(len(images)) if samples is None else samples
     fits, shape = samples.shape == images.shape[:1], tuple(samples.shape)
     require(fits, "shape of samples", shape, f"[{len(images)}], one number for each image")
     require_whole(batch_size=(batch_size, 1))

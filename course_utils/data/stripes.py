@@ -28,13 +28,9 @@ NOISE_MEAN = 0.5
 
 @dataclass(frozen=True)
 class StripeSettings:
-    """What a stripe set is drawn from; every image takes one of `peaks` and one of `noise`, equally likely.
+    """What a stripe set is drawn from: images of so many pixels a side, and of this amplitude of the sine wave.
 
-    Attributes:
-        size: pixels a side.
-        peaks: the possible numbers of bright stripes.
-        noise: the possible standard deviations of the noise.
-        contrast: amplitude of the sine wave; 1 is the original's.
+    Every image takes one number of bright stripes (`peaks`) and one standard deviation of the noise, equally likely.
     """
 
     size: int = 16
@@ -50,13 +46,9 @@ HARD = StripeSettings(peaks=(4, 5), noise=(0.3,), contrast=0.07)
 
 @dataclass(frozen=True)
 class StripeSet:
-    """Stripe images and how each was drawn.
+    """Stripe images, uint8 [count, size, size], and how each was drawn.
 
-    Attributes:
-        images: uint8 [count, size, size].
-        labels: int64 [count], 0 horizontal, 1 vertical.
-        peaks: int64 [count].
-        noise: float64 [count].
+    Labels, int64 [count], are 0 for horizontal and 1 for vertical stripes; peaks are int64, noise is float64 [count].
     """
 
     images: np.ndarray

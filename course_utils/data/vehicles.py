@@ -32,12 +32,9 @@ _PLACE = re.compile(rf"(?:.*/)?({'|'.join(_FOLDERS)})/([^/]+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Vehicles:
-    """Grey pictures of vehicles.
+    """Grey pictures, uint8 [count, height, width], 0 black to 255 white, and what was loaded, for tables.
 
-    Attributes:
-        source: what was loaded, for tables.
-        images: uint8 [count, height, width], 0 black to 255 white.
-        labels: int64 [count], 0 motorbike, 1 airplane.
+    Labels, int64 [count], are 0 for a motorbike and 1 for an airplane.
     """
 
     source: str

@@ -29,23 +29,14 @@ def digest(*parts: Tensor) -> str:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training is kept, and what of it.
+    """Where a training is kept, and what of it."""
 
-    Attributes:
-        file: where; None keeps nothing.
-        model: whose weights are kept.
-        optimizer: of the model.
-        happened: lists of numbers by name; `recall` fills them.
-        settings: what makes this training another one than the rest, its data too (`digest`); JSON can hold it.
-        writes: of several processes all read the file, and one writes it.
-    """
-
-    file: Path | None
+    file: Path | None  # None keeps nothing
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    happened: dict[str, list[float]]
-    settings: dict[str, Any]
-    writes: bool = True
+    happened: dict[str, list[float]]  # by name; `recall` fills the lists
+    settings: dict[str, Any]  # what makes it another one than the rest, its data too (`digest`); JSON can hold it
+    writes: bool = True  # of several processes all read the file, and one writes it
 
     def keep(self) -> None:
         """Write the file, all of it or nothing; `CannotWrite` says why not."""

@@ -12,12 +12,10 @@ from course_utils.data.require import require
 class Operations:
     """What one sample costs, on average over the samples that were run.
 
-    Attributes:
-        spikes: spikes emitted by the spiking layers.
-        accumulates: synaptic operations in layers whose inputs are all 0 or 1, or all 0 or another height of a spike,
-            which the weights can take up: a spike's weight is only added.
-        multiply_accumulates: synaptic operations in layers with any other inputs; an input of 0 causes none.
-        dense: multiply-accumulates if no zero were skipped, as a processor without sparsity runs the network.
+    Accumulates are synaptic operations in layers whose inputs are all 0 or 1, or all 0 or another height of a spike,
+    which the weights can take up: a spike's weight is only added. Multiply-accumulates are those in layers with any
+    other inputs; an input of 0 causes none. `dense` are the multiply-accumulates if no zero were skipped, as a
+    processor without sparsity runs the network.
     """
 
     spikes: float

@@ -24,19 +24,12 @@ Part = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Split:
-    """Data in three parts, each of inputs [count, …] and labels [count].
+    """Data in three parts, each of inputs [count, …] and labels [count]."""
 
-    Attributes:
-        source: what it is, for tables.
-        train: to learn from.
-        validation: to choose with; empty where nothing is chosen.
-        test: read once, at the end.
-    """
-
-    source: str
+    source: str  # for tables
     train: Part
-    validation: Part
-    test: Part
+    validation: Part  # to choose with; empty where nothing is chosen
+    test: Part  # read once, at the end
 
     @property
     def sizes(self) -> dict[str, str | int]:
@@ -84,8 +77,7 @@ def measured(
         spiking: classes of its layers whose (first) output are spikes.
         samples: with how many test inputs the operations are counted.
         cost: of a sample, where it is not to be counted.
-        fields: of the record: `lesson`, `task`, `config`, `baseline`, and what it leaves at its default. `accuracy` and
-            `parameters` go before what the model would tell.
+        fields: of the record; `accuracy` and `parameters` go before what the model would tell.
     """
     inputs, labels = split.test
     if cost is None:

@@ -26,34 +26,22 @@ CROSS_ENTROPY = partial(functional.cross_entropy, reduction="none")
 class LongRun:
     """How one spiking network is trained on one task; what is random belongs to the samples (see `loop`).
 
-    Attributes:
-        lesson: the topic of the lesson that the record belongs to.
-        task: for tables.
-        split: of a seed to the data.
-        network: of a seed to an `OverTime`; PyTorch's own seed is set before.
-        steps: number of time steps T.
-        plan: of the training.
-        enter: of samples as they are stored, their keys, and whether the network is learning, to what enters it: images
-            or spikes. Its attributes are recorded.
-        gain: what outputs are multiplied with before the loss.
-        loss: of outputs and labels, for each sample.
-        baseline: what the linear classifier is called.
-        spiking: classes of the layers whose spikes are counted.
-        watched: with how many validation samples the accuracy is watched after each epoch; nothing depends on it.
+    `enter` makes of samples as they are stored, their keys, and whether the network is learning, what enters it: images
+    or spikes. Its attributes are recorded.
     """
 
-    lesson: str
-    task: str
-    split: Callable[[int], Split]
-    network: Callable[[int], nn.Module]
-    steps: int
+    lesson: str  # its topic
+    task: str  # for tables
+    split: Callable[[int], Split]  # of a seed
+    network: Callable[[int], nn.Module]  # of a seed to an `OverTime`; PyTorch's own seed is set before
+    steps: int  # time steps T
     plan: Plan
     enter: Callable[[Tensor, Tensor, bool], Tensor]
-    gain: float = 10.0
-    loss: Loss = CROSS_ENTROPY
-    baseline: str = "linear classifier"
-    watched: int = 0
-    spiking: tuple[type[nn.Module], ...] = (SpikingNeurons,)
+    gain: float = 10.0  # what outputs are multiplied with before the loss
+    loss: Loss = CROSS_ENTROPY  # of outputs and labels, for each sample
+    baseline: str = "linear classifier"  # what that is called
+    watched: int = 0  # validation samples with which the accuracy is watched after each epoch; nothing depends on it
+    spiking: tuple[type[nn.Module], ...] = (SpikingNeurons,)  # layers whose spikes are counted
 
     def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
         """Outputs of the model for samples as they are stored; what is random comes from the keys."""

@@ -16,26 +16,17 @@ class Plan:
     """How long, and with which steps.
 
     An epoch's order depends on the seed and the number of the epoch alone, so that a training can go on from anywhere.
-
-    Attributes:
-        epochs: passes over the training samples, 1 or more.
-        batch_size: samples an update, over all processes. A last batch that is not full is left out of its epoch.
-        learning_rate: the highest one.
-        optimizer: "adam" or "sgd".
-        drops: after these epochs the learning rate falls. None: one cycle, up and down again.
-        weight_decay: as PyTorch's optimizers take it.
-        drop_factor: what a drop multiplies the learning rate with.
-        momentum: of "sgd".
+    A last batch that is not full is left out of its epoch.
     """
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
+    epochs: int  # 1 or more
+    batch_size: int  # samples an update, over all processes
+    learning_rate: float  # the highest one, above 0
     optimizer: Literal["adam", "sgd"] = "adam"
-    drops: tuple[int, ...] | None = None
-    weight_decay: float = 0.0
-    drop_factor: float = 0.1
-    momentum: float = 0.9
+    drops: tuple[int, ...] | None = None  # after these epochs the rate falls; None: one cycle, up and down again
+    weight_decay: float = 0.0  # as PyTorch's optimizers take it
+    drop_factor: float = 0.1  # what a drop multiplies the learning rate with
+    momentum: float = 0.9  # of "sgd"
 
     def __post_init__(self):
         require_whole(epochs=(self.epochs, 1), batch_size=(self.batch_size, 1))
