@@ -126,7 +126,7 @@ def test_five_folds_test_every_recording_once() -> None:
 
 def test_too_few_recordings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     few = events.Recordings("invented", [one_event(3)], torch.tensor([1]), torch.tensor([0]))
-    with pytest.raises(ValueError, match="invented has 1 recordings; 1000 are needed"):
+    with pytest.raises(ValueError, match="recordings of invented is 1; it must be 1000 or more"):
         experiment.first(few, 1000)
 
 
@@ -141,7 +141,7 @@ def halves(seed: int) -> Split:
 
 @pytest.mark.parametrize("order", ["kept", "summed"])
 def test_a_run_from_end_to_end(order: str, tmp_path) -> None:
-    run = experiment.event_run("halves", halves, Plan(6, 10, 4e-3), steps=4, order=order)
+    run = experiment.event_run(halves, Plan(6, 10, 4e-3), order, steps=4)
     record = run.record(1)
     assert record.accuracy > 0.9 and record.baseline["accuracy"] > 0.9
     assert record.beside[f"test frames {order}"] == record.accuracy and len(record.beside) == 4
@@ -160,6 +160,7 @@ def test_a_run_from_end_to_end(order: str, tmp_path) -> None:
 @pytest.fixture
 def little(monkeypatch: pytest.MonkeyPatch, tmp_path):
     """MNIST with few digits, of which some were recorded, and plans of a few updates."""
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path))
     images, labels = small_digits()[0].images[:400], small_digits()[0].labels[:400]
     images[350] = images[2]  # a digit that stands in the set twice
     images[351] = images[390]  # one that equals a recorded digit of the test set
@@ -173,8 +174,8 @@ def little(monkeypatch: pytest.MonkeyPatch, tmp_path):
         monkeypatch.setattr(module, "load_nmnist", lambda train, test: parts)
     monkeypatch.setattr(experiment_simulated, "first", lambda recordings, count: recordings)
     monkeypatch.setattr(experiment_simulated, "SIMULATION", Plan(1, 100, 5e-3))
-    frames_of, seen = experiment.spikes_of(parts[0]), parts[0].labels
-    split = Split("real", (frames_of[:40], seen[:40]), (frames_of[:0], seen[:0]), (frames_of[40:], seen[40:]))
+    both = experiment.frames_of(parts[0].events), parts[0].labels
+    split = Split("real", *(tuple(one[at] for one in both) for at in (slice(40), slice(0), slice(40, None))))
     monkeypatch.setattr(experiment_simulated, "fold", lambda seed: split)
     caches = experiment_simulated.simulated, experiment_simulated.after_simulation
     for cached in caches:
@@ -184,7 +185,7 @@ def little(monkeypatch: pytest.MonkeyPatch, tmp_path):
         cached.cache_clear()
 
 
-def test_no_recorded_digit_is_simulated(little, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_recorded_digit_is_simulated(little, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by its number nor by its image: what the camera was shown is compared with all that was recorded."""
     shown, record = [], experiment_simulated.recorded
 
@@ -193,44 +194,39 @@ def test_no_recorded_digit_is_simulated(little, tmp_path, monkeypatch: pytest.Mo
         return record(images, *how, **named)
 
     monkeypatch.setattr(experiment_simulated, "recorded", watched)
-    (packed, labels), (unseen, _) = experiment_simulated.simulated(tmp_path)
+    (frames, labels), (unseen, _) = experiment_simulated.simulated()
     (train, test), (some, others) = little
     learned = {image.numpy().tobytes() for image in shown[0]}
     real = [*train.images[some.numbers], *test.images[others.numbers]]
     assert not learned & {image.numpy().tobytes() for image in real}
-    assert len(packed) == len(labels) == len(shown[0]) == 360 - 60 - 2, "350 and 351 look like recorded ones"
+    assert len(frames) == len(labels) == len(shown[0]) == 360 - 60 - 2, "350 and 351 look like recorded ones"
     assert len(unseen) == 40 - 35
-    again = experiment_simulated.simulated.__wrapped__(tmp_path)[0][0]
-    assert torch.equal(again, packed), "kept in a file"
+    again = experiment_simulated.simulated.__wrapped__()[0][0]
+    assert torch.equal(again, frames), "kept in a file"
 
 
-def test_what_is_packed_is_what_the_camera_saw() -> None:
+def test_each_chunk_has_its_camera() -> None:
     images = small_digits()[0].images[:3]
-    packed = experiment_simulated.recorded(images, torch.arange(3), 7)
+    found = experiment_simulated.recorded(images, torch.arange(3), 7)
     camera, path = experiment_simulated.any_camera(7)
-    made = simulate_saccades(images, seed=7, camera=camera, path=path)
-    assert packed.shape == (3, 8 * 2 * 34 * 34 // 8)
-    assert torch.equal(
-        experiment_simulated.unpacked(packed).float(), torch.stack([events.frames(one, 8) for one in made])
-    )
+    assert torch.equal(found, experiment.frames_of(simulate_saccades(images, seed=7, camera=camera, path=path)))
     cameras = {experiment_simulated.any_camera(chunk)[0] for chunk in range(5)}
     assert len(cameras) == 5 and experiment_simulated.any_camera(7)[0] == camera
 
 
-def test_real_recordings_come_after_the_simulation(little, tmp_path) -> None:
-    runs = next(iter(experiment_simulated.EXPERIMENTS)).runs
-    checkpoint = tmp_path / "unfinished" / "run.safetensors"
-    alone = runs["simulation only"](1, checkpoint)
+@pytest.mark.usefixtures("little")
+def test_real_recordings_come_after_the_simulation() -> None:
+    alone = experiment_simulated.EXPERIMENTS[0].runs["simulation only"](1, None)
     assert alone.data["train"] == 298 and alone.data["test"] == 20 and 0 <= alone.beside["simulated digits"] <= 1
-    weights, history = experiment_simulated.after_simulation(checkpoint.parent)
+    weights, history = experiment_simulated.after_simulation()
     assert alone.curve["loss"] == history.loss
     for seed in (0, 4):
-        begun = experiment_simulated.begun(checkpoint.parent)(seed).state_dict()
+        begun = experiment_simulated.begun(seed).state_dict()
         assert all(torch.equal(begun[name], weights[name]) for name in weights), "every fold begins with the same"
     assert not all(
         torch.equal(value, weights[name]) for name, value in experiment_simulated.NETWORK(0).state_dict().items()
     )
     experiment_simulated.after_simulation.cache_clear()
-    again, _ = experiment_simulated.after_simulation(checkpoint.parent)
+    again, _ = experiment_simulated.after_simulation()
     assert all(torch.equal(again[name], weights[name]) for name in weights), "an interrupted experiment goes on"
     assert len(experiment_simulated.few(17, 0).train[1]) == 17

@@ -25,12 +25,7 @@ def images() -> np.ndarray:
 
 def test_the_lesson_computes_as_the_package_does(lesson) -> None:
     current = np.random.default_rng(1).normal(1, 2, (80, 9))
-    for name, ours, arguments in (
-        ("spiking_relu", models.spiking_relu, (120.0,)),
-        ("lif", models.nengo_lif, ()),
-        ("low_pass", models.low_pass, (7.0,)),
-    ):
-        assert np.array_equal(lesson[name](current, *arguments), ours(current, *arguments)), name
+    assert np.array_equal(lesson["lif"](current), models.nengo_lif(current))
 
 
 @pytest.mark.parametrize("tau_syn_ms", [None, 3.0])
@@ -53,9 +48,7 @@ def test_at_a_high_scale_the_spiking_network_is_the_rate_network(model, images) 
 def test_soft_lif_learns_and_its_neurons_can_be_exchanged() -> None:
     network = models.soft_lif_network(LAYERS, rate_hz=200.0, seed=0)
     labels = np.arange(40) % 2
-    images = (0.2 * np.random.default_rng(0).random((40, 1, 784)) + 0.8 * (labels[:, None, None] == 1)).astype(
-        np.float32
-    )
+    images = np.float32(0.2 * np.random.default_rng(0).random((40, 1, 784)) + 0.8 * labels[:, None, None])
     losses = models.train_soft_lif(network, images, labels, epochs=12, batch_size=10, seed=0)
     assert losses[-1] < 0.5 * losses[0]
     network.become("SoftLIF", 200.0)
@@ -66,15 +59,15 @@ def test_soft_lif_learns_and_its_neurons_can_be_exchanged() -> None:
 
 
 @given(st.floats(0.01, 3), st.floats(1, 900), st.integers(1, 60))
-def test_a_spiking_relu_fires_as_often_as_it_should(activation, rate_hz, steps) -> None:
-    counts = models.spiking_relu(np.full((steps, 1), activation), rate_hz)
+def test_a_spiking_relu_fires_as_often_as_it_should(lesson, activation, rate_hz, steps) -> None:
+    counts = lesson["spiking_relu"](np.full((steps, 1), activation), rate_hz)
     assert abs(counts.sum() - activation * rate_hz * steps / 1000) <= 1 + 1e-6
-    assert models.spiking_relu(np.full((steps, 1), -activation), rate_hz).sum() == 0
+    assert lesson["spiking_relu"](np.full((steps, 1), -activation), rate_hz).sum() == 0
 
 
 @given(st.floats(0.5, 50), st.integers(1, 50))
-def test_a_constant_goes_through_a_low_pass(tau_syn_ms, steps) -> None:
-    filtered = models.low_pass(np.full((steps, 2), 3.0), tau_syn_ms)
+def test_a_constant_goes_through_a_low_pass(lesson, tau_syn_ms, steps) -> None:
+    filtered = lesson["low_pass"](np.full((steps, 2), 3.0), tau_syn_ms)
     assert np.allclose(filtered[-1], 3 * (1 - np.exp(-steps / tau_syn_ms)))
 
 
@@ -99,20 +92,15 @@ def test_operations_of_one_spike_are_the_weights_that_it_meets(images) -> None:
         (lambda model, images: nengodl.neuron_type("Izhikevich"), "'Izhikevich'; it must be one of SoftLIF, LIF"),
         (lambda model, images: nengodl.neuron_type("LIF", 0.0), "rate_hz is 0.0; it must be a rate above 0"),
         (lambda model, images: nengodl.to_spiking_relu(model, rate_hz=0.0), "rate_hz is 0.0"),
-        (lambda model, images: nengodl.to_spiking_relu(model, rate_hz=-3.0), "rate_hz is -3.0"),
         (lambda model, images: nengodl.to_spiking_relu(model, rate_hz=9.0, tau_syn_ms=0.0), "tau_syn_ms is 0.0"),
-        (lambda model, images: models.soft_lif_network((), rate_hz=9.0, seed=0), "layers is empty"),
-        (lambda model, images: models.relu_network((), seed=0), "layers is empty"),
+        (lambda model, images: models.soft_lif_network((), rate_hz=9.0, seed=0), "number of layers is 0"),
         (lambda model, images: models.relu_network(LAYERS, seed=0, activity=-1.0), "activity is -1.0"),
         (lambda model, images: nengodl.repeated(images, 0), "steps is 0"),
         (lambda model, images: nengodl.repeated(images[:, 0], 3), r"images have shape \(7, 784\)"),
         (lambda model, images: models.run_by_hand(models.stages(model), images, 0, rate_hz=9.0), "steps is 0"),
-        (lambda model, images: models.run_by_hand(models.stages(model), images, 3, rate_hz=0.0), "rate_hz is 0.0"),
         (lambda model, images: nengodl.run_nengo(None, images[:0], 3, rate_hz=9.0), "images are empty"),
         (lambda model, images: nengodl.run_nengo(None, images, 0, rate_hz=9.0), "steps is 0"),
-        (lambda model, images: models.low_pass(np.ones((3, 1)), 0.0), "tau_ms is 0.0"),
-        (lambda model, images: models.spiking_relu(np.ones((3, 1)), 0.0), "rate_hz is 0.0"),
-        (lambda model, images: models.cost(LAYERS, images, [], 3), "spikes has 0 layers; it must have 2"),
+        (lambda model, images: models.cost(LAYERS, images, [], 3), "layers in spikes is 0; it must be 2"),
     ],
 )
 def test_bad_input_is_named(model, images, wrong, says) -> None:
@@ -133,12 +121,12 @@ def test_the_explorers_say_what_they_show() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [1, 25, 50, 100, 250, 500, 1000])
-def test_the_explorer_fires_as_the_package_does(rate_hz) -> None:
+def test_the_explorer_fires_as_the_lesson_does(lesson, rate_hz) -> None:
     for activation in (0.1, 0.7, 1.3, 2.0):
         counts, filtered = widgets.spikes_and_filter(activation, rate_hz, 5)
-        exact = models.spiking_relu(np.full((30, 1), activation + 1e-6), rate_hz)[:, 0]
+        exact = lesson["spiking_relu"](np.full((30, 1), activation + 1e-6), rate_hz)[:, 0]
         assert np.array_equal(counts, exact)
-        assert np.allclose(filtered, models.low_pass(counts * 1000 / rate_hz, 5.0))
+        assert np.allclose(filtered, lesson["low_pass"](counts * 1000 / rate_hz, 5.0))
 
 
 def test_the_long_preset_is_recorded_at_the_report_s_figure() -> None:

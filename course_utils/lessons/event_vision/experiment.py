@@ -5,16 +5,16 @@ end; it trains on the other four. Network, learning rate and number of epochs we
 part of fold 0's training recordings was looked at once, to see that they do for real ones, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.data import keyed
-from course_utils.data.events import Recordings, frames, load_nmnist
+from course_utils.data.events import Events, Recordings, frames, load_nmnist
+from course_utils.data.require import require
 from course_utils.lessons.event_vision.models import GAIN, ORDERS, Order, event_net, in_order
 from course_utils.training.augment import displaced
 from course_utils.training.experiment import Experiment, Split
@@ -25,28 +25,26 @@ STEPS = 8
 FOLDS = 5
 
 
-def spikes_of(recordings: Recordings, steps: int = STEPS) -> Tensor:
-    """Frames of equal time of all recordings, uint8 [count, time, 2, 34, 34]."""
-    return torch.stack([frames(events, steps).to(torch.uint8) for events in recordings.events])
+def frames_of(recorded: Iterable[Events], steps: int = STEPS) -> Tensor:
+    """Frames of equal time, uint8 [count, time, 2, 34, 34]."""
+    return torch.stack([frames(events, steps).to(torch.uint8) for events in recorded])
 
 
 @cache
 def _all_recordings() -> tuple[Tensor, Tensor]:
     """The 1,100 first recordings, training and test set together, in a random order that never changes."""
-    train, test = load_nmnist(1000, 100)
-    kept = [first(train, 1000), first(test, 100)]
+    kept = list(map(first, load_nmnist(1000, 100), (1000, 100)))
     order = torch.randperm(1100, generator=torch.Generator().manual_seed(0))
-    return torch.cat([spikes_of(part) for part in kept])[order], torch.cat([part.labels for part in kept])[order]
+    return torch.cat([frames_of(part.events) for part in kept])[order], torch.cat([part.labels for part in kept])[order]
 
 
 def first(recordings: Recordings, count: int) -> Recordings:
     """The recordings with the lowest numbers: of the whole set the same ones as in the part with 1,100."""
-    if len(recordings.labels) < count:
-        raise ValueError(f"{recordings.source} has {len(recordings.labels)} recordings; {count} are needed")
+    there = len(recordings.labels)
+    require(there >= count, f"number of recordings of {recordings.source}", there, f"{count} or more")
     order = recordings.numbers.argsort()[:count]
-    return Recordings(
-        recordings.source, [recordings.events[at] for at in order], recordings.labels[order], recordings.numbers[order]
-    )
+    events = [recordings.events[at] for at in order]
+    return Recordings(recordings.source, events, recordings.labels[order], recordings.numbers[order])
 
 
 def fold(number: int) -> Split:
@@ -59,15 +57,10 @@ def fold(number: int) -> Split:
 
 @dataclass(frozen=True)
 class Ordered:
-    """How spikes uint8 [batch, time, 2, 34, 34] enter the network.
+    """How spikes uint8 [batch, time, 2, 34, 34] enter the network."""
 
-    Attributes:
-        order: of the frames, in training and in the test.
-        displaced: whether training recordings are turned, scaled and moved at random.
-    """
-
-    order: Order = "kept"
-    displaced: bool = True
+    order: Order = "kept"  # of the frames, in training and in the test
+    displaced: bool = True  # whether training recordings are turned, scaled and moved at random
 
     def __call__(self, spikes: Tensor, keys: Tensor, learning: bool) -> Tensor:
         x = in_order(spikes.float(), self.order, keyed.keys(keys, 1))
@@ -87,20 +80,18 @@ class EventRun(LongRun):
 
 
 def event_run(
-    task: str,
     split: Callable[[int], Split],
     plan: Plan,
-    *,
-    steps: int = STEPS,
+    order: Order = "kept",
     network: Callable[[int], nn.Module] = event_net,
-    **how: Any,
+    steps: int = STEPS,
 ) -> EventRun:
-    """An `event_net` under one treatment of time; `how` as `Ordered` takes it."""
-    enter = Ordered(**how)
-    return EventRun("event_vision", task, split, network, steps, plan, enter, GAIN, baseline="linear on counts")
+    """A network for N-MNIST under one treatment of time."""
+    about = {"gain": GAIN, "baseline": "linear on counts"}
+    return EventRun("event_vision", "N-MNIST, five folds", split, network, steps, plan, Ordered(order), **about)
 
 
-_FOLDS = partial(event_run, "N-MNIST, five folds", fold, Plan(30, 40, 4e-3, weight_decay=1e-2))
+_FOLDS = partial(event_run, fold, Plan(30, 40, 4e-3, weight_decay=1e-2))
 
 EXPERIMENTS = (
     Experiment(
@@ -108,8 +99,8 @@ EXPERIMENTS = (
         "N-MNIST in five folds (the seed is the fold), with time and without",
         {
             "spiking convnet, T=8": _FOLDS().record,
-            "frames in random order": _FOLDS(order="shuffled").record,
-            "time summed": _FOLDS(order="summed").record,
+            "frames in random order": _FOLDS("shuffled").record,
+            "time summed": _FOLDS("summed").record,
         },
         tuple(range(FOLDS)),
     ),

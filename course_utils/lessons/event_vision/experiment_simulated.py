@@ -9,7 +9,7 @@ the five test sets are fresh, and tables can leave fold 1's out.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -17,17 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.digits import ImageSet, load_images
-from course_utils.data.events import frames, load_nmnist
+from course_utils.data.digits import load_images
+from course_utils.data.events import load_nmnist
 from course_utils.data.files import writing
 from course_utils.data.saccades import Camera, measured_position, simulate_saccades
-from course_utils.lessons.event_vision.experiment import FOLDS, STEPS, event_run, first, fold
+from course_utils.lessons.event_vision.experiment import FOLDS, EventRun, event_run, first, fold, frames_of
 from course_utils.lessons.event_vision.models import event_net
-from course_utils.spiking.layers import SpikingNeurons
-from course_utils.training.baselines import linear_accuracy
-from course_utils.training.experiment import Experiment, Part, Split, measured, real
+from course_utils.training import ledger
+from course_utils.training.experiment import Experiment, Part, Split, real
 from course_utils.training.ledger import Record
-from course_utils.training.loop import History, accuracy, fit_plan
+from course_utils.training.loop import History, fit_plan
 from course_utils.training.plan import Plan
 
 CHUNK = 250  # recordings by one camera
@@ -35,21 +34,12 @@ NETWORK = partial(event_net, maps=(24, 48, 96))
 SIMULATION = Plan(6, 50, 5e-3, weight_decay=1e-2)
 
 
+def _kept(name: str) -> Path:
+    """Where what takes long is kept for all runs."""
+    return ledger.mine() / "unfinished" / name
+
+
 # --- simulated recordings -------------------------------------------------------------------------------------------
-
-
-def unrecorded(digits: ImageSet, numbers: Tensor, shown: Tensor) -> Tensor:
-    """The numbers of all digits that no recording shows.
-
-    Args:
-        digits: one part of MNIST.
-        numbers: which of them were recorded.
-        shown: uint8 [count, 28, 28], all images that were recorded, from both parts: a digit that equals one of them is
-            left out, whatever its number.
-    """
-    taken, pictures = set(numbers.tolist()), {image.numpy().tobytes() for image in shown}
-    every = enumerate(digits.images.numpy())
-    return torch.tensor([at for at, image in every if at not in taken and image.tobytes() not in pictures])
 
 
 def any_camera(chunk: int) -> tuple[Camera, Callable[[float], tuple[float, float]]]:
@@ -73,75 +63,87 @@ def any_camera(chunk: int) -> tuple[Camera, Callable[[float], tuple[float, float
 
 
 def recorded(images: Tensor, samples: Tensor, first_chunk: int = 0) -> Tensor:
-    """Simulated frames of images, packed, uint8 [count, STEPS·2·34·34 / 8]: one bit a spike.
+    """Simulated frames of images, uint8 [count, time, 2, 34, 34].
 
     Args:
         images: uint8 [count, 28, 28].
         samples: their numbers in all that exist.
         first_chunk: the seed of the first camera.
     """
-    packed = []
-    for chunk, (some, numbers) in enumerate(
-        zip(images.split(CHUNK), samples.split(CHUNK), strict=True), start=first_chunk
-    ):
+    made = []
+    for chunk, some in enumerate(torch.arange(len(images)).split(CHUNK), start=first_chunk):
         camera, path = any_camera(chunk)
-        events = simulate_saccades(some, seed=chunk, camera=camera, samples=numbers, path=path)
-        spikes = torch.stack([frames(one, STEPS) for one in events]).to(torch.uint8)
-        packed.append(np.packbits(spikes.flatten(1).numpy(), axis=1))
-    return torch.from_numpy(np.concatenate(packed))
-
-
-def unpacked(packed: Tensor) -> Tensor:
-    """The frames that were packed: uint8 [count, STEPS, 2, 34, 34]."""
-    return torch.from_numpy(np.unpackbits(packed.numpy(), axis=1)).view(len(packed), STEPS, 2, 34, 34)
+        made.append(
+            frames_of(simulate_saccades(images[some], seed=chunk, camera=camera, samples=samples[some], path=path))
+        )
+    return torch.cat(made)
 
 
 @cache
-def simulated(folder: Path) -> tuple[Part, Part]:
-    """Packed recordings of all digits that no real one shows, and of 1,000 such digits of MNIST's test set.
+def simulated() -> tuple[Part, Part]:
+    """Recordings of all digits that no real one shows, and of 1,000 such digits of MNIST's test set.
 
-    The first take minutes to make; they are kept in the folder.
+    A digit that equals one that was recorded is left out, whatever its number. The first take minutes to make.
     """
     sets, recordings = real("MNIST", *load_images("MNIST")), map(first, load_nmnist(1000, 100), (1000, 100))
-    both = list(zip(sets, recordings, strict=True))
-    shown = torch.cat([digits.images[some.numbers] for digits, some in both])
-    train, test = (unrecorded(digits, some.numbers, shown) for digits, some in both)
-    test = test[:1000]
-    file = folder / "simulated-saccades.npy"
+    both = [(digits, set(some.numbers.tolist())) for digits, some in zip(sets, recordings, strict=True)]
+    shown = {digits.images[at].numpy().tobytes() for digits, taken in both for at in taken}
+    train, test = (
+        torch.tensor([at for at, image in enumerate(digits.images.numpy())
+                      if at not in taken and image.tobytes() not in shown])
+        for digits, taken in both
+    )  # fmt: skip
+    test, file = test[:1000], _kept("simulated-saccades.npz")
     if not file.exists():
         made = recorded(sets[0].images[train], train).numpy()
         with writing(file) as part, part.open("wb") as open_part:  # an interruption leaves no half of it
-            np.save(open_part, made)
+            np.savez_compressed(open_part, frames=made)
     unseen = recorded(sets[1].images[test], 60_000 + test, first_chunk=1000)
-    return (torch.from_numpy(np.load(file)), sets[0].labels[train]), (unseen, sets[1].labels[test])
+    return (torch.from_numpy(np.load(file)["frames"]), sets[0].labels[train]), (unseen, sets[1].labels[test])
 
 
 # --- networks -------------------------------------------------------------------------------------------------------
 
 
-def reads(model: nn.Module, packed: Tensor, keys: Tensor) -> Tensor:
-    """What a network answers to packed recordings."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=model.training):  # takes half the time
-        return _SIMULATED.forward(model, unpacked(packed), keys).float()
+class Simulated(EventRun):
+    """The network that has met simulated recordings only, tested on a fold and on simulated ones that it has not met.
+
+    While it learns it computes in bfloat16, which takes half the time.
+    """
+
+    def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=model.training):
+            return super().forward(model, samples, keys).float()
+
+    def train(self, split: Split, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, History]:
+        return begun(seed), after_simulation()[1]
+
+    def beside(self, model: nn.Module, split: Split, seed: int) -> dict[str, float]:
+        return {"simulated digits": self.accuracy(model, simulated()[1], seed)}
+
+
+def simulation_as_training(seed: int) -> Split:
+    """A fold whose training set are the simulated recordings."""
+    split = fold(seed)
+    return replace(split, source=f"simulated saccades; in the test {split.source}", train=simulated()[0])
+
+
+SIMULATED = Simulated(**vars(event_run(simulation_as_training, SIMULATION, network=NETWORK)))
 
 
 @cache
-def after_simulation(folder: Path) -> tuple[dict[str, Tensor], History]:
+def after_simulation() -> tuple[dict[str, Tensor], History]:
     """The weights of the network that has met simulated recordings only, and how it came to them; kept, too."""
-    model, file = NETWORK(0), folder / "simulation.safetensors"
-    history = fit_plan(model, simulated(folder)[0], SIMULATION, seed=0, forward=reads, checkpoint=file)
+    model, file = NETWORK(0), _kept("simulation.safetensors")
+    history = fit_plan(model, simulated()[0], SIMULATION, seed=0, forward=SIMULATED.forward, checkpoint=file)
     return model.state_dict(), history
 
 
-def begun(folder: Path) -> Callable[[int], nn.Module]:
-    """Networks that begin where the simulation left off."""
-
-    def network(seed: int) -> nn.Module:
-        model = NETWORK(seed)
-        model.load_state_dict(after_simulation(folder)[0])
-        return model
-
-    return network
+def begun(seed: int) -> nn.Module:
+    """A network that begins where the simulation left off."""
+    model = NETWORK(seed)
+    model.load_state_dict(after_simulation()[0])
+    return model
 
 
 def few(count: int, seed: int) -> Split:
@@ -150,58 +152,26 @@ def few(count: int, seed: int) -> Split:
     return replace(split, train=(split.train[0][:count], split.train[1][:count]))
 
 
-def with_real(count: int, *, simulation: bool) -> Callable[[int, Path], Record]:
+def with_real(count: int, network: Callable[[int], nn.Module]) -> Callable[[int, Path], Record]:
     """A run that learns from `count` real recordings of a fold's 880, with or without the simulation before.
 
     Without it, and with all 880, the plan is that of `nmnist-cross-validation`. The fewer recordings, the more often
     they are met; after the simulation always 15 times, and with smaller steps.
     """
-    epochs, rate = (15, 1e-3) if simulation else (round(900 / math.sqrt(count)), 4e-3)
+    epochs, rate = (15, 1e-3) if network is begun else (round(900 / math.sqrt(count)), 4e-3)
     plan = Plan(epochs, min(40, count // 2), rate, weight_decay=1e-2)
+    return event_run(partial(few, count), plan, network=network).record
 
-    def record(seed: int, checkpoint: Path) -> Record:
-        network = begun(checkpoint.parent) if simulation else NETWORK
-        return event_run("N-MNIST, five folds", partial(few, count), plan, network=network).record(seed, checkpoint)
-
-    return record
-
-
-def without_real(seed: int, checkpoint: Path) -> Record:
-    """The network after the simulation, tested on a fold, and on simulated recordings that it has not met."""
-    train, unseen = simulated(checkpoint.parent)
-    model, split = begun(checkpoint.parent)(seed).eval(), fold(seed)
-    linear = linear_accuracy((unpacked(train[0][:10_000]), train[1][:10_000]), split.test)
-    return measured(
-        model,
-        replace(split, source=f"simulated saccades; in the test {split.source}", train=train),
-        forward=lambda x: _SIMULATED.forward(model, x, torch.arange(len(x))),
-        spiking=(SpikingNeurons,),
-        samples=50,
-        lesson="event_vision",
-        task="N-MNIST, five folds",
-        config=asdict(SIMULATION) | vars(_SIMULATED.enter) | {"leak": model.neuron.decay, "device": "cpu"},
-        accuracy=_SIMULATED.accuracy(model, split.test, seed),
-        baseline={"name": "linear on counts", "accuracy": linear},
-        beside={"simulated digits": accuracy(model, *unseen, forward=reads, batch_size=250)},
-        time_steps=STEPS,
-        curve={"loss": after_simulation(checkpoint.parent)[1].loss},
-    )
-
-
-_SIMULATED = event_run("simulated saccades", fold, SIMULATION)
 
 EXPERIMENTS = (
     Experiment(
         "nmnist-simulated",
         "N-MNIST in five folds (the seed is the fold), after 59,000 simulated digits and without them",
-        {
-            "simulation only": without_real,
-            "simulation, then 880 real": with_real(880, simulation=True),
-            "880 real only": with_real(880, simulation=False),
-            "simulation, then 200 real": with_real(200, simulation=True),
-            "200 real only": with_real(200, simulation=False),
-            "simulation, then 50 real": with_real(50, simulation=True),
-            "50 real only": with_real(50, simulation=False),
+        {"simulation only": SIMULATED.record}
+        | {
+            f"{name}{count} real{only}": with_real(count, network)
+            for count in (880, 200, 50)
+            for name, network, only in (("simulation, then ", begun, ""), ("", NETWORK, " only"))
         },
         tuple(range(FOLDS)),
     ),

@@ -7,105 +7,115 @@ is read once, at the end. `Repairs` takes smaller networks and fewer images, fro
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from course_utils.data.digits import ImageSet, load_images
+from course_utils.data.digits import load_images
 from course_utils.training.baselines import linear_accuracy
 from course_utils.training.counting import Operations
 from course_utils.training.experiment import Experiment, Split, measured, real
 from course_utils.training.ledger import Record, versions
 
 STEPS = 30
-TRAIN = 55_000
 TAUS_MS = (2.0, 5.0)  # of the synapses
 READOUT_MS = 100.0  # of the filter at the output
 
 
-def flat(images: ImageSet) -> np.ndarray:
-    """Pixels 0 to 1 as NengoDL takes them, float32 [count, 1, pixels]."""
-    return (images.images.numpy().astype(np.float32) / 255).reshape(len(images.labels), 1, -1)
+def digits(train: int, validation: int, test: int) -> Split:
+    """MNIST's first images of each set as NengoDL takes them, float32 [count, 1, pixels], 0 to 1; then those to choose
+    with."""
+    sets = real("MNIST", *load_images("MNIST"))
+    (x, y), (shown, labels) = (((one.images.float() / 255).flatten(1)[:, None], one.labels) for one in sets)
+    end = train + validation
+    return Split("MNIST", (x[:train], y[:train]), (x[train:end], y[train:end]), (shown[:test], labels[:test]))
+
+
+class Trained(NamedTuple):
+    """A network in both of its lives."""
+
+    scores: Callable[[np.ndarray], np.ndarray]  # of images, at rates
+    spiking: Callable[..., Any]  # of the synapses' time constant, or None, and a rate in Hz: for `run_nengo`
+    losses: list[float]
+    parameters: int
 
 
 @dataclass(frozen=True)
 class Route:
-    """One way from rates to spikes.
+    """One way from rates to spikes, on all of MNIST."""
 
-    Attributes:
-        layers: channels and stride of each convolution.
-        epochs: over 55,000 images.
-        rate_hz: that stands for an activation of 1.
-        train: (route, images, labels, seed) to scores of the rate network for images, and the spiking network for a
-            time constant.
-    """
-
-    layers: tuple[tuple[int, int], ...]
+    layers: tuple[tuple[int, int], ...]  # channels and stride of each convolution
     epochs: int
-    rate_hz: float
-    train: Callable[["Route", np.ndarray, np.ndarray, int], tuple[Callable, Callable, list[float], int]]
+    rate_hz: float  # that stands for an activation of 1
+    train: Callable[["Route", np.ndarray, np.ndarray, int], Trained]  # (route, images, labels, seed)
 
     def record(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Train, choose the filter on validation, read the test set once."""
         from course_utils.exchange import nengodl  # loads TensorFlow, which takes seconds
-        from course_utils.lessons.nengodl_conversion import models
 
-        train, test = real("MNIST", *load_images("MNIST"))
-        x, y, x_test, y_test = flat(train), train.labels.numpy(), flat(test), test.labels.numpy()
-        scores, spiking, losses, parameters = self.train(self, x[:TRAIN], y[:TRAIN], seed)
+        split = digits(55_000, 5000, 10_000)
+        (x, y), (x_chosen, y_chosen), (shown, labels) = (
+            (images.numpy(), labels.numpy()) for images, labels in (split.train, split.validation, split.test)
+        )
+        trained = self.train(self, x, y, seed)
 
         def ran(images: np.ndarray, tau_syn_ms: float) -> nengodl.NengoRun:
-            return nengodl.run_nengo(spiking(tau_syn_ms), images, STEPS, rate_hz=self.rate_hz, batch_size=100)
+            network = trained.spiking(tau_syn_ms)
+            return nengodl.run_nengo(network, images, STEPS, rate_hz=self.rate_hz, batch_size=100)
 
-        def filtered(run: nengodl.NengoRun) -> np.ndarray:
-            return models.low_pass(run.outputs, READOUT_MS)[-1]
+        def filtered(run: nengodl.NengoRun) -> np.ndarray:  # up to a factor
+            return np.tensordot(np.exp(np.arange(1 - STEPS, 1) / READOUT_MS), run.outputs, 1)
 
         def right(answers: np.ndarray, labels: np.ndarray) -> float:
             return float((answers.argmax(1) == labels).mean())
 
-        chosen = {tau: right(filtered(ran(x[-1000:], tau)), y[-1000:]) for tau in TAUS_MS}
+        chosen = {tau: right(filtered(ran(x_chosen[-1000:], tau)), y_chosen[-1000:]) for tau in TAUS_MS}
         tau_syn_ms = max(chosen, key=chosen.get)
-        run = ran(x_test, tau_syn_ms)
-        cost = models.cost(self.layers, x_test, run.spikes, STEPS)
+        run = ran(shown, tau_syn_ms)
+        return self.recorded(
+            split,
+            trained,
+            run,
+            {"tau_syn_ms": tau_syn_ms, "tau_readout_ms": READOUT_MS},
+            accuracy=right(filtered(run), labels),
+            baseline={"name": "linear", "accuracy": linear_accuracy(split.train, split.test)},
+            beside={f"validation, tau_syn {tau:g} ms": accuracy for tau, accuracy in chosen.items()}
+            | {
+                "rate network": right(trained.scores(shown), labels),
+                "last step, not filtered at the output": right(run.outputs[-1], labels),
+            },
+            curve={"loss": [float(loss) for loss in trained.losses]},
+        )
+
+    def recorded(self, split: Split, trained: Trained, run: Any, config: dict[str, float], **fields: Any) -> Record:
+        """The record of a run on the test images."""
+        from course_utils.lessons.nengodl_conversion import models
+
+        cost = models.cost(self.layers, split.test[0].numpy(), run.spikes, STEPS)
         emitted = float(sum(layer.sum() for layer in run.spikes))
-        pixels, labels = train.images[:, None] / 255, train.labels
-        learnt, kept = ((pixels[part], labels[part]) for part in (slice(TRAIN), slice(TRAIN, None)))
-        split = Split(test.source, learnt, kept, (test.images[:, None] / 255, test.labels))
+        layers = [list(layer) for layer in self.layers]
         return measured(
             None,
             split,
             cost=Operations(emitted, cost.accumulates, cost.multiply_accumulates, cost.dense),
             lesson="nengodl_conversion",
             task="MNIST",
-            config={
-                "layers": [list(layer) for layer in self.layers],
-                "epochs": self.epochs,
-                "rate_hz": self.rate_hz,
-                "tau_syn_ms": tau_syn_ms,
-                "tau_readout_ms": READOUT_MS,
-            },
-            accuracy=right(filtered(run), y_test),
-            baseline={"name": "linear", "accuracy": linear_accuracy(split.train, split.test)},
-            beside={f"validation, tau_syn {tau:g} ms": accuracy for tau, accuracy in chosen.items()}
-            | {
-                "rate network": right(scores(x_test), y_test),
-                "last step, not filtered at the output": right(run.outputs[-1], y_test),
-            },
-            parameters=parameters,
+            config={"layers": layers, "epochs": self.epochs, "rate_hz": self.rate_hz} | config,
+            parameters=trained.parameters,
             time_steps=STEPS,
             versions=versions("nengo", "nengo-dl", "tensorflow"),
-            curve={"loss": [float(loss) for loss in losses]},
+            **fields,
         )
 
 
-def by_relu(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> tuple:
+def by_relu(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> Trained:
     """Keras ReLUs, run as spiking ReLUs with a firing-rate scale."""
     from course_utils.exchange import nengodl
     from course_utils.lessons.nengodl_conversion import models
 
     model = models.relu_network(route.layers, seed=seed)
     losses = models.train_relu(model, images, labels, epochs=route.epochs)
-    return (
+    return Trained(
         lambda x: model.predict(x.reshape(-1, *models.IMAGE), verbose=0, batch_size=500),
         lambda tau, hz=route.rate_hz: nengodl.to_spiking_relu(model, rate_hz=hz, tau_syn_ms=tau),
         losses,
@@ -113,7 +123,7 @@ def by_relu(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> 
     )
 
 
-def by_soft_lif(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> tuple:
+def by_soft_lif(route: Route, images: np.ndarray, labels: np.ndarray, seed: int) -> Trained:
     """SoftLIF at rates in NengoDL, run as LIF."""
     from course_utils.exchange import nengodl
     from course_utils.lessons.nengodl_conversion import models
@@ -130,53 +140,45 @@ def by_soft_lif(route: Route, images: np.ndarray, labels: np.ndarray, seed: int)
         return network
 
     weights = sum(np.size(c.transform.init) for c in network.net.all_connections)
-    return scores, spiking, losses, weights + sum(e.n_neurons for e in network.ensembles)
+    return Trained(scores, spiking, losses, weights + sum(e.n_neurons for e in network.ensembles))
 
 
 @dataclass(frozen=True)
 class Repairs(Route):
-    """What is right before each repair and after all of them, on 500 test images.
+    """What is right before each repair and after all of them: 10,000 images to learn from, 500 for the test."""
 
-    Attributes:
-        as_it_is_hz: the rate of the conversion that is not repaired.
-        tau_syn_ms: of the synapses.
-    """
-
-    as_it_is_hz: float
-    tau_syn_ms: float
+    as_it_is_hz: float  # the rate of the conversion that is not repaired
+    tau_syn_ms: float  # of the synapses
 
     def record(self, seed: int, checkpoint: Path | None = None) -> Record:
-        """Train on 10,000 images, run with and without the repairs; nothing is chosen."""
+        """Train, run with and without the repairs; nothing is chosen."""
         from course_utils.exchange import nengodl
-        from course_utils.lessons.nengodl_conversion import checks, models
+        from course_utils.lessons.nengodl_conversion import checks
 
-        train, test = real("MNIST", *load_images("MNIST"))
-        x, y, shown, labels = (part[:count] for part, count in (
-            (flat(train), 10_000), (train.labels.numpy(), 10_000), (flat(test), 500), (test.labels.numpy(), 500)
-        ))  # fmt: skip
-        scores, spiking, _, parameters = self.train(self, x, y, seed)
+        split = digits(10_000, 0, 500)
+        (x, y), (shown, labels) = ((images.numpy(), labels.numpy()) for images, labels in (split.train, split.test))
+        trained = self.train(self, x, y, seed)
 
         def right(classes: np.ndarray) -> float:
             return float((classes == labels).mean())
 
-        at_rates = right(scores(shown).argmax(1))
+        at_rates = right(trained.scores(shown).argmax(1))
         as_it_is, scaled, mended = (
-            nengodl.run_nengo(spiking(tau, hz), shown, STEPS, rate_hz=hz)
+            nengodl.run_nengo(trained.spiking(tau, hz), shown, STEPS, rate_hz=hz)
             for tau, hz in ((None, self.as_it_is_hz), (None, self.rate_hz), (self.tau_syn_ms, self.rate_hz))
         )
         count, voltage, filtered = checks.read_out(mended.outputs)
-        cost = models.cost(self.layers, shown, mended.spikes, STEPS)
-        emitted = float(sum(layer.sum() for layer in mended.spikes))
         means = np.stack([x[y == digit].mean((0, 1)) for digit in range(10)])
-        nearest = right(((shown - means) ** 2).sum(2).argmin(1))
-        return Record(
-            lesson="nengodl_conversion",
-            task="MNIST",
-            data={"source": "MNIST", "train": len(x), "validation": 0, "test": len(shown)},
-            config={"layers": [list(layer) for layer in self.layers], "epochs": self.epochs, "rate_hz": self.rate_hz}
-            | {"tau_syn_ms": self.tau_syn_ms, "tau_readout_ms": 20.0},
+        return self.recorded(
+            split,
+            trained,
+            mended,
+            {"tau_syn_ms": self.tau_syn_ms, "tau_readout_ms": 20.0},
             accuracy=right(filtered),
-            baseline={"name": "nearest class mean", "accuracy": nearest},
+            baseline={
+                "name": "nearest class mean",
+                "accuracy": right(((shown - means) ** 2).sum(2).argmin(1)),
+            },
             beside={
                 "rate network": at_rates,
                 "as it is": right(as_it_is.outputs[-1].argmax(1)),
@@ -186,12 +188,7 @@ class Repairs(Route):
                 "by voltage": right(voltage),
                 "one reading unlike another": float(((count != filtered) | (voltage != filtered)).mean()),
             },
-            parameters=parameters,
-            time_steps=STEPS,
-            versions=versions("nengo", "nengo-dl", "tensorflow"),
-            accumulates=cost.accumulates, multiply_accumulates=cost.multiply_accumulates, dense=cost.dense,
-            spikes=emitted,
-        )  # fmt: skip
+        )
 
 
 EXPERIMENTS = [

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import skip_init
 
 from course_utils.data.require import require, require_whole
 from course_utils.exchange.nengodl import (
@@ -29,6 +30,7 @@ from course_utils.exchange.nengodl import (
     synapse_s,
 )
 from course_utils.spiking.neurons import decay
+from course_utils.training.counting import weights_met
 
 import nengo  # isort: skip  (behind the bridge: torch goes first)
 import tensorflow as tf  # isort: skip
@@ -45,7 +47,7 @@ def soft_lif_network(layers: Layers, *, rate_hz: float, seed: int) -> NengoNetwo
 
     A neuron begins to fire at an input of 0 and fires with `rate_hz` at 1. Its training follows the smooth rate.
     """
-    _check_layers(layers)
+    require(len(layers) > 0, "number of layers", 0, "1 or more")
     neuron = neuron_type("LIF", rate_hz)
     with nengo.Network(seed=seed) as net:
         nengo_dl.configure_settings(stateful=False, keep_history=False, lif_smoothing=SMOOTHING)
@@ -56,9 +58,7 @@ def soft_lif_network(layers: Layers, *, rate_hz: float, seed: int) -> NengoNetwo
         below, shape = image, IMAGE
         ensembles, connections = [], []
         for channels, stride in layers:
-            convolution = nengo.Convolution(
-                channels, shape, kernel_size=(3, 3), strides=(stride, stride), init=nengo_dl.dists.Glorot()
-            )
+            convolution = nengo.Convolution(channels, shape, strides=(stride, stride), init=nengo_dl.dists.Glorot())
             ensembles.append(nengo.Ensemble(convolution.output_shape.size, 1, neuron_type=neuron))
             connections.append(nengo.Connection(below, ensembles[-1].neurons, transform=convolution))
             below, shape = ensembles[-1].neurons, convolution.output_shape.shape
@@ -67,11 +67,6 @@ def soft_lif_network(layers: Layers, *, rate_hz: float, seed: int) -> NengoNetwo
         connections.append(nengo.Connection(below, output, transform=dense))
         probes = [nengo.Probe(ensemble.neurons) for ensemble in ensembles]
         return NengoNetwork(net, image, ensembles, connections[1:], nengo.Probe(output), probes)
-
-
-def _check_layers(layers: Layers) -> None:
-    if not layers:
-        raise ValueError("layers is empty; there must be a convolution")
 
 
 def _falling(first: float, updates: int) -> Any:
@@ -100,24 +95,16 @@ def train_soft_lif(
 
 
 def relu_network(layers: Layers, *, seed: int, activity: float = 0.0) -> Any:
-    """The same shape in Keras, with ReLUs.
-
-    Args:
-        activity: what an activation of 1 adds to the loss, averaged over the batch; 0 or more.
-    """
-    _check_layers(layers)
+    """The same shape in Keras, with ReLUs; an activation of 1 adds `activity`, 0 or more, to the loss of its image."""
+    require(len(layers) > 0, "number of layers", 0, "1 or more")
     require(0 <= activity < math.inf, "activity", activity, "0 or more")
     tf.keras.utils.set_random_seed(seed)
     x = image = tf.keras.Input(IMAGE)
+    how = {"activation": tf.nn.relu, "kernel_initializer": "he_uniform"}
+    if activity:
+        how["activity_regularizer"] = tf.keras.regularizers.L1(activity)
     for channels, stride in layers:
-        x = tf.keras.layers.Conv2D(
-            channels,
-            3,
-            strides=stride,
-            activation=tf.nn.relu,
-            kernel_initializer="he_uniform",
-            activity_regularizer=tf.keras.regularizers.L1(activity) if activity else None,
-        )(x)
+        x = tf.keras.layers.Conv2D(channels, 3, strides=stride, **how)(x)
     return tf.keras.Model(image, tf.keras.layers.Dense(CLASSES)(tf.keras.layers.Flatten()(x)))
 
 
@@ -133,27 +120,6 @@ def train_relu(model: Any, images: np.ndarray, labels: np.ndarray, *, epochs: in
 
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
-
-
-def low_pass(signal: np.ndarray, tau_syn_ms: float, dt_ms: float = 1.0) -> np.ndarray:
-    """An exponential synapse, from 0: y_t = λ y_(t−1) + (1 − λ) x_t, time first."""
-    kept, y, filtered = decay(tau_syn_ms, dt_ms), np.zeros_like(signal[0]), []
-    for x in signal:
-        y = kept * y + (1 - kept) * x
-        filtered.append(y)
-    return np.stack(filtered)
-
-
-def spiking_relu(current: np.ndarray, rate_hz: float, dt_ms: float = 1.0) -> np.ndarray:
-    """Spikes of `nengo.SpikingRectifiedLinear` with a firing-rate scale, from rest: 0, 1, 2, …, time first."""
-    require_rate(rate_hz)
-    v, counts = np.zeros_like(current[0]), []
-    for now in current:
-        v = v + np.maximum(rate_hz * now, 0) * dt_ms / 1000
-        n = np.floor(v)
-        v = v - n
-        counts.append(n)
-    return np.stack(counts)
 
 
 def nengo_lif(
@@ -235,52 +201,33 @@ def run_by_hand(
 
 
 class Cost(NamedTuple):
-    """Synaptic operations of an image; the pixels do not change, so the first layer works once.
+    """Synaptic operations of an image; the pixels do not change, so the first layer works once."""
 
-    Attributes:
-        multiply_accumulates: in the first layer, where a pixel is not black.
-        accumulates: in the other layers, one for each weight that a spike meets.
-        dense: multiply-accumulates if nothing were skipped and the layers behind the first worked at every step.
-        rates: multiply-accumulates of the rate network, in its one step.
-    """
-
-    multiply_accumulates: float
-    accumulates: float
-    dense: float
-    rates: float
+    multiply_accumulates: float  # in the first layer, where a pixel is not black
+    accumulates: float  # in the other layers, one for each weight that a spike meets
+    dense: float  # multiply-accumulates if nothing were skipped and the layers behind the first worked at every step
+    rates: float  # multiply-accumulates of the rate network, in its one step
 
 
 def cost(layers: Layers, images: np.ndarray, spikes: Sequence[np.ndarray], steps: int) -> Cost:
-    """Count the operations of a run: every spike meets as many weights as its place in the map below has windows.
+    """Count the operations of a run: the weights that all pixels and spikes meet.
 
     Args:
         layers: of the network.
         images: that were run, [count, 1, pixels].
         spikes: `NengoRun.spikes`.
         steps: of the run.
-
-    Raises:
-        ValueError: there are not as many layers in `spikes` as in `layers`, or no step.
     """
     require_whole(steps=(steps, 1))
-    if len(layers) != len(spikes):
-        raise ValueError(f"spikes has {len(spikes)} layers; it must have {len(layers)}")
+    require(len(spikes) == len(layers), "number of layers in spikes", len(spikes), f"{len(layers)}")
+    size, _, maps = IMAGE
     met, everything = [], []
-    shape = IMAGE
     for (channels, stride), arriving in zip(layers, [(images != 0).mean((0, 1)), *spikes], strict=False):
-        windows = _windows(shape[0], stride)
-        meets = np.outer(windows, windows)[..., None] * channels
-        met.append(float((arriving.reshape(shape) * meets).sum()))
-        everything.append(float((np.ones(shape) * meets).sum()))
-        shape = (*[(shape[0] - 3) // stride + 1] * 2, channels)
+        convolution = skip_init(nn.Conv2d, maps, channels, 3, stride)
+        places = torch.from_numpy(arriving).reshape(1, size, size, maps).movedim(3, 1)
+        met.append(weights_met(convolution, places))
+        everything.append(weights_met(convolution, torch.ones_like(places)))
+        size, maps = (size - 3) // stride + 1, channels
     met.append(float(spikes[-1].sum()) * CLASSES)
-    everything.append(math.prod(shape) * CLASSES)
+    everything.append(size**2 * maps * CLASSES)
     return Cost(met[0], sum(met[1:]), everything[0] + steps * sum(everything[1:]), sum(everything))
-
-
-def _windows(size: int, stride: int) -> np.ndarray:
-    """In how many windows of 3 each place of a row lies, [size]."""
-    lies_in = np.zeros(size)
-    for first in range(0, size - 2, stride):
-        lies_in[first : first + 3] += 1
-    return lies_in

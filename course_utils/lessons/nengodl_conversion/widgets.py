@@ -55,21 +55,14 @@ def activation_explorer() -> Explorer:
 
 
 class Sweep(NamedTuple):
-    """Measured with one trained network.
-
-    Attributes:
-        rates_hz, taus_ms, readouts_ms: what was tried: scale, synapse and filter at the output; a time of 0 is none.
-        accuracy: [rates, taus, readouts, steps], 0 to 1, if the run were stopped after each step.
-        spikes: of an image, after the last step, [rates, taus].
-        rate_network: accuracy of the same weights at rates.
-    """
+    """Measured with one trained network. Scale, synapse and filter at the output were tried; a time of 0 is none."""
 
     rates_hz: tuple[float, ...]
     taus_ms: tuple[float, ...]
     readouts_ms: tuple[float, ...]
-    accuracy: np.ndarray
-    spikes: np.ndarray
-    rate_network: float
+    accuracy: np.ndarray  # [rates, taus, readouts, steps], 0 to 1, if the run were stopped after each step
+    spikes: np.ndarray  # of an image, after the last step, [rates, taus]
+    rate_network: float  # accuracy of the same weights at rates
 
 
 def draw_accuracy(sweep: Sweep, rate_hz: float, tau_syn_ms: float, tau_readout_ms: float) -> tuple[Figure, str]:
