@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import partial
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -21,14 +20,8 @@ OUTPUT_NEURON = LI(tau_mem_ms=10.0, tau_syn_ms=5.0, update="euler")  # as Norse'
 
 
 def output_traces(potentials: np.ndarray, ax: Axes, *, reach: float, steps: int | None = None) -> None:
-    """Membrane potentials of two output neurons over time, each with its name at the top.
-
-    Args:
-        potentials: [time, 2].
-        ax: where to draw.
-        reach: the axis shows potentials from −reach to reach.
-        steps: the axis shows so many time steps; as many as there are if None.
-    """
+    """Membrane potentials [time, 2] of two output neurons over time, from −reach to reach, with their names at the top.
+    The axis has room for so many time steps, if not only for those that there are."""
     ax.axhline(0, color="gray", lw=0.8)
     for v, style, color, name in zip(potentials.T, ("-", "--"), (BLUE, ORANGE), ("0", "1"), strict=True):
         ax.plot(np.arange(len(v)), v, style, color=color, label=f"$v_{name}$")
@@ -58,36 +51,21 @@ def draw_readouts(bias_0: float, bias_1: float, evidence: float) -> tuple[Figure
     return figure, f"Biases {bias_0:.2f} and {bias_1:.2f}, evidence {evidence:.2f}: in favour of output 1 are {said}."
 
 
-def readout_explorer() -> Explorer:
-    """What three readouts make of two membrane traces."""
-    return Explorer(
-        draw_readouts,
-        bias_0=ipywidgets.FloatSlider(0.05, min=-0.1, max=0.1, step=0.01, description="bias of output 0"),
-        bias_1=ipywidgets.FloatSlider(0.05, min=-0.1, max=0.1, step=0.01, description="bias of output 1"),
-        evidence=ipywidgets.FloatSlider(0.05, min=-0.1, max=0.1, step=0.01, description="evidence for 1"),
-    )
+readout_explorer = partial(
+    Explorer, draw_readouts, bias_0=(0.05, -0.1, 0.1, 0.01, "bias of output 0"),
+    bias_1=(0.05, -0.1, 0.1, 0.01, "bias of output 1"), evidence=(0.05, -0.1, 0.1, 0.01, "evidence for 1"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What a trained network did with some images; the player's film.
+    """What a trained network did with some images; the player's film. ValueError if their numbers or steps differ."""
 
-    Attributes:
-        images: grey values, [count, size, size].
-        labels: 0 or 1, [count].
-        inputs: spikes that entered the network, [time, count, size, size].
-        hidden: spikes of the hidden layer, [time, count, maps, rows, columns].
-        potentials: of the two output neurons, [time, count, 2].
-
-    Raises:
-        ValueError: the arrays differ in their number of images or of time steps.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    inputs: np.ndarray
-    hidden: np.ndarray
-    potentials: np.ndarray
+    images: np.ndarray  # grey values, [count, size, size]
+    labels: np.ndarray  # 0 or 1, [count]
+    inputs: np.ndarray  # spikes that entered the network, [time, count, size, size]
+    hidden: np.ndarray  # spikes of the hidden layer, [time, count, maps, rows, columns]
+    potentials: np.ndarray  # of the two output neurons, [time, count, 2]
 
     def __post_init__(self):
         in_time = (self.inputs, self.hidden, self.potentials)
@@ -129,6 +107,6 @@ def player(recording: Recording, image: int = 0, step: int = 20) -> Explorer:
     """Scrub through the time steps of recorded images."""
     return Explorer(
         partial(draw_moment, recording),
-        image=ipywidgets.IntSlider(image, 0, len(recording.images) - 1),
-        step=ipywidgets.IntSlider(step, 0, len(recording.inputs) - 1),
+        image=(image, 0, len(recording.images) - 1),
+        step=(step, 0, len(recording.inputs) - 1),
     )

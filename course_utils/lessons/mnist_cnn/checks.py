@@ -1,11 +1,10 @@
 """Exercises of the lesson on convolutional networks: a map's size, its weights, a convolution, a moved picture."""
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from course_utils.classroom.exercise import Exercise
+from course_utils.classroom.exercise import Exercise, tensors
 
 check_map_size = Exercise(
     right=lambda size, kernel, stride, padding: (size + 2 * padding - kernel) // stride + 1,
@@ -24,11 +23,8 @@ check_map_size = Exercise(
         "You leave out the stride: with stride 2 the kernel takes every second place only.":
             lambda n, k, s, p: n + 2 * p - k + 1,
         "28 pixels, kernel 3, stride 2, padding 1: 27 pixels make 13 steps of 2. Half a step is not taken: round down.":
-            [
-                lambda n, k, s, p: (n + 2 * p - k) / s + 1,
-                lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1,
-                lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,
-            ],
+            [lambda n, k, s, p: (n + 2 * p - k) / s + 1, lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1,
+             lambda n, k, s, p: round((n + 2 * p - k) / s) + 1],
         "Only the kernel is divided by the stride: `//` comes before `+` and `-`. Put the sum in brackets.":
             lambda n, k, s, p: n + 2 * p - k // s + 1,
         "9 pixels, kernel 3, stride 2: you get 3. The left edge can stand at 0, 2, 4, 6. The first place is there "
@@ -47,10 +43,7 @@ check_parameters = Exercise(
             lambda maps_in, maps_out, kernel: maps_in * maps_out * kernel**2,
         "Each output map has one kernel for *each* input map. You count one kernel for all of them.":
             lambda maps_in, maps_out, kernel: maps_out * kernel**2 + maps_out,
-        "A 5×5 kernel has 5×5 weights, not 5.": [
-            lambda maps_in, maps_out, kernel: maps_in * maps_out * kernel + maps_out,
-            lambda maps_in, maps_out, kernel: maps_in * maps_out * kernel,
-        ],
+        "A 5×5 kernel has 5×5 weights, not 5.": [lambda i, o, k: i * o * k + o, lambda i, o, k: i * o * k],
         "There is one bias for each output map. You added one for each input map.":
             lambda maps_in, maps_out, kernel: maps_in * maps_out * kernel**2 + maps_in,
         "There is one bias for each output map, not one for each kernel.":
@@ -71,15 +64,10 @@ def _slide(image: Tensor, kernel: Tensor) -> Tensor:
     return conv2d(image[None, None], kernel[None, None])[0, 0]
 
 
-def _image_and_kernel(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    shapes = rng.permutation([6, 7, 8])[:2], rng.permutation([2, 3, 4])[:2]
-    return tuple(torch.tensor(rng.normal(size=shape), dtype=torch.float32) for shape in shapes)
-
-
 check_convolve = Exercise(
     right=_slide,
     cases=[(torch.arange(35.0).reshape(7, 5) % 4, torch.tensor([[1.0, 2], [0, -1], [3, 1]]))],
-    draw=_image_and_kernel,
+    draw=lambda rng: tensors(*(rng.normal(size=rng.permutation(sides)[:2]) for sides in ([6, 7, 8], [2, 3, 4]))),
     wrong={
         "Your map is as large as the image. The kernel has fewer places than the image has pixels: 7 − 3 + 1 rows for "
         "7 rows and a kernel of 3.": [
@@ -100,7 +88,7 @@ check_convolve = Exercise(
 check_move_right = Exercise(
     right=lambda images, pixels: pad(images, (pixels, 0))[..., : images.shape[-1]],
     cases=[(torch.arange(1.0, 41.0).reshape(2, 1, 4, 5), 2), (torch.arange(1.0, 41.0).reshape(2, 1, 4, 5), 0)],
-    draw=lambda rng: (torch.tensor(rng.random((2, 1, 6, 7)), dtype=torch.float32), int(rng.integers(1, 6))),
+    draw=lambda rng: (*tensors(rng.random((2, 1, 6, 7))), int(rng.integers(1, 6))),
     wrong={
         "What leaves on the right comes back on the left. What enters should be black, so 0.":
             lambda images, pixels: images.roll(pixels, 3),

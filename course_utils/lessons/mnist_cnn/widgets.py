@@ -53,9 +53,9 @@ def convolution_explorer(images: np.ndarray) -> Explorer:
     """Slide kernels over these images, uint8 [count, height, width]."""
     return Explorer(
         lambda **values: draw_convolution(images, **values),
-        number=ipywidgets.IntSlider(0, 0, len(images) - 1, description="image"),
-        kernel=ipywidgets.Dropdown(options=list(KERNELS)),
-        stride=ipywidgets.IntSlider(1, 1, 4),
-        padding=ipywidgets.IntSlider(0, 0, 4),
+        number=(0, 0, len(images) - 1, "image"),
+        kernel=list(KERNELS),
+        stride=(1, 1, 4),
+        padding=(0, 0, 4),
         rectify=ipywidgets.Checkbox(False, description="keep only positive values (ReLU)"),
     )

@@ -6,113 +6,99 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, one_hot
 
-from course_utils.classroom.exercise import Exercise, NotYet
-
-
-def _images_and_means(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Random ones, far more images than classes, and some means brighter than others."""
-    images, means = rng.random((40, 30)), rng.random((10, 30)) * rng.uniform(0.5, 1, (10, 1))
-    return torch.tensor(images, dtype=torch.float32), torch.tensor(means, dtype=torch.float32)
+from course_utils.classroom.exercise import Exercise, NotYet, tensors
 
 
-def _differences(images: Tensor, means: Tensor) -> Tensor:
-    return images[:, None] - means
+def _nearest(
+    images: Tensor, means: Tensor, *, distance: Callable = lambda far: far.square().sum(2),
+    pick: Callable = lambda distances: distances.argmin(1),
+) -> Tensor:  # fmt: skip
+    return pick(distance(images[:, None] - means))
 
 
 check_nearest_mean = Exercise(
-    right=lambda images, means: _differences(images, means).square().sum(2).argmin(1),
-    cases=[_images_and_means(np.random.default_rng(1))],
-    draw=_images_and_means,
+    right=_nearest,
+    # far more images than classes, and some means brighter than others
+    draw=lambda rng: tensors(rng.random((40, 30)), rng.random((10, 30)) * rng.uniform(0.5, 1, (10, 1))),
     wrong={
         "Images and means do not line up. Give each of the two an axis of length 1 where the other one counts.":
             lambda images, means: (images - means).square().sum(1).argmin(),
         "You return for each class the nearest image, not for each image the nearest class. Along which axis do you "
-        "look for the smallest?": lambda images, means: _differences(images, means).square().sum(2).argmin(0),
+        "look for the smallest?": {"pick": lambda distances: distances.argmin(0)},
         "The answer has one label for each image. One axis of the differences has to be summed, one searched.":
-            lambda images, means: _differences(images, means).square().argmin(1),
+            {"distance": torch.square},
         "You return the farthest class. The nearest one has the smallest distance.":
-            lambda images, means: _differences(images, means).square().sum(2).argmax(1),
+            {"pick": lambda distances: distances.argmax(1)},
         "You add up the differences themselves. Positive and negative ones cancel, and a large negative sum wins. "
-        "Square them first.": lambda images, means: _differences(images, means).sum(2).argmin(1),
+        "Square them first.": {"distance": lambda far: far.sum(2)},
         "You take the size of the sum. Inside the sum positive and negative differences have cancelled already. "
-        "Square each of them first.": lambda images, means: _differences(images, means).sum(2).abs().argmin(1),
+        "Square each of them first.": {"distance": lambda far: far.sum(2).abs()},
         "You look for the largest product. That prefers bright means, near or not. Take differences.":
             lambda images, means: (images @ means.T).argmax(1),
         "`min` gives the smallest *values*. Return where they stand: `argmin`.":
-            [lambda images, means: _differences(images, means).square().sum(2).min(1),
-             lambda images, means: _differences(images, means).square().sum(2).min(1).values],
+            [{"pick": lambda distances: distances.min(1)}, {"pick": lambda distances: distances.min(1).values}],
         "You add up absolute differences. That is a distance, too, but another one. Add up squares.":
-            lambda images, means: _differences(images, means).abs().sum(2).argmin(1),
+            {"distance": lambda far: far.abs().sum(2)},
     },
     solved="About nine of ten digits are nearest to the mean of their own class, and nothing was trained.",
     otherwise="For each image and class: differences, squared, summed over pixels; then the smallest.",
 )  # fmt: skip
 
 
-def _bowl(x: Tensor) -> Tensor:
-    return 2 * x**2
-
-
 def _two_valleys(x: Tensor) -> Tensor:
     return x**4 / 4 - x**2 + x / 4
 
 
-def _descent(
-    step: Callable = lambda x, rate: x.sub_(rate * x.grad), *, guard: bool = True, clear: str = "after the step",
+def _descend(
+    f: Callable[[Tensor], Tensor], start: float, learning_rate: float, steps: int, *,
+    step: Callable = lambda x, rate: x.sub_(rate * x.grad), guard: bool = True, clear: str = "after the step",
     one_graph: bool = False, more: int = 0, result: Callable = lambda f, x: x,
-) -> Callable:  # fmt: skip
+) -> float:  # fmt: skip
     """Gradient descent with autograd, and whatever may go wrong in it."""
-
-    def descend(f: Callable[[Tensor], Tensor], start: float, learning_rate: float, steps: int) -> float:
-        x = torch.tensor(start, requires_grad=True)
-        y = f(x)
-        for _ in range(steps + more):
-            (y if one_graph else f(x)).backward()
-            if clear == "before the step":
-                x.grad = None
-            with torch.set_grad_enabled(not guard):
-                x = step(x, learning_rate)
-            if clear == "after the step":
-                x.grad = None
-        return result(f, x).item()
-
-    return descend
-
-
-def _cases_of_descent(rng: np.random.Generator) -> tuple[Callable, float, float, int]:
-    return _two_valleys, float(rng.uniform(-1.5, 1.5)), float(rng.uniform(0.02, 0.1)), int(rng.integers(3, 9))
+    x = torch.tensor(start, requires_grad=True)
+    y = f(x)
+    for _ in range(steps + more):
+        (y if one_graph else f(x)).backward()
+        if clear == "before the step":
+            x.grad = None
+        with torch.set_grad_enabled(not guard):
+            x = step(x, learning_rate)
+        if clear == "after the step":
+            x.grad = None
+    return result(f, x).item()
 
 
 check_descend = Exercise(
-    right=_descent(),
-    cases=[(_bowl, 1.0, 0.1, 5), (_two_valleys, 2.0, 0.05, 30)],
-    draw=_cases_of_descent,
+    right=_descend,
+    cases=[(lambda x: 2 * x**2, 1.0, 0.1, 5), (_two_valleys, 2.0, 0.05, 30)],
+    draw=lambda rng: (_two_valleys, rng.uniform(-1.5, 1.5), rng.uniform(0.02, 0.1), int(rng.integers(3, 9))),
     wrong={
         "PyTorch stopped you: the step itself was about to become part of the graph. "
-        "Take the step inside `with torch.no_grad():`.": _descent(guard=False),
+        "Take the step inside `with torch.no_grad():`.": {"guard": False},
         "Nobody watches how f(x) is computed from x. Was x made with `requires_grad=True`? Is f(x) computed outside "
         "`no_grad()`? And is x changed in place (`x -= …`)? `x = x - …` makes a new tensor.":
-            _descent(lambda x, rate: x - rate * x.grad),
+            {"step": lambda x, rate: x - rate * x.grad},
         "x.grad is None when you use it: `backward()` has not run yet, or the gradient was cleared too early, or x was "
         "replaced by a computed tensor. The order is: backward, step in place, clear.": [
-            _descent(clear="before the step"),
-            _descent(lambda x, rate: x.sub_(rate * x.grad.item()), clear="before the step"),
-            _descent(lambda x, rate: x.grad.zero_(), clear="before the step"),
+            {"clear": "before the step"},
+            {"clear": "before the step", "step": lambda x, rate: x.sub_(rate * x.grad.item())},
+            {"clear": "before the step", "step": lambda x, rate: x.grad.zero_()},
         ],
-        "Two calls of `backward()` share one graph. Compute f(x) anew in each step.": _descent(one_graph=True),
+        "Two calls of `backward()` share one graph. Compute f(x) anew in each step.": {"one_graph": True},
         "Your gradients add up. `backward()` adds to x.grad, and the sum of all old slopes keeps pushing, so x swings "
-        "through the valley. Clear x.grad once a step.": _descent(clear="never"),
+        "through the valley. Clear x.grad once a step.": {"clear": "never"},
         "You walk uphill: f grows with each step. The gradient points up, so subtract it.":
-            _descent(lambda x, rate: x.add_(rate * x.grad)),
+            {"step": lambda x, rate: x.add_(rate * x.grad)},
         "x is still where it started. Is the step taken in place, and the gradient cleared after it?":
             lambda f, start, learning_rate, steps: start,
-        "You step by the whole slope. Multiply it by the learning rate.": _descent(lambda x, rate: x.sub_(x.grad)),
-        "You take one step too few.": _descent(more=-1),
-        "You take one step too many.": _descent(more=1),
+        "You step by the whole slope. Multiply it by the learning rate.": {"step": lambda x, rate: x.sub_(x.grad)},
+        "You take one step too few.": {"more": -1},
+        "You take one step too many.": {"more": 1},
         "You take a single step. Does `return` stand inside the loop, or is x made anew in each round?":
-            lambda f, start, learning_rate, steps: _descent()(f, start, learning_rate, 1),
-        "You return f(x). Return x.": _descent(result=lambda f, x: f(x)),
+            lambda f, start, learning_rate, steps: _descend(f, start, learning_rate, 1),
+        "You return f(x). Return x.": {"result": lambda f, x: f(x)},
         "It works for 2x², but not for another f. Let autograd find the slope; write no formula for it.":
             lambda f, start, learning_rate, steps: start * (1 - 4 * learning_rate) ** steps,
     },
@@ -121,49 +107,37 @@ check_descend = Exercise(
     tolerance=1e-3,
 )  # fmt: skip
 
+Batches = list[tuple[Tensor, Tensor]]
 
-def _model_and_batches(rng: np.random.Generator) -> tuple[nn.Module, list[tuple[Tensor, Tensor]], float]:
+
+def _model_and_batches(rng: np.random.Generator) -> tuple[nn.Module, Batches, float]:
     """A small network, five batches of points in three classes, and a learning rate."""
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.integers(1000)))
         model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
-    points = torch.tensor(rng.normal(size=(5, 12, 4)), dtype=torch.float32)
-    labels = torch.tensor(rng.integers(3, size=(5, 12)))
-    return model, list(zip(points, labels, strict=True)), float(rng.uniform(0.2, 0.6))
+    points_and_labels = tensors(rng.normal(size=(5, 12, 4)), rng.integers(3, size=(5, 12)))
+    return model, list(zip(*points_and_labels, strict=True)), rng.uniform(0.2, 0.6)
 
 
-def _training(
-    *order: str, loss: Callable = nn.functional.cross_entropy, optimizer: Callable = torch.optim.SGD,
-    told: str = "before", part: Callable = lambda model: model.parameters(),
-) -> Callable:  # fmt: skip
-    """A training loop that does these things after each loss, and whatever may go wrong in it."""
-
-    def learn(model: nn.Module, batches: list[tuple[Tensor, Tensor]], learning_rate: float) -> list[float]:
-        steps = optimizer(part(model), lr=learning_rate)
-        do = {
-            "backward": lambda now: now.backward(),
-            "step": lambda _: steps.step(),
-            "clear": lambda _: steps.zero_grad(),
-        }
-        losses = []
-        for inputs, labels in batches:
-            now = loss(model(inputs), labels)
-            for name in order:
-                do[name](now)
-            losses.append((now if told == "before" else loss(model(inputs), labels)).item())
-        return losses
-
-    return learn
+def _learn(
+    model: nn.Module, batches: Batches, learning_rate: float, *, order: str = "clear backward step",
+    loss: Callable = cross_entropy, optimizer: Callable = torch.optim.SGD, told: str = "before",
+    part: Callable = lambda model: model,
+) -> list[float]:  # fmt: skip
+    """A training loop that does things in this order after each loss, and whatever may go wrong in it."""
+    steps, losses = optimizer(part(model).parameters(), lr=learning_rate), []
+    do = {"backward": lambda now: now.backward(), "step": lambda _: steps.step(), "clear": lambda _: steps.zero_grad()}
+    for inputs, labels in batches:
+        now = loss(model(inputs), labels)
+        for name in order.split():
+            do[name](now)
+        losses.append((now if told == "before" else loss(model(inputs), labels)).item())
+    return losses
 
 
-def _in_one(learn: Callable) -> Callable:
-    """All that the loop returns but the last."""
-    return lambda model, batches, learning_rate: learn(model, batches, learning_rate)[-1]
-
-
-def _recorded(model: nn.Module, batches: list[tuple[Tensor, Tensor]], learning_rate: float) -> None:
+def _recorded(model: nn.Module, batches: Batches, learning_rate: float) -> None:
     """A step that autograd watches."""
-    nn.functional.cross_entropy(model(batches[0][0]), batches[0][1]).backward()
+    cross_entropy(model(batches[0][0]), batches[0][1]).backward()
     for parameter in model.parameters():
         parameter -= learning_rate * parameter.grad
 
@@ -179,9 +153,8 @@ class _InPlace(Exercise):
             raise NotYet("The losses are right, but the model that was handed in is as before. Train it, not a copy.")
 
 
-_LOOP = ("clear", "backward", "step")
 check_learn = _InPlace(
-    right=_training(*_LOOP),
+    right=_learn,
     cases=[_model_and_batches(np.random.default_rng(2))],
     draw=_model_and_batches,
     draws=3,
@@ -189,39 +162,36 @@ check_learn = _InPlace(
         "PyTorch stopped you: the step itself was about to become part of the graph. Take it inside "
         "`with torch.no_grad():`, or leave it to `optimizer.step()`.": _recorded,
         "Your gradients add up: `backward()` adds to what earlier batches have left. Clear them once for each batch.":
-            _training("backward", "step"),
+            {"order": "backward step"},
         "You step before `backward()`. So each step uses the gradient of the batch before, and the first step none.":
-            [_training("step", "clear", "backward"), _training("step", "backward")],
+            [{"order": "step clear backward"}, {"order": "step backward"}],
         "The weights never move: at the step there is no gradient. It is cleared between `backward()` and the step, or "
         "`backward()` or the step is missing, or `p = p - …` made a new tensor (write `p -= …`).":
-            [_training("backward", "clear", "step"), _training("backward", "clear"), _training("clear", "step")],
+            [{"order": "backward clear step"}, {"order": "backward clear"}, {"order": "clear step"}],
         "You walk uphill: the loss grows. Subtract the gradient.":
-            _training(*_LOOP, optimizer=lambda parts, lr: torch.optim.SGD(parts, lr=lr, maximize=True)),
+            {"optimizer": lambda parts, lr: torch.optim.SGD(parts, lr=lr, maximize=True)},
         "You step by the whole gradient. Multiply it by the learning rate, or give it to the optimizer.":
-            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches, 1.0),
+            lambda model, batches, learning_rate: _learn(model, batches, 1.0),
         "`cross_entropy` makes probabilities of the scores by itself. You did so before, and it happens twice.":
-            _training(*_LOOP, loss=lambda scores, labels: nn.functional.cross_entropy(scores.softmax(1), labels)),
+            {"loss": lambda scores, labels: cross_entropy(scores.softmax(1), labels)},
         "You add up the losses of a batch. Take their mean, as `cross_entropy` does if nothing else is said.":
-            _training(*_LOOP, loss=lambda scores, labels: nn.functional.cross_entropy(scores, labels, reduction="sum")),
-        "You note the loss after the step. Note the one that `backward()` started from.":
-            _training(*_LOOP, told="after"),
-        "Momentum and Adam take other steps. Plain gradient descent is meant: `torch.optim.SGD(…)` without them.": [
-            _training(*_LOOP, optimizer=torch.optim.Adam),
-            _training(*_LOOP, optimizer=lambda parts, lr: torch.optim.SGD(parts, lr=lr, momentum=0.9)),
-        ],
+            {"loss": lambda scores, labels: cross_entropy(scores, labels, reduction="sum")},
+        "You note the loss after the step. Note the one that `backward()` started from.": {"told": "after"},
+        "Momentum and Adam take other steps. Plain gradient descent is meant: `torch.optim.SGD(…)` without them.":
+            [{"optimizer": torch.optim.Adam}, {"optimizer": lambda parts, lr: torch.optim.SGD(parts, lr, 0.9)}],
         "Your steps do not depend on `learning_rate`. Did you type a number in?":
-            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches, 0.1),
+            lambda model, batches, learning_rate: _learn(model, batches, 0.1),
         "Take the batches in the order in which they come.":
-            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches[::-1], learning_rate),
-        "The loss is the cross-entropy of scores and labels, not their squared difference.": _training(*_LOOP, loss=
-            lambda scores, labels: (scores - nn.functional.one_hot(labels, scores.shape[1])).pow(2).mean()),
+            lambda model, batches, learning_rate: _learn(model, batches[::-1], learning_rate),
+        "The loss is the cross-entropy of scores and labels, not their squared difference.":
+            {"loss": lambda scores, labels: (scores - one_hot(labels, scores.shape[1])).pow(2).mean()},
         "An answer (`argmax`) has no slope: between its jumps nothing changes. Give the loss the scores.":
-            _training(*_LOOP, loss=lambda scores, labels: (scores.argmax(1) != labels).double().mean()),
+            {"loss": lambda scores, labels: (scores.argmax(1) != labels).double().mean()},
         "Not all weights learn. Give the optimizer `model.parameters()`, or step through all of them.":
-            _training(*_LOOP, part=lambda model: model[-1].parameters()),
+            {"part": lambda model: model[-1]},
         "Return the losses of all batches, in a list. Is the list made before the loop, and returned behind it?": [
-            _in_one(_training(*_LOOP)),
-            lambda model, batches, learning_rate: _training(*_LOOP)(model, batches[:1], learning_rate),
+            lambda model, batches, learning_rate: _learn(model, batches, learning_rate)[-1],
+            lambda model, batches, learning_rate: _learn(model, batches[:1], learning_rate),
         ],
     },
     solved="Output, loss, gradient, step, clear. This loop trains every network of the course.",

@@ -1,10 +1,10 @@
 """Pictures of a neuron and a layer; explorers of the chain rule and of gradient descent."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 from typing import NamedTuple
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -27,12 +27,16 @@ LANDSCAPES = {
     "ripples": Landscape(lambda x: x**2 / 2 + 0.2 - 0.2 * np.cos(6 * x), lambda x: x + 1.2 * np.sin(6 * x)),
 }
 EDGE = 2.5  # the landscapes are drawn from −EDGE to EDGE
-ACTIVATIONS = {
-    "none": lambda z: z,
-    "ReLU": lambda z: np.maximum(z, 0),
-    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
-}
-INPUTS = (1.0, 0.5)  # of the neuron that is drawn
+ACTIVATIONS = {"none": lambda z: z, "ReLU": lambda z: np.maximum(z, 0), "sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+
+
+def _canvas(top: float) -> tuple[Figure, plt.Axes]:
+    """A figure without scales, 10 wide and so high, to draw a diagram on."""
+    figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="none")
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
+    ax.set(xlim=(0, 10), ylim=(0, top))
+    ax.set_axis_off()
+    return figure, ax
 
 
 def _circle(ax: plt.Axes, x: float, y: float, text: str, color: str = "black") -> None:
@@ -42,24 +46,18 @@ def _circle(ax: plt.Axes, x: float, y: float, text: str, color: str = "black") -
 
 def draw_weighted_sum(w1: float, w2: float, bias: float, activation: str) -> tuple[Figure, str]:
     """A neuron of two inputs with the numbers that run through it, and its activation function."""
-    z = w1 * INPUTS[0] + w2 * INPUTS[1] + bias
+    z = w1 + 0.5 * w2 + bias
     output = ACTIVATIONS[activation](z)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3), width_ratios=(1.7, 1), layout="none")
     figure.subplots_adjust(left=0.01, right=0.98, bottom=0.17, top=0.9, wspace=0.12)
     left.set(xlim=(0, 10), ylim=(0, 6))
     left.set_axis_off()
-    for y, value, weight, name in ((4.6, INPUTS[0], w1, "1"), (1.4, INPUTS[1], w2, "2")):
-        style = {
-            "color": ORANGE if weight < 0 else BLUE,
-            "lw": 0.8 + 1.5 * abs(weight),
-            "ls": "--" if weight < 0 else "-",
-        }
-        left.plot([1, 5], [y, 3], **style)
+    for y, value, weight, name, lift in ((4.6, 1, w1, "1", 0.5), (1.4, 0.5, w2, "2", -0.8)):
+        color, style = (ORANGE, "--") if weight < 0 else (BLUE, "-")
+        left.plot([1, 5], [y, 3], color=color, ls=style, lw=0.8 + 1.5 * abs(weight))
         _circle(left, 1, y, f"{value:g}")
         left.text(1, y + 0.8, f"$x_{name}$", ha="center")
-        left.text(
-            2.9, (y + 3) / 2 + (0.5 if y > 3 else -0.8), f"$w_{name}$ = {weight:g}", ha="center", color=style["color"]
-        )
+        left.text(2.9, (y + 3) / 2 + lift, f"$w_{name}$ = {weight:g}", ha="center", color=color)
     left.annotate("", (8.3, 3), (5.7, 3), arrowprops={"arrowstyle": "->"})
     _circle(left, 5, 3, "+")
     left.text(5, 4.4, f"$b$ = {bias:g}", ha="center", color=GREEN)
@@ -70,48 +68,29 @@ def draw_weighted_sum(w1: float, w2: float, bias: float, activation: str) -> tup
     line = np.linspace(-5, 5, 201)
     right.plot(line, ACTIVATIONS[activation](line), color="gray")
     right.plot(z, output, "o", color=BLUE, ms=9)
-    right.set(
-        xlabel="$z$",
-        title=f"$\\varphi(z)$: {activation}",
-        xlim=(-5, 5),
-        ylim=(-2, 5),
-        xticks=[-5, 0, 5],
-        yticks=[0, 2, 4],
-    )
+    right.set(xlabel="$z$", title=f"$\\varphi(z)$: {activation}", xlim=(-5, 5), ylim=(-2, 5))
+    right.set(xticks=[-5, 0, 5], yticks=[0, 2, 4])
     return figure, (
         f"A neuron with inputs 1 and 0.5, weights {w1:g} and {w2:g}, bias {bias:g}: the sum is {z:.2f}; behind the "
         f"activation ({activation}) the output is {output:.2f}."
     )
 
 
-def weighted_sum_explorer() -> Explorer:
-    """Weights, bias and activation of one neuron."""
-    sliders = {name: ipywidgets.FloatSlider(value, min=-2, max=2, step=0.1, readout_format=".1f")
-               for name, value in (("w1", 1), ("w2", -1), ("bias", 0.2))}  # fmt: skip
-    choice = ipywidgets.Dropdown(options=list(ACTIVATIONS), value="ReLU")
-    return Explorer(draw_weighted_sum, **sliders, activation=choice)
+weighted_sum_explorer = partial(
+    Explorer, draw_weighted_sum, w1=(1, -2, 2, 0.1), w2=(-1, -2, 2, 0.1), bias=(0.2, -2, 2, 0.1),
+    activation=("ReLU", "none", "sigmoid"),
+)  # fmt: skip
 
 
 def draw_layers() -> tuple[Figure, str]:
     """A network of two layers, the weights of one neuron and those of one layer pointed out."""
-    figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="none")
-    figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
-    ax.set(xlim=(0, 10), ylim=(0, 6.4))
-    ax.set_axis_off()
-    columns = [
-        [(x, 2.7 + 1.1 * (k - (count - 1) / 2)) for k in range(count)] for x, count in ((1.6, 3), (5, 4), (8.4, 2))
-    ]
+    figure, ax = _canvas(6.4)
+    sizes = ((1.6, 3), (5, 4), (8.4, 2))  # place and number of neurons
+    columns = [[(x, 2.7 + 1.1 * (k - (count - 1) / 2)) for k in range(count)] for x, count in sizes]
     for here, there in pairwise(columns):
-        for begin in here:
-            for end in there:
-                mine = end == columns[1][3]
-                ax.plot(
-                    *zip(begin, end, strict=True),
-                    color=ORANGE if mine else "0.75",
-                    lw=2 if mine else 1,
-                    ls="-",
-                    zorder=1,
-                )
+        for begin, end in product(here, there):
+            color, width = (ORANGE, 2) if end == columns[1][3] else ("0.75", 1)
+            ax.plot(*zip(begin, end, strict=True), color=color, lw=width, ls="-", zorder=1)
     for column, color in zip(columns, ("black", BLUE, GREEN), strict=True):
         for x, y in column:
             _circle(ax, x, y, "  ", ORANGE if (x, y) == columns[1][3] else color)
@@ -128,28 +107,13 @@ def draw_layers() -> tuple[Figure, str]:
 def descent(
     slope: Callable[[float], float], start: float, learning_rate: float, momentum: float, steps: int
 ) -> np.ndarray:
-    """Positions of gradient descent with momentum as in `torch.optim.SGD`: [steps + 1], or fewer if it runs away.
-
-    It stops beyond ±1000, where nothing comes back.
-    """
-    x, velocity = float(start), 0.0
-    positions = [x]
-    for _ in range(steps):
-        velocity = momentum * velocity + slope(x)
-        x -= learning_rate * velocity
-        positions.append(x)
-        if abs(x) > 1000:
-            break
+    """Positions of gradient descent with momentum as in `torch.optim.SGD`: [steps + 1], or fewer beyond ±1000, where
+    nothing comes back."""
+    positions, velocity = [float(start)], 0.0
+    while len(positions) <= steps and abs(positions[-1]) <= 1000:
+        velocity = momentum * velocity + slope(positions[-1])
+        positions.append(positions[-1] - learning_rate * velocity)
     return np.array(positions)
-
-
-def _two_panels(**options: object) -> tuple[Figure, np.ndarray]:
-    """Two axes at fixed places, which saves the time to find a layout."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="none", **options)
-    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.17, top=0.9, wspace=0.28)
-    for ax in axes:
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    return figure, axes
 
 
 def draw_descent(landscape: str, start: float, learning_rate: float, momentum: float, steps: int) -> tuple[Figure, str]:
@@ -163,7 +127,8 @@ def draw_descent(landscape: str, start: float, learning_rate: float, momentum: f
     y = height(curve)
     room = (y.max() - y.min()) * np.array([-0.08, 0.12]) + (y.min(), y.max())
 
-    figure, (left, right) = _two_panels(width_ratios=(1.3, 1))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), width_ratios=(1.3, 1), layout="none")
+    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.17, top=0.9, wspace=0.28)
     left.plot(curve, y, color="gray", lw=1.5, ls="-")
     left.plot(shown, height(shown), "o-", color=BLUE, ms=5, lw=1, label="steps")
     left.plot(start, height(start), "s", color=ORANGE, ms=9, label="start")
@@ -173,8 +138,8 @@ def draw_descent(landscape: str, start: float, learning_rate: float, momentum: f
     left.legend(loc="upper center", ncols=3, fontsize=9, columnspacing=1, handletextpad=0.3)
     right.plot(np.arange(len(shown)), height(shown), "o-", color=BLUE, ms=4, lw=1)
     right.set(xlabel="step", xlim=(-steps * 0.04, steps * 1.04), ylim=room)
-    for ax in (left, right):
-        ax.yaxis.get_major_locator().set_params(integer=True)  # labels of equal width on every landscape
+    for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        axis.get_major_locator().set_params(integer=True)  # labels of equal width on every landscape
     outcome = f"ends at x = {x[-1]:.3g}" if gone is None else f"leaves the picture at step {gone}"
     right.set_title(outcome)
     return figure, (
@@ -183,16 +148,10 @@ def draw_descent(landscape: str, start: float, learning_rate: float, momentum: f
     )
 
 
-def descent_explorer() -> Explorer:
-    """Start, learning rate and momentum on four landscapes."""
-    return Explorer(
-        draw_descent,
-        landscape=ipywidgets.Dropdown(options=list(LANDSCAPES), value="two valleys"),
-        start=ipywidgets.FloatSlider(2, min=-2.4, max=2.4, step=0.1, readout_format=".1f"),
-        learning_rate=ipywidgets.FloatSlider(0.05, min=0.01, max=1, step=0.01),
-        momentum=ipywidgets.FloatSlider(0, min=0, max=0.95, step=0.05),
-        steps=ipywidgets.IntSlider(40, 1, 100),
-    )
+descent_explorer = partial(
+    Explorer, draw_descent, landscape=("two valleys", "bowl", "plateau", "ripples"), start=(2, -2.4, 2.4, 0.1),
+    learning_rate=(0.05, 0.01, 1, 0.01), momentum=(0, 0, 0.95, 0.05), steps=(40, 1, 100),
+)  # fmt: skip
 
 
 def draw_graph(w: float, x: float, y: float) -> tuple[Figure, str]:
@@ -205,10 +164,7 @@ def draw_graph(w: float, x: float, y: float) -> tuple[Figure, str]:
         (6.3, "$e = p - y$", error, slope),
         (8.9, "$L = e^2$", error**2, 1.0),
     ]
-    figure, ax = plt.subplots(figsize=(7.2, 3.2), layout="none")
-    figure.subplots_adjust(left=0, right=1, bottom=0, top=1)
-    ax.set(xlim=(0, 10), ylim=(0, 4.4))
-    ax.set_axis_off()
+    figure, ax = _canvas(4.4)
     for place, name, value, derivative in nodes:
         ax.text(place, 2.2, name, ha="center", va="center", bbox={"boxstyle": "round,pad=0.5", "fc": "white"})
         ax.text(place, 3.1, f"{value:.4g}", ha="center", color=BLUE)
@@ -227,11 +183,4 @@ def draw_graph(w: float, x: float, y: float) -> tuple[Figure, str]:
     )
 
 
-def graph_explorer() -> Explorer:
-    """The chain rule on a small graph."""
-    return Explorer(
-        draw_graph,
-        w=ipywidgets.FloatSlider(2, min=-3, max=3, step=0.5, readout_format=".1f"),
-        x=ipywidgets.FloatSlider(3, min=-3, max=3, step=0.5, readout_format=".1f"),
-        y=ipywidgets.FloatSlider(5, min=-5, max=5, step=0.5, readout_format=".1f"),
-    )
+graph_explorer = partial(Explorer, draw_graph, w=(2, -3, 3, 0.5), x=(3, -3, 3, 0.5), y=(5, -5, 5, 0.5))

@@ -1,12 +1,14 @@
 """Over five seeds: stripes that turn, with and without recurrence, with learnable and with fixed time constants."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
 from course_utils.data import rotation
 from course_utils.lessons.rotation.models import RotationNet
 from course_utils.lessons.stripe_snn.experiment import Recipe, experiment
-from course_utils.lessons.stripe_snn.tasks import Drawn, Task
+from course_utils.lessons.stripe_snn.tasks import Task
 from course_utils.training.experiment import Split
 from course_utils.training.loop import accuracy
 
@@ -16,16 +18,13 @@ LESSON = "rotation"
 def rotation_task(name: str, settings: rotation.RotationSettings = rotation.TURNING) -> Task:
     """Stripes that turn. Beside a network: a rule that tracks the angle, and trials in no order or backwards."""
 
-    def make(count: int, seed: int, first: int) -> Drawn:
-        made = rotation.make_rotations(count, seed, first=first, settings=settings)
-        return made.frames, made.labels
-
     def beside(model: nn.Module, split: Split) -> dict[str, float]:
         trials, labels = split.test
         played = rotation.controls(trials[:, 0].numpy(), seed=0)
         return {way: accuracy(model, torch.tensor(frames)[:, None], labels) for way, frames in played.items()}
 
-    return Task(name, make, "tracking the angle", rotation.tracking_baseline, beside=beside)
+    make = partial(rotation.make_rotations, settings=settings)
+    return Task(name, make, "tracking the angle", rotation.tracking_baseline, beside=beside, pixels="frames")
 
 
 ON_ROTATION = {

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.classroom.exercise import Exercise, NotYet, attempt, shown
+from course_utils.classroom.exercise import Exercise, attempt, shown, tell, tensors
 from course_utils.spiking import encoders
 
 
@@ -16,13 +16,10 @@ def _grade_bipolar(bipolar: Callable[[Tensor, int, torch.Generator], Tensor]) ->
     steps, levels = 2000, torch.tensor([-1, -0.5, 0, 0.25, 1])
     arguments = levels.repeat(20, 1), steps, torch.Generator().manual_seed(0)
     spikes = torch.as_tensor(attempt(bipolar, *arguments)).float()
-    if spikes.shape != (steps, 20, 5):
-        raise NotYet(
-            f"Time comes first: values of shape (20, 5) give spikes of shape ({steps}, 20, 5). You return "
-            f"{tuple(spikes.shape)}."
-        )
-    share, mean = spikes.abs().mean((0, 1)), spikes.mean((0, 1))
-    faults = {
+    tell({f"Time comes first: values of shape (20, 5) give spikes of shape ({steps}, 20, 5). You return "
+          f"{tuple(spikes.shape)}.": spikes.shape != (steps, 20, 5)})  # fmt: skip
+    share, mean, again = spikes.abs().mean((0, 1)), spikes.mean((0, 1)), torch.as_tensor(attempt(bipolar, *arguments))
+    tell({
         "A value of −0.5 never spikes. A random number from 0 to 1 is never below a negative value: compare it with "
         "the absolute value.": share[1] < 0.01,
         f"A value of 0 spikes in {share[2]:.0%} of the steps. In this code zero is silence; do not map −1…1 to a "
@@ -34,12 +31,9 @@ def _grade_bipolar(bipolar: Callable[[Tensor, int, torch.Generator], Tensor]) ->
         "Equal values spike at the same steps. Draw a number for each of them.": (spikes == spikes[:, :1]).all(),
         f"The mean of the spikes should be the value itself: for {shown(levels)} you get {shown(mean)}.":
             not (mean - levels).abs().max() <= 0.02,
-    }
-    for message, seen in faults.items():
-        if seen:
-            raise NotYet(message)
-    if not torch.equal(spikes, torch.as_tensor(attempt(bipolar, *arguments)).float()):
-        raise NotYet("The same generator state gives other spikes the second time. Draw from `generator`, not past it.")
+        "The same generator state gives other spikes the second time. Draw from `generator`, not past it.":
+            not torch.equal(spikes, again.float()),
+    })  # fmt: skip
 
 
 check_bipolar = Exercise(
@@ -55,10 +49,8 @@ check_bipolar = Exercise(
             lambda v, steps, g: (torch.rand(steps, 1, 1, generator=g) < v.abs()) * v.sign(),
         "mean of the spikes": lambda v, steps, g: encoders.bipolar_poisson(v / 2, steps, g),
         "Draw from `generator`": lambda v, steps, g: encoders.bipolar_poisson(v, steps),
-        "Time comes first": [
-            lambda v, steps, g: encoders.bipolar_poisson(v, 3, g),
-            lambda v, steps, g: encoders.bipolar_poisson(v, steps, g).movedim(0, -1),
-        ],
+        "Time comes first": [lambda v, steps, g: encoders.bipolar_poisson(v, 3, g),
+                             lambda v, steps, g: encoders.bipolar_poisson(v, steps, g).movedim(0, -1)],
     },
     solved="Rate |v|, sign of v, silence at 0; and the same seed gives the same spikes.",
 )
@@ -94,24 +86,16 @@ def _grade_scale(input_scale: Callable[[float, float], float]) -> None:
     for darkest, brightest in ((0.05, 0.38), (0.1, 0.8), (0.01, 0.09)):
         scale = attempt(input_scale, darkest, brightest, like=1.0)
         begin = f"Values from {darkest} to {brightest}, your scale {scale:.3g}: "
-        if not 0 <= scale < math.inf:
-            raise NotYet(begin + "a scale must be a finite number above 0.")
+        tell({begin + "a scale must be a finite number above 0.": not 0 <= scale < math.inf})
         low, high = encoders.constant_current(torch.tensor([darkest, brightest]), 50, scale=scale).sum(0).tolist()
-        if high == 0:
-            raise NotYet(
-                f"{begin}not even the brightest pixel fires. Its current is {scale * brightest:.3g}; a neuron needs "
-                "more than its rheobase of 1."
-            )
-        if low == 0:
-            raise NotYet(
-                f"{begin}the darkest pixel never fires. Its current is {scale * darkest:.3g}; within 50 steps it fires "
-                "only if that is a little above the rheobase of 1."
-            )
-        if high == 50:
-            raise NotYet(
-                f"{begin}the brightest pixel fires at every step, as any brighter one would. Its current is "
-                f"{scale * brightest:.3g}; keep it below 10."
-            )
+        tell({
+            f"{begin}not even the brightest pixel fires. Its current is {scale * brightest:.3g}; a neuron needs more "
+            "than its rheobase of 1.": high == 0,
+            f"{begin}the darkest pixel never fires. Its current is {scale * darkest:.3g}; within 50 steps it fires "
+            "only if that is a little above the rheobase of 1.": low == 0,
+            f"{begin}the brightest pixel fires at every step, as any brighter one would. Its current is "
+            f"{scale * brightest:.3g}; keep it below 10.": high == 50,
+        })  # fmt: skip
 
 
 check_input_scale = Exercise(
@@ -130,9 +114,8 @@ check_input_scale = Exercise(
 
 def _spikes_and_worth(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """At most one spike for each pixel of a small image, about every fifth pixel silent, and a table of worths."""
-    steps, at = 6, torch.tensor(rng.integers(6, size=(2, 3)))
-    spikes = (torch.arange(steps).reshape(-1, 1, 1) == at) & torch.tensor(rng.random((2, 3)) < 0.8)
-    return spikes.float(), torch.tensor(np.sort(rng.uniform(0.05, 1, steps))[::-1].copy()).float()
+    spikes = (np.arange(6).reshape(-1, 1, 1) == rng.integers(6, size=(2, 3))) & (rng.random((2, 3)) < 0.8)
+    return tensors(spikes.astype(float), -np.sort(-rng.uniform(0.05, 1, 6)))
 
 
 check_decode = Exercise(

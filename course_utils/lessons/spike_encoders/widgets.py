@@ -1,8 +1,7 @@
 """Explorers of the encoders and of the input scale."""
 
-import functools
+from functools import lru_cache, partial
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -44,19 +43,19 @@ def code(encoder: str, values: Tensor, steps: int, scale: float) -> tuple[Tensor
     return spikes, spikes.mean(0) / scale
 
 
-@functools.lru_cache(maxsize=64)
+@lru_cache(maxsize=64)
 def _worth(steps: int, scale: float) -> Tensor:
     """What a spike at each step is worth in the rank-order code, from 50 other stripe images."""
     examples = _stripe_values(50, seed=1)
     return encoders.mean_by_step(encoders.rank_order((scale * examples).clamp(max=1), steps), examples)
 
 
-@functools.lru_cache
+@lru_cache
 def _stripe_values(count: int, seed: int) -> Tensor:
     return torch.tensor(stripes.make_stripes(count, seed).images / 255, dtype=torch.float32)
 
 
-@functools.lru_cache
+@lru_cache
 def _image() -> Tensor:
     pixels = stripes.stripe_image(16, 3, "horizontal", 0.2, np.random.default_rng(0))
     return torch.tensor(pixels / 255, dtype=torch.float32)
@@ -89,14 +88,7 @@ def draw_code(encoder: str, steps: int, scale: float) -> tuple[Figure, str]:
     )
 
 
-def encoder_explorer() -> Explorer:
-    """Image, raster and reconstruction for every encoder."""
-    return Explorer(
-        draw_code,
-        encoder=ipywidgets.Dropdown(options=CODES, value="Poisson"),
-        steps=ipywidgets.IntSlider(50, 1, 200),
-        scale=ipywidgets.FloatSlider(2.5, min=0.5, max=50, step=0.5),
-    )
+encoder_explorer = partial(Explorer, draw_code, encoder=CODES, steps=(50, 1, 200), scale=(2.5, 0.5, 50, 0.5))
 
 
 def draw_scale(scale: float, steps: int) -> tuple[Figure, str]:
@@ -125,10 +117,4 @@ def draw_scale(scale: float, steps: int) -> tuple[Figure, str]:
     )
 
 
-def scale_explorer() -> Explorer:
-    """How the input scale moves the f–I curve over the pixels."""
-    return Explorer(
-        draw_scale,
-        scale=ipywidgets.FloatSlider(20, min=1, max=100, step=1),
-        steps=ipywidgets.IntSlider(50, 1, 200),
-    )
+scale_explorer = partial(Explorer, draw_scale, scale=(20, 1, 100), steps=(50, 1, 200))

@@ -6,35 +6,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_utils.classroom.exercise import Exercise, NotYet, attempt
+from course_utils.classroom.exercise import Exercise, attempt, tell
+from course_utils.data.require import require
 
 
 class Measured(NamedTuple):
-    """What spike times can tell about a LIF neuron.
-
-    Attributes:
-        tau_mem_ms: membrane time constant.
-        rheobase_na: the current above which it fires: threshold / resistance.
-        refractory_ms: refractory period.
-    """
+    """What spike times can tell about a LIF neuron."""
 
     tau_mem_ms: float
-    rheobase_na: float
+    rheobase_na: float  # the current above which it fires: threshold / resistance
     refractory_ms: float
 
 
 class BlindNeuron:
     """A LIF neuron whose parameters you cannot see: send a current in, get spike times back.
 
-    Each recording begins at rest. Times are multiples of 0.1 ms. The cell lives for 60 seconds of recording.
-
-    Args:
-        seed: which neuron. Its time constant lies between 8 and 40 ms, its rheobase between 0.05 and 0.5 nA, its
-            refractory period between 1 and 8 ms.
-
-    Attributes:
-        life_ms: recording time that is left.
-        revealed: whether somebody has looked.
+    Each recording begins at rest. Times are multiples of 0.1 ms. The cell lives for 60 seconds of recording, of which
+    `life_ms` are left; `revealed` says whether somebody has looked. The seed tells which neuron: its time constant lies
+    between 8 and 40 ms, its rheobase between 0.05 and 0.5 nA, its refractory period between 1 and 8 ms.
     """
 
     def __init__(self, seed: int):
@@ -44,25 +33,14 @@ class BlindNeuron:
         self.revealed = False
 
     def spike_times(self, current_na: float, duration_ms: float = 500) -> np.ndarray:
-        """Record under a constant current.
-
-        Args:
-            current_na: finite; it enters at time 0 and stays.
-            duration_ms: above 0.
-
-        Returns:
-            The spike times in ms, in order; empty if the neuron is silent.
+        """The spike times (ms) under a current that enters at time 0 and stays, in order; none if it is silent.
 
         Raises:
-            ValueError: an argument is out of range, or the cell does not live that long.
+            ValueError: the current is not finite, the duration not above 0, or the cell does not live that long.
         """
-        if not math.isfinite(current_na):
-            raise ValueError(f"current_na is {current_na}; it must be a finite current")
-        if not 0 < duration_ms <= self.life_ms:
-            raise ValueError(
-                f"duration_ms is {duration_ms}; it must be above 0, and the cell lives for {self.life_ms:g} ms more. "
-                "A search that halves an interval needs few recordings"
-            )
+        require(math.isfinite(current_na), "current_na", current_na, "a finite current")
+        left = f"above 0, and the cell lives for {self.life_ms:g} ms more. A search that halves an interval needs few"
+        require(0 < duration_ms <= self.life_ms, "duration_ms", duration_ms, f"{left} recordings")
         self.life_ms -= duration_ms
         tau, rheobase, refractory = self._hidden
         if current_na <= rheobase:
@@ -99,17 +77,14 @@ check_euler_tau = Exercise(
 )  # fmt: skip
 
 
-def _rate(current: float, tau_mem_ms: float, threshold: float, refractory_ms: float) -> float:
-    return _rate_above(current, tau_mem_ms, threshold, refractory_ms) if current > threshold else 0.0
-
-
 def _rate_above(current: float, tau_mem_ms: float, threshold: float, refractory_ms: float) -> float:
     """The firing rate above the rheobase. Up to it the logarithm has no value, and this stops with an error."""
     return 1000 / (refractory_ms - tau_mem_ms * math.log(1 - threshold / current))
 
 
 check_rate = Exercise(
-    right=_rate,
+    right=lambda current, tau_mem_ms, threshold, refractory_ms:
+        _rate_above(current, tau_mem_ms, threshold, refractory_ms) if current > threshold else 0.0,
     cases=[(1.5, 10.0, 1.0, 0.0), (2.0, 20.0, 0.5, 2.0), (1.2, 8.0, 1.0, 5.0), (0.5, 10.0, 1.0, 2.0),
            (1.0, 10.0, 1.0, 2.0), (0.8, 10.0, 0.5, 0.0), (1.2, 10.0, 1.5, 0.0)],
     draw=lambda rng: tuple(rng.uniform([0.5, 5, 0.5, 0], [4, 40, 2, 10]).tolist()),
@@ -191,30 +166,24 @@ def _measure(
     return [found[place] * factor for place, factor in zip(order, factors, strict=True)]
 
 
-def _faulty(**faults: object) -> Callable[[BlindNeuron], list[float]]:
-    return lambda neuron: _measure(neuron, **faults)
-
-
 def _grade_estimate(estimate: Callable[[BlindNeuron], tuple[float, float, float]]) -> str:
     worst = 0.0
     for seed in (101, 102, 103, 104):
         neuron = BlindNeuron(seed)
         found = attempt(lambda neuron=neuron: estimate(neuron), like=(0.0, 0.0, 0.0))
-        if neuron.revealed:
-            raise NotYet("You looked. Real neurons have no `reveal`; only spike times count.")
+        tell({"You looked. Real neurons have no `reveal`; only spike times count.": neuron.revealed})
         measured, hidden = Measured(*map(float, found)), neuron.reveal()
-        if message := _likely_cause(measured, hidden):
-            raise NotYet(message)
+        tell(_likely_causes(measured, hidden))
         worst = max(worst, *(abs(mine / true - 1) for mine, true in zip(measured[:2], hidden[:2], strict=True)))
     return f"Four neurons measured; the largest error of a time constant or a rheobase is {worst:.1%}."
 
 
-def _likely_cause(found: Measured, hidden: Measured) -> str:
-    """Why a measurement is off; empty if it is not. Rheobase first: the others build on it."""
-    if not all(map(math.isfinite, found)):
-        return f"You return {tuple(found)}. Was a recording silent, or too short for the second spike?"
+def _likely_causes(found: Measured, hidden: Measured) -> dict[str, bool]:
+    """Why a measurement may be off, and whether it is. Rheobase first: the others build on it."""
     tau, rheobase = found.tau_mem_ms / hidden.tau_mem_ms, found.rheobase_na / hidden.rheobase_na
-    causes = {
+    return {
+        f"You return {tuple(found)}. Was a recording silent, or too short for the second spike?":
+            not all(map(math.isfinite, found)),
         "The time constant stands where the rheobase belongs. The order: τ, rheobase, refractory period.":
             abs(found.rheobase_na / hidden.tau_mem_ms - 1) < 0.05,
         f"Your rheobase of {found.rheobase_na:.3g} nA is too high: this neuron fires below it. Near the "
@@ -236,7 +205,6 @@ def _likely_cause(found: Measured, hidden: Measured) -> str:
         f"Your time constant is too small by {1 - tau:.0%}. Near the rheobase an error of the rheobase itself weighs "
         "heavily: find it more precisely, or take a current further above it.": tau <= 0.98,
     }  # fmt: skip
-    return next((message for message, holds in causes.items() if holds), "")
 
 
 check_estimate = Exercise(
@@ -246,20 +214,17 @@ check_estimate = Exercise(
         "You looked": lambda neuron: neuron.reveal(),
         "Return 3 things": lambda neuron: _measure(neuron)[:2],
         "Was a recording silent": lambda neuron: (math.nan, 0.1, 1),
-        "The time constant stands where the rheobase belongs": _faulty(order=(1, 0, 2)),
-        "is too high: this neuron fires below it": _faulty(recorded_ms=50.0),
-        "is silent there for ever": _faulty(factors=(1, 0.9, 1)),
-        "is about 0": _faulty(factors=(1, 1, 0)),
-        "also holds the time to charge": _faulty(refractory_from="interval"),
-        "is in seconds. Return milliseconds": _faulty(factors=(0.001, 1, 1)),
-        "A negative time constant": _faulty(factors=(-1, 1, 1)),
-        "Your logarithm has the base 10": _faulty(log=math.log10),
-        "the refractory period is in it": _faulty(tau_from="interval"),
-        "too far off for an error of measurement": [
-            _faulty(factors=(3, 1, 1)),
-            lambda neuron: _measure(neuron, log=lambda x: -1.0),
-        ],
-        "Your time constant is too small by 5%": _faulty(factors=(0.95, 1, 1)),
-        "the cell lives for": _faulty(halvings=70),
+        "The time constant stands where the rheobase belongs": {"order": (1, 0, 2)},
+        "is too high: this neuron fires below it": {"recorded_ms": 50.0},
+        "is silent there for ever": {"factors": (1, 0.9, 1)},
+        "is about 0": {"factors": (1, 1, 0)},
+        "also holds the time to charge": {"refractory_from": "interval"},
+        "is in seconds. Return milliseconds": {"factors": (0.001, 1, 1)},
+        "A negative time constant": {"factors": (-1, 1, 1)},
+        "Your logarithm has the base 10": {"log": math.log10},
+        "the refractory period is in it": {"tau_from": "interval"},
+        "too far off for an error of measurement": [{"factors": (3, 1, 1)}, {"log": lambda x: -1.0}],
+        "Your time constant is too small by 5%": {"factors": (0.95, 1, 1)},
+        "the cell lives for": {"halvings": 70},
     },
 )

@@ -1,6 +1,7 @@
 """The membrane as a circuit, and explorers of the time step and of the LIF neuron."""
 
-import ipywidgets
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -55,23 +56,14 @@ def draw_steps(dt_ms: float, tau_mem_ms: float) -> tuple[Figure, str]:
     line.set_clip_path(Rectangle((-2, -1.2), 124, 4.3, transform=ax.transData))  # what explodes spares the legend
     ax.set(xlabel="time (ms)", ylabel="$v / (RI)$", xlim=(-2, 122), ylim=(-1.2, 3.9), yticks=[-1, 0, 1, 2, 3])
     ax.legend(loc="upper center", ncols=3)
-    if decay > 0:
-        fate = "comes from below"
-    elif decay == 0:
-        fate = "jumps there in one step"
-    else:
-        fate = "overshoots, then settles" if decay > -1 else "never settles"
+    early = "comes from below" if decay > 0 else "jumps there in one step"
+    late = "overshoots, then settles" if decay > -1 else "never settles"
+    fate = early if decay >= 0 else late
     ax.set_title(f"Euler: $\\lambda = {decay:.2f}$, it {fate}")
     return figure, f"Time step {dt_ms} ms, time constant {tau_mem_ms} ms: the exact step is right, Euler's {fate}."
 
 
-def step_explorer() -> Explorer:
-    """Time step and time constant on sliders."""
-    return Explorer(
-        draw_steps,
-        dt_ms=ipywidgets.FloatSlider(5, min=1, max=25, step=1, description="Δt (ms)"),
-        tau_mem_ms=ipywidgets.FloatSlider(10, min=6, max=30, step=1, description="τ (ms)"),
-    )
+step_explorer = partial(Explorer, draw_steps, dt_ms=(5, 1, 25, "Δt (ms)"), tau_mem_ms=(10, 6, 30, "τ (ms)"))
 
 
 def draw_neuron(
@@ -79,13 +71,12 @@ def draw_neuron(
 ) -> tuple[Figure, str]:
     """100 ms of a LIF neuron, and where it stands on its f–I curve."""
     dt_ms, steps = 0.5, 200
-    neuron = LIF(tau_mem_ms=tau_mem_ms, dt_ms=dt_ms, threshold=threshold, refractory_ms=refractory_ms, reset=reset)
+    law = {"tau_mem_ms": tau_mem_ms, "threshold": threshold, "refractory_ms": refractory_ms}
     with torch.inference_mode():
-        spikes, v = (part.numpy() for part in neuron.run(torch.full((steps,), current, dtype=torch.float64)))
+        given = torch.full((steps,), current, dtype=torch.float64)
+        spikes, v = (part.numpy() for part in LIF(dt_ms=dt_ms, reset=reset, **law).run(given))
         currents = torch.linspace(0, 4, 161, dtype=torch.float64)
-        law = {"tau_mem_ms": tau_mem_ms, "threshold": threshold, "refractory_ms": refractory_ms}
-        curve = firing_rate(currents, **law).numpy()
-        rate = firing_rate(torch.tensor(current, dtype=torch.float64), **law).item()
+        curve, rate = firing_rate(currents, **law), firing_rate(given[0], **law).item()
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.2), width_ratios=(1.5, 1))
     plots.membrane_trace(dt_ms * np.arange(1, steps + 1), v, spikes, left, threshold=threshold)
     count = int(spikes.sum())
@@ -103,13 +94,7 @@ def draw_neuron(
     )
 
 
-def neuron_explorer() -> Explorer:
-    """Every parameter of a LIF neuron on a slider."""
-    return Explorer(
-        draw_neuron,
-        current=ipywidgets.FloatSlider(1.5, min=0, max=4, step=0.05, description="current RI"),
-        tau_mem_ms=ipywidgets.FloatSlider(10, min=5, max=40, step=1, description="τ (ms)"),
-        threshold=ipywidgets.FloatSlider(1, min=0.5, max=2, step=0.1),
-        refractory_ms=ipywidgets.FloatSlider(0, min=0, max=10, step=0.5, description="refractory (ms)"),
-        reset=ipywidgets.Dropdown(options=("zero", "subtract"), value="zero"),
-    )
+neuron_explorer = partial(
+    Explorer, draw_neuron, current=(1.5, 0, 4, 0.05, "current RI"), tau_mem_ms=(10, 5, 40, "τ (ms)"),
+    threshold=(1, 0.5, 2, 0.1), refractory_ms=(0, 0, 10, 0.5), reset=("zero", "subtract"),
+)  # fmt: skip

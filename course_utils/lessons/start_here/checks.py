@@ -7,9 +7,7 @@ from course_utils.classroom.exercise import Exercise
 
 def spike_train(steps: int, *at: int) -> np.ndarray:
     """False at every time step, True at those given: bool [steps]."""
-    spikes = np.zeros(steps, dtype=bool)
-    spikes[list(at)] = True
-    return spikes
+    return np.isin(np.arange(steps), at)
 
 
 check_count_spikes = Exercise(
@@ -23,18 +21,11 @@ check_count_spikes = Exercise(
         "You return the share of time steps with a spike. Return their number, without a division.": np.mean,
         "You count the time steps *without* a spike.": lambda spikes: (~spikes).sum(),
         "You tell *whether* there is a spike, or what the largest entry is. Add the entries up instead.": np.max,
-        "Two spikes in neighbouring time steps are two spikes. You count them as one.": [
-            lambda spikes: (np.diff(spikes.astype(int)) == 1).sum(),
-            lambda spikes: (np.diff(spikes.astype(int), prepend=0) == 1).sum(),
-        ],
+        "Two spikes in neighbouring time steps are two spikes. You count them as one.":
+            [lambda spikes: (spikes[1:] > spikes[:-1]).sum(), lambda spikes: (np.diff(spikes, prepend=0) == 1).sum()],
     },
     solved="Adding up a spike train counts its spikes, since a spike is a 1 and everything else is a 0.",
 )  # fmt: skip
-
-
-def _from_first_to_last(spikes: np.ndarray, dt_ms: float) -> float:
-    at = np.flatnonzero(spikes)
-    return 1000 * (len(at) - 1) / ((at[-1] - at[0]) * dt_ms)
 
 
 check_firing_rate_hz = Exercise(
@@ -57,7 +48,7 @@ check_firing_rate_hz = Exercise(
         "The time step stands on the wrong side: longer steps make a longer train, so a *lower* rate.":
             lambda spikes, dt_ms: spikes.mean() * dt_ms * 1000,
         "You measure from the first spike to the last. The silence before and after them belongs to the train, too.":
-            _from_first_to_last,
+            lambda spikes, dt_ms: 1000 * (spikes.sum() - 1) / (np.ptp(np.flatnonzero(spikes)) * dt_ms),
     },
     solved="6 spikes in 200 ms are 30 in a second: 30 Hz, whatever the time step.",
     otherwise="Work it out by hand: with 6 spikes in 200 ms, how many would a whole second have?",

@@ -1,9 +1,10 @@
 """A first neuron to play with, a slider that tells whether sliders work, and the map of the course."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -24,13 +25,8 @@ SHOWN_MS = 100
 def leaky_neuron(current: Sequence[float], tau_ms: float, dt_ms: float) -> tuple[np.ndarray, np.ndarray]:
     """A leaky integrate-and-fire neuron with threshold 1 that restarts at 0, as the lesson writes it out (Euler steps).
 
-    Args:
-        current: input at each time step [time], in units of the threshold.
-        tau_ms: time constant of the leak.
-        dt_ms: time step.
-
-    Returns:
-        The membrane potential after each step, float64 [time], and whether there was a spike, bool [time].
+    Takes currents [time] in units of the threshold; returns the membrane potential after each step, float64 [time],
+    and whether there was a spike, bool [time].
     """
     v, potential, spikes = 0.0, [], []
     for i in current:
@@ -57,13 +53,12 @@ def draw_neurons(currents: Sequence[float], tau_ms: float) -> tuple[Figure, str]
     return figure, f"Membrane potential with spikes as ticks above it, time constant {tau_ms:g} ms. {'; '.join(told)}."
 
 
-def bucket_explorer() -> Explorer:
-    """Current and time constant of the neuron on sliders."""
-    return Explorer(
-        lambda current, tau_ms: draw_neurons([current], tau_ms),
-        current=ipywidgets.FloatSlider(1.2, min=0, max=3, step=0.1),
-        tau_ms=ipywidgets.IntSlider(10, min=2, max=30, description="τ (ms)"),
-    )
+bucket_explorer = partial(
+    Explorer,
+    lambda current, tau_ms: draw_neurons([current], tau_ms),
+    current=(1.2, 0, 3, 0.1),
+    tau_ms=(10, 2, 30, "τ (ms)"),
+)
 
 
 class SliderCheck(ipywidgets.HBox):
@@ -90,25 +85,15 @@ THREADS = {  # colour and line style
 _LEARN, _NEURON, _STRIPES, _OTHER, _ENDS = THREADS
 
 
-@dataclass(frozen=True)
-class MapBox:
-    """One lesson on the map.
+class MapBox(NamedTuple):
+    """One lesson on the map."""
 
-    Attributes:
-        topic: what its notebook is called, after the number. The number is read from the name of the file.
-        week: 0 to 7.
-        row: where its box stands in the column of its week, 0 at the top.
-        thread: a key of `THREADS`.
-        short: its name in the box.
-        skill: what one can do afterwards.
-    """
-
-    topic: str
-    week: int
-    row: float
-    thread: str
-    short: str
-    skill: str
+    topic: str  # what its notebook is called, after the number. The number is read from the name of the file.
+    week: int  # 0 to 7
+    row: float  # where its box stands in the column of its week, 0 at the top
+    thread: str  # a key of `THREADS`
+    short: str  # its name in the box
+    skill: str  # what one can do afterwards
 
     @property
     def name(self) -> str:
@@ -171,29 +156,19 @@ def draw_map() -> tuple[Figure, str]:
         listed.append(f"week {week}: {', '.join(shorts)}")
     for lesson in LESSONS:
         color, style = THREADS[lesson.thread]
-        box = FancyBboxPatch(
+        ax.add_patch(FancyBboxPatch(
             (lesson.week - 0.41, lesson.row - 0.36), 0.82, 0.72, boxstyle="round,pad=0,rounding_size=0.08",
             facecolor="white", edgecolor=color, linestyle=style, linewidth=2, zorder=2,
-        )  # fmt: skip
-        ax.add_patch(box)
+        ))  # fmt: skip
         ax.text(lesson.week, lesson.row - 0.19, lesson.number, ha="center", va="center", fontsize=10, weight="bold")
         ax.text(lesson.week, lesson.row + 0.1, lesson.short, ha="center", va="center", fontsize=9.5, linespacing=1.0)
-    for thread, (color, _) in THREADS.items():
-        if thread != _ENDS:
-            for here, there in pairwise(lesson for lesson in LESSONS if lesson.thread == thread):
-                _arrow(ax, here, there, color)
+    for thread in (_LEARN, _NEURON, _STRIPES, _OTHER):
+        arrow = {"arrowstyle": "-|>", "color": THREADS[thread][0], "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+        for here, there in pairwise(lesson for lesson in LESSONS if lesson.thread == thread):
+            begin, end = (np.array([lesson.week, lesson.row]) for lesson in (here, there))
+            to_edge = np.sign(end - begin) * ((0, 0.36) if here.week == there.week else (0.41, 0))
+            ax.annotate("", end - to_edge, begin + to_edge, arrowprops=arrow)
     handles = [Line2D([], [], color=color, ls=style, label=thread) for thread, (color, style) in THREADS.items()]
     spacing = {"fontsize": 10, "handlelength": 2.2, "columnspacing": 1.2}
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), **spacing)
     return figure, f"The lessons as boxes in a column for each week, arrows along four threads. {'; '.join(listed)}."
-
-
-def _arrow(ax: plt.Axes, here: MapBox, there: MapBox, color: str) -> None:
-    """From the edge of one box to the edge of the next."""
-    if here.week == there.week:
-        down = 0.36 if there.row > here.row else -0.36
-        way = (here.week, here.row + down), (there.week, there.row - down)
-    else:
-        way = (here.week + 0.41, here.row), (there.week - 0.41, there.row)
-    arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", way[1], way[0], arrowprops=arrow)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.classroom.exercise import Exercise, NotYet, attempt
+from course_utils.classroom.exercise import Exercise, NotYet, attempt, tell
 from course_utils.data import stripes
 
 check_most_peaks = Exercise(
@@ -31,14 +31,13 @@ check_most_peaks = Exercise(
 
 
 def _numbers(name: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in Path(name).stem.split("_"))
+    return tuple(map(int, Path(name).stem.split("_")))
 
 
-def _read_name(name: str) -> tuple[int, int]:
-    index, label = _numbers(name)
-    if label not in (0, 1) or name != f"{index}_{label}.png":
+def _read_name(name: str, *, pattern: str = r"(0|[1-9][0-9]*)_([01])\.png") -> tuple[int, int]:
+    if not (match := re.fullmatch(pattern, name)):
         raise ValueError(f"{name} is not <index>_<label>.png with label 0 or 1")
-    return index, label
+    return int(match[1]), int(match[2])
 
 
 def _labelled(name: str) -> tuple[int, int]:
@@ -47,17 +46,7 @@ def _labelled(name: str) -> tuple[int, int]:
     return (index, label) if label in (0, 1) else _read_name(name)
 
 
-def _pattern(pattern: str) -> Callable[[str], tuple[int, int]]:
-    """Reads the names that fit the pattern."""
-
-    def read(name: str) -> tuple[int, int]:
-        if not (match := re.fullmatch(pattern, name)):
-            raise ValueError(name)
-        return int(match[1]), int(match[2])
-
-    return read
-
-
+_DIGITS = (r"([0-9]+)", r"(\d+)", "(0|[1-9][0-9]*)")
 check_read_name = Exercise(
     right=_read_name,
     cases=[("12_1.png",), ("0_0.png",), ("207_0.png",),
@@ -78,16 +67,13 @@ check_read_name = Exercise(
         "'3_1.jpg' is no PNG, yet you return (3, 1). `stem` drops whatever ending there is; look at the ending, too.":
             lambda name: _labelled(name) if not name.endswith(".png") else _read_name(name),
         "'007_1.png' slips through, a second name for image 7. Refuse zeros in front.":
-            _pattern(r"([0-9]+)_([01])\.png"),
-        "'3_1xpng' slips through: in a pattern a dot stands for any character. Write `\\.`.": [
-            _pattern(r"([0-9]+)_([01]).png"), _pattern(r"(\d+)_([01]).png"), _pattern(r"(0|[1-9][0-9]*)_([01]).png"),
-        ],
+            {"pattern": r"([0-9]+)_([01])\.png"},
+        "'3_1xpng' slips through: in a pattern a dot stands for any character. Write `\\.`.":
+            [{"pattern": f"{digits}_([01]).png"} for digits in _DIGITS],
         "'٣_1.png' slips through: `\\d` and `int` take the digits of every script. Write `[0-9]`.":
-            _pattern(r"(\d+)_([01])\.png"),
-        "'3_1.png.png' slips through: `re.match` looks only at the beginning. Take `re.fullmatch`.": [
-            _pattern(r"([0-9]+)_([01])\.png.*"), _pattern(r"(\d+)_([01])\.png.*"), _pattern(r"(\d+)_([01]).png.*"),
-            _pattern(r"([0-9]+)_([01]).png.*"), _pattern(r"(0|[1-9][0-9]*)_([01])\.png.*"),
-        ],
+            {"pattern": r"(\d+)_([01])\.png"},
+        "'3_1.png.png' slips through: `re.match` looks only at the beginning. Take `re.fullmatch`.":
+            [{"pattern": f"{digits}_([01]){dot}png.*"} for digits in _DIGITS for dot in (".", r"\.")],
         "'4_+1.png' and ' 5_0.png' slip through: `int` forgives blanks, signs and zeros in front. Compare the name "
         "with the one that your two numbers should have.":
             lambda name: _labelled(name) if name.endswith(".png") else _read_name(name),
@@ -111,16 +97,12 @@ def _share_right(rule: _Rule, drawn: stripes.StripeSet) -> float:
         raise
 
 
-def _first_that_holds(causes: dict[str, bool]) -> str:
-    return next(message for message, holds in causes.items() if holds)
-
-
 def _grade_baseline(baseline: _Rule) -> None:
     right = _share_right(baseline, stripes.make_stripes(500, seed=1))
     hard = _share_right(baseline, stripes.make_stripes(1000, seed=1, settings=stripes.HARD))
     if right == 1 and hard >= 0.7:
         return
-    causes = {
+    tell({
         "All plain images are right, but fainter stripes are missed. Do you look at single rows and columns? Take the "
         "means first: in a mean of 16 pixels the noise is four times smaller. Or do you compare the largest means? Use "
         "all 16 of them, by their variance.": right == 1,
@@ -129,8 +111,7 @@ def _grade_baseline(baseline: _Rule) -> None:
         f"{right:.0%} is hardly better than a coin. If you compare the means themselves: both kinds of mean average to "
         "the same grey. Compare how much they vary within one image (`var(axis=1)`).": abs(right - 0.5) < 0.1,
         f"{right:.1%} are right; the rule reaches 100 %. Compare variances of means over one axis each.": True,
-    }
-    raise NotYet(_first_that_holds(causes))
+    })  # fmt: skip
 
 
 check_baseline = Exercise(
@@ -147,7 +128,7 @@ check_baseline = Exercise(
 )
 
 
-def _wave_rule(images: np.ndarray, peaks: tuple[int, ...] = (4, 5), kept: Callable = np.asarray) -> np.ndarray:
+def _wave_rule(images: np.ndarray, *, peaks: tuple[int, ...] = (4, 5), kept: Callable = np.asarray) -> np.ndarray:
     """The label whose means point furthest along one of the waves; `kept` is what is kept of each result."""
     waves = np.stack([stripes.wave(16, number) for number in peaks], axis=1)
     in_rows, in_columns = (kept(images.mean(axis=axis) @ waves).max(axis=1) for axis in (2, 1))
@@ -159,7 +140,7 @@ def _grade_wave_rule(wave_rule: _Rule) -> str:
     right, baseline = _share_right(wave_rule, hard), _share_right(stripes.row_column_baseline, hard)
     if right > 0.92:
         return f"{right:.1%} of 2,000 hard images, where the row and column baseline has {baseline:.1%}."
-    causes = {
+    tell({
         f"{right:.0%}: far below a coin. The rule works, its two labels are exchanged.": right < 0.4,
         f"{right:.0%} is about a coin. Do you project the *means* of rows and of columns onto `wave(16, peaks)`, and "
         "compare the two results?": right < 0.6,
@@ -171,8 +152,7 @@ def _grade_wave_rule(wave_rule: _Rule) -> str:
         f"{right:.1%} beats the baseline ({baseline:.1%}); more than 92 % is possible. Two things may be missing. An "
         "image has one of the two waves, not both: keep the larger result instead of the sum. And the waves always "
         "begin upwards, so a negative result speaks against them: keep the sign.": True,
-    }  # fmt: skip
-    raise NotYet(_first_that_holds(causes))
+    })  # fmt: skip
 
 
 check_wave_rule = Exercise(
@@ -180,12 +160,10 @@ check_wave_rule = Exercise(
     grade=_grade_wave_rule,
     wrong={
         "far below a coin": lambda images: 1 - _wave_rule(images),
-        "is about a coin": lambda images: _wave_rule(images, peaks=(1, 2)),
+        "is about a coin": {"peaks": (1, 2)},
         "as good as the baseline": stripes.row_column_baseline,
-        "look for both waves": lambda images: _wave_rule(images, peaks=(4,)),
-        "keep the larger result instead of the sum": [
-            lambda images: _wave_rule(images, kept=np.abs),
-            lambda images: _wave_rule(images, kept=lambda results: results.sum(axis=1, keepdims=True)),
-        ],
+        "look for both waves": {"peaks": (4,)},
+        "keep the larger result instead of the sum":
+            [{"kept": np.abs}, {"kept": lambda results: results.sum(axis=1, keepdims=True)}],
     },
 )

@@ -1,6 +1,7 @@
 """Explorers of the stripe image and of its limits."""
 
-import ipywidgets
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -32,17 +33,10 @@ def draw_stripes(
     )
 
 
-def stripe_explorer() -> Explorer:
-    """Every parameter of a stripe image on a slider."""
-    return Explorer(
-        draw_stripes,
-        size=ipywidgets.IntSlider(16, 12, 32),
-        peaks=ipywidgets.IntSlider(4, 1, 5),
-        orientation=ipywidgets.Dropdown(options=ORIENTATIONS, value="horizontal"),
-        noise=ipywidgets.FloatSlider(0.3, min=0, max=3, step=0.1),
-        contrast=ipywidgets.FloatSlider(1, min=0, max=1, step=0.05),
-        seed=ipywidgets.IntSlider(0, 0, 20),
-    )
+stripe_explorer = partial(
+    Explorer, draw_stripes, size=(16, 12, 32), peaks=(4, 1, 5), orientation=ORIENTATIONS, noise=(0.3, 0, 3, 0.1),
+    contrast=(1, 0, 1, 0.05), seed=(0, 0, 20),
+)  # fmt: skip
 
 
 def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
@@ -58,10 +52,9 @@ def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
     ax.plot(range(size), wave(size, peaks), "ko", label=f"{size} pixels")
     ax.set(xlabel="pixel", ylabel="wave", ylim=(-1.15, 1.75))
     ax.legend(loc="upper center", ncols=3)
+    seen = "the pixels follow it" if alias == peaks else f"the pixels show {_peaks(alias)} instead"
     if 2 * alias in (0, size - 1):
         seen = "every pixel meets a zero"
-    else:
-        seen = "the pixels follow it" if alias == peaks else f"the pixels show {_peaks(alias)} instead"
     return figure, f"A wave of {_peaks(peaks)} sampled at {size} pixels: {seen}."
 
 
@@ -69,6 +62,4 @@ def _peaks(number: int) -> str:
     return "1 peak" if number == 1 else f"{number} peaks"
 
 
-def sampling_explorer() -> Explorer:
-    """How many peaks a number of pixels can show."""
-    return Explorer(draw_sampling, size=ipywidgets.IntSlider(16, 8, 32), peaks=ipywidgets.IntSlider(3, 1, 20))
+sampling_explorer = partial(Explorer, draw_sampling, size=(16, 8, 32), peaks=(3, 1, 20))

@@ -34,41 +34,23 @@ class ResetApart(nn.Module):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained for a task.
+    """How a network is trained for a task."""
 
-    Attributes:
-        lesson: where it is taught.
-        task: what it learns.
-        build: of the training images to the network; PyTorch's own seed is set before.
-        epochs: passes over the training images.
-        learning_rate: the highest of the one cycle.
-        steps: number of time steps.
-        images: how many to train on.
-    """
-
-    lesson: str
+    lesson: str  # where it is taught
     task: Task
-    build: Callable[[Tensor, int], nn.Module]
+    build: Callable[[Tensor, int], nn.Module]  # of the training images and the seed, which PyTorch has got before
     epochs: int
-    learning_rate: float
-    steps: int = models.STEPS
-    images: int = TRAIN
+    learning_rate: float  # the highest of the one cycle
+    steps: int = models.STEPS  # number of time steps
+    images: int = TRAIN  # how many to train on
 
     def train(self, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, Split, dict[str, list[float]]]:
         """The trained network, the data it was trained on, and its curve."""
         split = self.task.draw(seed, self.images)
         torch.manual_seed(seed)
         model = self.build(split.train[0], seed)
-        history = fit(
-            model,
-            split.train,
-            split.validation,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            seed=seed,
-            batch_size=64,
-            checkpoint=checkpoint,
-        )
+        how = {"epochs": self.epochs, "learning_rate": self.learning_rate, "batch_size": 64}
+        history = fit(model, split.train, split.validation, seed=seed, checkpoint=checkpoint, **how)
         return model, split, curve_of(history)
 
     def measured(self, model: nn.Module, split: Split, curve: dict[str, list[float]], /, **fields: Any) -> Record:
@@ -95,17 +77,12 @@ def awake(images: Tensor, seed: int, gain: float = 6.0, **options: object) -> mo
     return models.awaken(models.LIReadout(**options), images[:500], gain)
 
 
-def lean_poisson(images: Tensor, seed: int) -> models.LeanConv:
-    """Model 3 with its own random numbers."""
-    return models.LeanConv(models.PoissonInput(seed=seed))
-
-
 _first_four, _fifth = partial(Recipe, "stripe_snn", PLAIN), partial(Recipe, "li_readout", PLAIN)
 ON_PLAIN = {
     "1: flat, library defaults": _first_four(lambda images, seed: models.FlatLIF(), 30, 1e-3),
     "1: flat, mended": _first_four(lambda images, seed: models.FlatLIF(scale=5), 10, 1e-2),
     "2: two convolutions": _first_four(lambda images, seed: models.BroadConv(), 3, 2e-3, steps=10),
-    "3: lean, Poisson": _first_four(lean_poisson, 9, 1e-2),
+    "3: lean, Poisson": _first_four(lambda images, seed: models.LeanConv(models.PoissonInput(seed=seed)), 9, 1e-2),
     "4: lean, constant current": _first_four(lambda images, seed: models.LeanConv(), 9, 1e-2),
     "5: as built, maximum": _fifth(lambda images, seed: models.LIReadout(readout="maximum"), 9, 1e-2),
     "5: LI readout": _fifth(awake, 9, 5e-3),
@@ -136,9 +113,7 @@ ON_RESET = {
 
 # The square of two remedies of model 1. Each has ten epochs: the one cycle of the learning rate is part of a recipe.
 ON_SCALE = {
-    f"scale {scale}, learning rate {rate:g}": _first_four(
-        lambda images, seed, scale=scale: models.FlatLIF(scale=scale), 10, rate
-    )
+    f"scale {scale}, learning rate {rate:g}": _first_four(lambda *_, scale=scale: models.FlatLIF(scale=scale), 10, rate)
     for scale, rate in product((1, 5), (1e-3, 1e-2))
 }
 CURE = ("gain", "bias", "zero start", "integral")
@@ -168,13 +143,9 @@ def weak_spots(seed: int, checkpoint: Path | None = None) -> Record:
     right = (answers == labels).mean(-1)
     names = [", ".join(map("{} {:g}".format, KINDS, kind)) for kind in product(*KINDS.values())]
     vertical = answers[0].mean(-1)  # at the lowest contrast
-    return recipe.measured(
-        model,
-        split,
-        curve,
-        beside=dict(zip(names, right.flatten().tolist(), strict=True)),
-        measured={"one letter at the lowest contrast": float(abs(vertical[:2] - 0.5).mean() + 0.5)},
-    )
+    letter = {"one letter at the lowest contrast": float(abs(vertical[:2] - 0.5).mean() + 0.5)}
+    beside = dict(zip(names, right.flatten().tolist(), strict=True))
+    return recipe.measured(model, split, curve, beside=beside, measured=letter)
 
 
 def experiment(name: str, about: str, recipes: Mapping[str, Recipe]) -> Experiment:

@@ -1,8 +1,8 @@
 """Where a trained network fails, and charts of broken ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -19,23 +19,15 @@ COLUMNS, TILES = 4, 12  # pictures shown of a cell
 LIMIT = 8.0  # potentials beyond it are drawn at the edge
 
 
-@dataclass(frozen=True)
-class WeakSpots:
-    """What a network answered to pictures of every kind, `count` of each.
-
-    Attributes:
-        contrasts, noises, peaks: the kinds.
-        images: uint8 [contrasts, noises, peaks, count, size, size].
-        labels: 0 or 1, [contrasts, noises, peaks, count].
-        answers: 0 or 1, the same shape.
-    """
+class WeakSpots(NamedTuple):
+    """What a network answered to pictures of every kind, `count` of each."""
 
     contrasts: Sequence[float]
     noises: Sequence[float]
     peaks: Sequence[int]
-    images: np.ndarray
-    labels: np.ndarray
-    answers: np.ndarray
+    images: np.ndarray  # uint8 [contrasts, noises, peaks, count, size, size]
+    labels: np.ndarray  # 0 or 1, [contrasts, noises, peaks, count]
+    answers: np.ndarray  # the same
 
     @property
     def accuracy(self) -> np.ndarray:
@@ -46,20 +38,15 @@ class WeakSpots:
 def accuracy_map(
     accuracy: np.ndarray, noises: Sequence[float], peaks: Sequence[int], ax: Axes, *, trained: tuple[int, int] | None
 ) -> None:
-    """Accuracy (%) of every kind of picture, few stripes and little noise at the lower left.
+    """Accuracy (fractions [noises, peaks], drawn in %) of every kind, few stripes and little noise at the lower left.
 
-    Args:
-        accuracy: fractions [noises, peaks].
-        noises, peaks: what the rows and columns are.
-        ax: where to draw.
-        trained: so many rows and columns hold kinds that the network was trained on; they get a green frame.
+    So many rows and columns as `trained` says hold kinds that the network was trained on; they get a green frame.
     """
     matrix(100 * accuracy, ax, written=".0f", vmin=40, vmax=100, cmap="viridis", origin="lower", aspect="auto")
     ax.set(xlabel="peaks $p$", xticks=range(len(peaks)), xticklabels=peaks)
     ax.set(ylabel="noise $\\sigma$", yticks=range(len(noises)), yticklabels=noises)
     if trained:
-        rows, columns = trained
-        ax.add_patch(Rectangle((-0.47, -0.47), columns, rows, fill=False, ec=GREEN, lw=2.5, clip_on=False))
+        ax.add_patch(Rectangle((-0.47, -0.47), *trained[::-1], fill=False, ec=GREEN, lw=2.5, clip_on=False))
 
 
 def draw_weak_spot(spots: WeakSpots, peaks: int, noise: float, contrast: float) -> tuple[Figure, str]:
@@ -105,27 +92,19 @@ def weak_spot_explorer(spots: WeakSpots) -> Explorer:
     """Scrub over peaks, noise and contrast; see the pictures behind each cell of the map."""
     return Explorer(
         partial(draw_weak_spot, spots),
-        peaks=ipywidgets.IntSlider(5, min(spots.peaks), max(spots.peaks)),
+        peaks=(5, min(spots.peaks), max(spots.peaks)),
         noise=ipywidgets.SelectionSlider(options=list(spots.noises), value=0.6),
         contrast=ipywidgets.SelectionSlider(options=list(spots.contrasts), value=1.0),
     )
 
 
-@dataclass(frozen=True)
-class Chart:
-    """What a network with two output neurons did with some pictures.
+class Chart(NamedTuple):
+    """What a network with two output neurons did with some pictures."""
 
-    Attributes:
-        inputs: spikes of the pixels, [time, count, pixels].
-        v: membrane potentials of the output neurons after each step, [time, count, 2].
-        spikes: of the output neurons, [time, count, 2].
-        labels: 0 or 1, [count].
-    """
-
-    inputs: np.ndarray
-    v: np.ndarray
-    spikes: np.ndarray
-    labels: np.ndarray
+    inputs: np.ndarray  # spikes of the pixels, [time, count, pixels]
+    v: np.ndarray  # membrane potentials of the output neurons after each step, [time, count, 2]
+    spikes: np.ndarray  # of the output neurons, [time, count, 2]
+    labels: np.ndarray  # 0 or 1, [count]
 
 
 def potentials(v: np.ndarray, spikes: np.ndarray, ax: Axes) -> None:
@@ -157,9 +136,6 @@ def draw_chart(charts: Mapping[str, Chart], patient: str, picture: int) -> tuple
 
 def chart_explorer(charts: Mapping[str, Chart]) -> Explorer:
     """Leaf through the pictures of every network."""
-    count = min(len(chart.labels) for chart in charts.values())
-    return Explorer(
-        partial(draw_chart, charts),
-        patient=ipywidgets.ToggleButtons(options=list(charts)),
-        picture=ipywidgets.IntSlider(0, 0, min(count, 20) - 1),
-    )
+    last = min(20, *(len(chart.labels) for chart in charts.values())) - 1
+    patient = ipywidgets.ToggleButtons(options=list(charts))
+    return Explorer(partial(draw_chart, charts), patient=patient, picture=(0, 0, last))
