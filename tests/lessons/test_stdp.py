@@ -30,7 +30,7 @@ def snapshots() -> dict[int, np.ndarray]:
 
 
 def test_fields_need_an_accuracy_each() -> None:
-    with pytest.raises(ValueError, match="accuracies are 2; there are 3"):
+    with pytest.raises(ValueError, match="as many as snapshots, 3"):
         widgets.receptive_field_explorer(snapshots(), [0.7, 0.9])
 
 

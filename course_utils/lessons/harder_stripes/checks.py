@@ -1,11 +1,11 @@
 """Exercises of the lesson on harder stripes."""
 
-import numpy as np
-import torch
-from scipy.special import logsumexp
-from torch import Tensor
+from collections.abc import Callable
 
-from course_utils.classroom.exercise import Exercise
+import numpy as np
+from scipy.special import logsumexp
+
+from course_utils.classroom.exercise import Exercise, tensors
 
 
 def _maps(rng: np.random.Generator) -> tuple[np.ndarray]:
@@ -15,54 +15,46 @@ def _maps(rng: np.random.Generator) -> tuple[np.ndarray]:
     return (maps,)
 
 
-def _overflowing() -> np.ndarray:
-    """Two images with an evidence whose exponential is more than a float can hold."""
-    strong = np.array([[[-5.0, 3000.0]], [[-5.0, 2000.0]]])
-    return np.stack([strong, strong[::-1]], axis=1)
+def _label_of(
+    maps: np.ndarray, *, total: Callable = lambda maps: logsumexp(maps, axis=(2, 3)),
+    pick: Callable = lambda totals: totals.argmax(axis=0),
+) -> np.ndarray:  # fmt: skip
+    return pick(total(maps))
 
 
-def _faint() -> np.ndarray:
-    """One place with e¹ and 24 with e⁻³ against 25 places with e⁰, once for each orientation."""
-    one, many = np.full((5, 5), -3.0), np.zeros((5, 5))
-    one[0, 0] = 1
-    return np.array([[one, many], [many, one]])
-
-
+@np.errstate(over="ignore")
 def _summed(maps: np.ndarray) -> np.ndarray:
     """Sums of exp(evidence) that overflow in silence, [2, images]."""
-    with np.errstate(over="ignore"):
-        return np.exp(maps).sum((2, 3))
+    return np.exp(maps).sum((2, 3))
 
 
+# Two images with an evidence whose exponential is more than a float can hold.
+_OVERFLOWING = np.array([[[[-5.0, 3000.0]], [[-5.0, 2000.0]]], [[[-5.0, 2000.0]], [[-5.0, 3000.0]]]])
+# One place with e¹ and 24 with e⁻³ against 25 places with e⁰, once for each orientation.
+_ONE, _MANY = np.where(np.arange(25) == 0, 1.0, -3.0).reshape(5, 5), np.zeros((5, 5))
 check_label_of = Exercise(
-    right=lambda maps: logsumexp(maps, axis=(2, 3)).argmax(axis=0),
-    cases=[(_overflowing(),), (_faint(),)],
+    right=_label_of,
+    cases=[(_OVERFLOWING,), (np.array([[_ONE, _MANY], [_MANY, _ONE]]),)],
     draw=_maps,
     wrong={
         "Every answer is wrong: you take the less likely orientation. Map 0 is horizontal, label 0.":
-            lambda maps: logsumexp(maps, axis=(2, 3)).argmin(axis=0),
+            {"pick": lambda totals: totals.argmin(axis=0)},
         "With an evidence of 3,000 your sum fails: exp(3000) is more than a float can hold, and infinity is not larger "
         "than infinity. `logsumexp` computes the logarithm of the sum without ever leaving the range.":
-            [lambda maps: _summed(maps).argmax(axis=0), lambda maps: _summed(maps)[1] >= _summed(maps)[0]],
+            [{"total": _summed}, {"total": _summed, "pick": lambda totals: totals[1] >= totals[0]}],
         "Do you add up the evidence itself? It is a logarithm; probabilities are added, and those are exp(evidence). A "
-        "sum of logarithms would mean a patch at every place.": lambda maps: maps.sum((2, 3)).argmax(axis=0),
+        "sum of logarithms would mean a patch at every place.": {"total": lambda maps: maps.sum((2, 3))},
         "You keep only the best place. Where many places are a little likely and one is likely for the other "
-        "orientation, all of them count: add up exp(evidence).": lambda maps: maps.max((2, 3)).argmax(axis=0),
-        "Compare the two orientations: one label for each image.": lambda maps: logsumexp(maps, axis=(2, 3)),
+        "orientation, all of them count: add up exp(evidence).": {"total": lambda maps: maps.max((2, 3))},
+        "Compare the two orientations: one label for each image.": {"pick": np.asarray},
     },
     solved="Every place counts, and no number overflows.",
     otherwise="Add up exp(evidence) over the places, then compare the two orientations.",
-)
-
-
-def _hidden(rng: np.random.Generator) -> tuple[Tensor]:
-    """Rare spikes, [time, batch, map, row, column]."""
-    return ((torch.tensor(rng.random((6, 3, 4, 7, 8))) > 0.97).float(),)
-
+)  # fmt: skip
 
 check_anywhere = Exercise(
     right=lambda hidden: hidden.amax((3, 4)),
-    draw=_hidden,
+    draw=lambda rng: tensors((rng.random((6, 3, 4, 7, 8)) > 0.97) * 1.0),  # [time, batch, map, row, column]
     wrong={
         "Time is gone. The leaky integrators need every step; take the maximum over places only.":
             lambda hidden: hidden.amax((0, 3, 4)),
@@ -81,9 +73,11 @@ check_anywhere = Exercise(
 )
 
 
-def _read(alone: list[float], without: list[float], learned: float) -> tuple[bool, bool]:
+def _read(
+    alone: list[float], without: list[float], learned: float, *, judge: Callable = min, judge_without: Callable = min
+) -> tuple[bool, bool]:
     """Whether a change is enough, and whether it is needed, to learn from every seed."""
-    return min(alone) >= learned, min(without) < learned
+    return judge(alone) >= learned, judge_without(without) < learned
 
 
 def _row(rng: np.random.Generator) -> tuple[list[float], list[float], float]:
@@ -94,30 +88,25 @@ def _row(rng: np.random.Generator) -> tuple[list[float], list[float], float]:
 
 check_read_row = Exercise(
     right=_read,
-    cases=[
-        ([0.95] * 5, [0.95] * 5, 0.9),
-        ([0.5] * 5, [0.5] * 5, 0.9),
-        ([0.99, 0.99, 0.99, 0.99, 0.55], [0.99, 0.99, 0.99, 0.99, 0.55], 0.9),
-        ([0.9] * 5, [0.9] * 5, 0.9),
-    ],
+    cases=[([0.95] * 5, [0.95] * 5, 0.9), ([0.5] * 5, [0.5] * 5, 0.9),
+           ([0.99] * 4 + [0.55], [0.99] * 4 + [0.55], 0.9), ([0.9] * 5, [0.9] * 5, 0.9)],
     draw=_row,
     draws=30,
     wrong={
         "You ask whether *some* seed learns. The question is whether every seed does.":
-            lambda alone, without, learned: (max(alone) >= learned, max(without) < learned),
+            {"judge": max, "judge_without": max},
         "`needed` is turned round: a change is needed if without it some seed does *not* learn.":
             lambda alone, without, learned: (min(alone) >= learned, min(without) >= learned),
         "You call a change needed only if without it *no* seed learns. If one fails, model 6 does not learn from every "
-        "seed.": lambda alone, without, learned: (min(alone) >= learned, max(without) < learned),
-        "You return the two the other way round: first `enough`, then `needed`.":
-            lambda alone, without, learned: (min(without) < learned, min(alone) >= learned),
+        "seed.": {"judge_without": max},
+        "You return the two the other way round: first `enough`, then `needed`.": lambda *row: _read(*row)[::-1],
         "You took `needed` to be the opposite of `enough`. It asks about another row of runs: `without`.":
-            lambda alone, without, learned: (min(alone) >= learned, min(alone) < learned),
+            lambda alone, without, learned: _read(alone, alone, learned),
         "You judge by the mean. Four seeds at 99 % and one at a coin have a mean of 90 %, and still one seed learned "
-        "nothing.": lambda alone, without, learned: (np.mean(alone) >= learned, np.mean(without) < learned),
+        "nothing.": {"judge": np.mean, "judge_without": np.mean},
         "From `learned` on means that `learned` itself counts: ≥.":
             lambda alone, without, learned: (min(alone) > learned, min(without) <= learned),
     },
     solved="Enough and needed are two questions, and each has its own runs.",
     otherwise="`enough`: all of `alone` are `learned` or more. `needed`: not all of `without` are.",
-)
+)  # fmt: skip

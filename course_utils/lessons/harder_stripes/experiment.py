@@ -7,7 +7,7 @@ from torch import nn
 from course_utils.data import patches, stripes
 from course_utils.lessons.harder_stripes.models import FIFTH, TAKEN_BACK, PatchNet
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake, experiment
-from course_utils.lessons.stripe_snn.tasks import Task
+from course_utils.lessons.stripe_snn.tasks import Task, share_right
 from course_utils.training.experiment import Split
 from course_utils.training.loop import accuracy
 
@@ -18,12 +18,11 @@ def patch_task(name: str, settings: patches.PatchSettings = patches.HARD) -> Tas
     """Patches. Beside a network: a filter that knows how they are made, and what comparing two variances reaches."""
 
     def beside(model: nn.Module, split: Split) -> dict[str, float]:
-        variances = task.baseline(split, "row and column variance", stripes.row_column_baseline)
-        return {variances["name"]: variances["accuracy"], "training images": accuracy(model, *split.train)}
+        variances = share_right(stripes.row_column_baseline, split)
+        return {"row and column variance": variances, "training images": accuracy(model, *split.train)}
 
     make, guess = (partial(function, settings=settings) for function in (patches.make_patches, patches.matched_filter))
-    task = Task(name, make, "matched filter", guess, beside=beside)
-    return task
+    return Task(name, make, "matched filter", guess, beside=beside)
 
 
 def _net(task: Task, **options: object) -> Recipe:

@@ -1,10 +1,12 @@
 """What a matched filter sees, place by place, and spikes that move with a patch."""
 
-import ipywidgets
+from functools import partial
+
 import matplotlib.pyplot as plt
 import norse.torch as norse
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.special import expit, logsumexp
@@ -20,6 +22,13 @@ SIZE = 16
 GREYS = (0, 75)  # of a picture, from black to white; noise may go beyond
 
 
+def _picture(ax: Axes, image: np.ndarray, title: str, row: int = 0, column: int = 0, side: int = 0) -> None:
+    """Grey levels, and a frame around a patch at this row and column, so many pixels a side; none if that is 0."""
+    ax.imshow(image, vmin=GREYS[0], vmax=GREYS[1])
+    ax.set(title=title, xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    ax.add_patch(Rectangle((column - 0.5, row - 0.5), side, side, fill=False, ec=ORANGE, lw=2 if side else 0))
+
+
 def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: int, seed: int) -> tuple[Figure, str]:
     """A patch in noise, and how well each place explains it as horizontal and as vertical stripes of one peak."""
     clean, stripes = np.ones((SIZE, SIZE)), wave(patch, 1)
@@ -31,9 +40,7 @@ def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: 
     verdict = "right" if guess == orientation else "wrong"
 
     figure, axes = plt.subplots(1, 3, figsize=(8, 3.1))
-    axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
-    axes[0].add_patch(Rectangle((column - 0.5, row - 0.5), patch, patch, fill=False, ec=ORANGE, lw=2))
-    axes[0].set(title=f"{patch}×{patch}, noise {noise:.1f}", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    _picture(axes[0], image, f"{patch}×{patch}, noise {noise:.1f}", row, column, patch)
     reach = np.abs(maps).max()
     for ax, name, values in zip(axes[1:], ORIENTATIONS, maps, strict=True):
         ax.imshow(values, cmap="PuOr_r", vmin=-reach, vmax=reach)
@@ -48,17 +55,10 @@ def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: 
     )
 
 
-def evidence_explorer() -> Explorer:
-    """The matched filter's evidence for every place, under sliders for size, place and noise."""
-    return Explorer(
-        draw_evidence,
-        patch=ipywidgets.IntSlider(5, 4, 8),
-        orientation=ipywidgets.Dropdown(options=ORIENTATIONS, value="horizontal"),
-        noise=ipywidgets.FloatSlider(0.3, min=0.1, max=2, step=0.1),
-        row=ipywidgets.IntSlider(3, 0, 8),  # where a patch of any of these sizes fits
-        column=ipywidgets.IntSlider(8, 0, 8),
-        seed=ipywidgets.IntSlider(0, 0, 20),
-    )
+evidence_explorer = partial(
+    Explorer, draw_evidence, patch=(5, 4, 8), orientation=ORIENTATIONS, noise=(0.3, 0.1, 2, 0.1),
+    row=(3, 0, 8), column=(8, 0, 8), seed=(0, 0, 20),  # places where a patch of any of these sizes fits
+)  # fmt: skip
 
 
 def _patch_image(row: int, column: int, noise: float) -> np.ndarray:
@@ -78,9 +78,7 @@ def draw_slide(orientation: str, row: int, column: int) -> tuple[Figure, str]:
     found = (sums["Σ x g"] - sums["½ Σ g²"]) / 0.3**2
 
     figure, axes = plt.subplots(1, 4, figsize=(10, 2.9), width_ratios=(1.6, 1, 1, 1.3))
-    axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
-    axes[0].add_patch(Rectangle((column - 0.5, row - 0.5), 5, 5, fill=False, ec=ORANGE, lw=2))
-    axes[0].set(title="picture", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    _picture(axes[0], image, "picture", row, column, 5)
     for ax, title, values in zip(axes[1:], ("paper $g$", "$x$ times $g$"), (g, x * g), strict=False):
         ax.imshow(values, cmap="PuOr_r", vmin=-1.5, vmax=1.5)
         ax.set(title=title, xticks=[], yticks=[])
@@ -93,14 +91,8 @@ def draw_slide(orientation: str, row: int, column: int) -> tuple[Figure, str]:
     )
 
 
-def slide_explorer() -> Explorer:
-    """The matched filter at work: a paper patch that is moved over a picture, and its two sums."""
-    return Explorer(
-        draw_slide,
-        orientation=ipywidgets.Dropdown(options=ORIENTATIONS, value="horizontal"),
-        row=ipywidgets.IntSlider(3, 0, SIZE - 5),
-        column=ipywidgets.IntSlider(6, 0, SIZE - 5),
-    )
+_LAST = SIZE - 5  # row or column at which a patch can begin
+slide_explorer = partial(Explorer, draw_slide, orientation=ORIENTATIONS, row=(3, 0, _LAST), column=(6, 0, _LAST))
 
 
 def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
@@ -113,8 +105,7 @@ def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
     anywhere = spikes.max(axis=(1, 2))
 
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), width_ratios=(1, 1, 1.6))
-    axes[0].imshow(image, vmin=GREYS[0], vmax=GREYS[1])
-    axes[0].set(title="picture", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    _picture(axes[0], image, "picture")
     axes[1].imshow(spikes.sum(0), vmin=0, vmax=6)
     axes[1].set(title="spikes of one map", xticks=[0, 5, 12], yticks=[0, 5, 12])
     axes[2].vlines(np.arange(20)[anywhere > 0], 0, 1, color=BLUE, lw=3)
@@ -123,10 +114,4 @@ def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
     return figure, f"A patch at row {row}, column {column}. One map spikes near it; h is 1 at the steps {at}, else 0."
 
 
-def anywhere_explorer() -> Explorer:
-    """A patch that moves, the spikes that move with it, and the maximum over all places that stays."""
-    return Explorer(
-        draw_anywhere,
-        row=ipywidgets.IntSlider(3, 0, SIZE - 5),
-        column=ipywidgets.IntSlider(8, 0, SIZE - 5),
-    )
+anywhere_explorer = partial(Explorer, draw_anywhere, row=(3, 0, _LAST), column=(8, 0, _LAST))

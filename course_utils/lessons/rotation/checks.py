@@ -1,14 +1,13 @@
 """Exercises of the lesson on rotation."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.classroom.exercise import Exercise, NotYet, attempt
+from course_utils.classroom.exercise import Exercise, attempt, tell, tensors
 
 
 def _played(frames: np.ndarray, rng: np.random.Generator, **others: Callable[..., Any]) -> dict[str, Any]:
@@ -26,16 +25,14 @@ def _grade_controls(controls: Callable[[np.ndarray, np.random.Generator], dict[s
     played = attempt(controls, frames, np.random.default_rng(1))
     again, other = (attempt(controls, frames, np.random.default_rng(seed)) for seed in (1, 2))
     names = ("single frame", "bag of frames", "shuffled", "reversed")
-    if not isinstance(played, dict) or set(played) != set(names):
-        raise NotYet(f"Return a dictionary with the names {', '.join(names)}.")
+    is_complete = isinstance(played, dict) and set(played) == set(names)
+    tell({f"Return a dictionary with the names {', '.join(names)}.": not is_complete})
     for name, result in played.items():
-        if result is ...:
-            raise NotYet(f"{name!r} is still missing.")
-        if np.shape(result) != frames.shape:
-            raise NotYet(f"{name!r} has the shape {np.shape(result)}; it must be {frames.shape}. Repeat along axis 1.")
+        shape = f"{name!r} has the shape {np.shape(result)}; it must be {frames.shape}. Repeat along axis 1."
+        tell({f"{name!r} is still missing.": result is ..., shape: np.shape(result) != frames.shape})
     single, bag, shuffled, backwards = (np.asarray(played[name]) for name in names)
     orders = [_order(frames[trial], shuffled[trial]) for trial in range(len(frames))]
-    faults = {
+    tell({
         "'single frame' must show frame number 10 of each trial at every step.":
             not np.allclose(single, frames[:, 10:11]),
         "You averaged over the trials (axis 0). The bag is the mean over time, axis 1, of each trial.":
@@ -56,10 +53,7 @@ def _grade_controls(controls: Callable[[np.ndarray, np.random.Generator], dict[s
             np.array_equal(shuffled, other["shuffled"]) or not np.array_equal(shuffled, again["shuffled"]),
         "All trials get the same new order. Then the order is strange, but it is still an order, and a network could "
         "learn it. Draw one for each trial.": all(order == orders[0] for order in orders),
-    }
-    for message, seen in faults.items():
-        if seen:
-            raise NotYet(message)
+    })  # fmt: skip
 
 
 def _order(trial: np.ndarray, shuffled: np.ndarray) -> list[int] | None:
@@ -74,111 +68,93 @@ check_controls = Exercise(
     grade=_grade_controls,
     wrong={
         "Return a dictionary": lambda frames, rng: {},
-        "still missing": partial(_played, shuffled=lambda *_: ...),
-        "Repeat along axis 1": partial(_played, single_frame=lambda f, _: f[:, 10]),
-        "frame number 10": partial(_played, single_frame=lambda f, _: np.repeat(f[:, :1], 20, axis=1)),
-        "over the trials": partial(_played, bag_of_frames=lambda f, _: np.stack([f.mean(0)] * 6)),
-        "of each trial by itself": partial(_played, bag_of_frames=lambda f, _: f),
-        "You mirrored the picture": [
-            partial(_played, reversed=lambda f, _: f[..., ::-1]),
-            partial(_played, reversed=lambda f, _: f[:, :, ::-1]),
-        ],
-        "order of the trials": partial(_played, reversed=lambda f, _: f[::-1]),
-        "the last frame first": partial(_played, reversed=lambda f, _: f),
-        "own frames": [
-            partial(_played, shuffled=lambda f, r: f[r.permutation(6)]),
-            partial(_played, shuffled=lambda f, r: r.permuted(f, axis=1)),
-        ],
-        "still in order": partial(_played, shuffled=lambda f, _: f),
+        "still missing": {"shuffled": lambda *_: ...},
+        "Repeat along axis 1": {"single_frame": lambda f, _: f[:, 10]},
+        "frame number 10": {"single_frame": lambda f, _: np.repeat(f[:, :1], 20, axis=1)},
+        "over the trials": {"bag_of_frames": lambda f, _: np.stack([f.mean(0)] * 6)},
+        "of each trial by itself": {"bag_of_frames": lambda f, _: f},
+        "You mirrored the picture": [{"reversed": lambda f, _: f[..., ::-1]}, {"reversed": lambda f, _: f[:, :, ::-1]}],
+        "order of the trials": {"reversed": lambda f, _: f[::-1]},
+        "the last frame first": {"reversed": lambda f, _: f},
+        "own frames":
+            [{"shuffled": lambda f, r: f[r.permutation(6)]}, {"shuffled": lambda f, r: r.permuted(f, axis=1)}],
+        "still in order": {"shuffled": lambda f, _: f},
         "from elsewhere than `rng`": [
-            partial(_played, shuffled=lambda f, _: np.stack([trial[np.random.permutation(20)] for trial in f])),  # noqa: NPY002
-            partial(_played, shuffled=lambda f, _: _played(f, np.random.default_rng(5))["shuffled"]),
+            {"shuffled": lambda f, _: np.stack([trial[np.random.permutation(20)] for trial in f])},  # noqa: NPY002
+            {"shuffled": lambda f, _: _played(f, np.random.default_rng(5))["shuffled"]},
         ],
-        "the same new order": partial(_played, shuffled=lambda f, r: f[:, r.permutation(20)]),
+        "the same new order": {"shuffled": lambda f, r: f[:, r.permutation(20)]},
     },
     solved="Four ways to play a film. Three take the order away, one turns it round.",
-)
+)  # fmt: skip
+
+
+def _decay(theta: Tensor, dt_ms: float, *, of: Callable = lambda tau_ms, dt_ms: torch.exp(-dt_ms / tau_ms)) -> Tensor:
+    return of(theta.exp(), dt_ms)
+
+
+check_decay = Exercise(
+    right=_decay,
+    cases=[(torch.tensor([0.0, 1.0, 2.0]), 1.0)],
+    draw=lambda rng: (*tensors(rng.uniform(0.5, 4, size=5)), rng.uniform(0.2, 2)),
+    wrong={
+        "You take θ for τ itself. θ is the logarithm of τ: first `theta.exp()`.":
+            lambda theta, dt_ms: _decay(theta.log(), dt_ms),
+        "That is τ. The decay of a step is exp(−dt_ms/τ).": {"of": lambda tau_ms, dt_ms: tau_ms},
+        "That is 1 − dt_ms/τ, Euler's step. The formula has the exponential, which stays above 0 for every τ.":
+            {"of": lambda tau_ms, dt_ms: 1 - dt_ms / tau_ms},
+        "The sign is missing: your decay is above 1, and the neuron would grow instead of forgetting.":
+            {"of": lambda tau_ms, dt_ms: torch.exp(dt_ms / tau_ms)},
+        "The fraction stands upside down: with a long τ a step must forget little.":
+            {"of": lambda tau_ms, dt_ms: torch.exp(-tau_ms / dt_ms)},
+        "The time step is missing. With another `dt_ms` the decay is another one.":
+            {"of": lambda tau_ms, dt_ms: torch.exp(-1 / tau_ms)},
+        "That is what a step loses, 1 − λ. λ is what is left.": lambda *given: 1 - _decay(*given),
+    },
+    solved="Whatever number θ is, τ is above 0, and λ lies between 0 and 1.",
+    otherwise="τ is exp(θ), and λ is exp(−dt_ms/τ).",
+)  # fmt: skip
 
 
 def _recurrent_step(
-    drive: Tensor, i: Tensor, v: Tensor, s: Tensor, w_rec: Tensor, decay_syn: float, decay_mem: float, *, slip: str = ""
-) -> tuple[Tensor, Tensor, Tensor]:
+    drive: Tensor, i: Tensor, v: Tensor, s: Tensor, w_rec: Tensor, decay_syn: float, decay_mem: float, *,
+    slip: str = "", spikes: Callable = lambda v, old_v: v > 1,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """One step of recurrent LIF neurons, right or with a slip."""
     recurrent = {"backwards": s @ w_rec, "none": 0}.get(slip, s @ w_rec.T)
     current = decay_syn * i + drive + recurrent
-    kept = decay_mem * v * (1 if slip == "no reset" else 1 - s)
-    v = kept + (1 if slip == "no factor" else 1 - decay_mem) * (i if slip == "old current" else current)
-    return current, v, (v > 1).float()
+    kept = decay_mem * v * (1 if slip in ("no reset", "reset at once") else 1 - s)
+    new_v = kept + (1 if slip == "no factor" else 1 - decay_mem) * (i if slip == "old current" else current)
+    spiking = spikes(new_v, v).float()
+    return current, new_v * (1 - spiking) if slip in ("reset at once", "reset twice") else new_v, spiking
 
 
 def _one_step(rng: np.random.Generator) -> tuple:
     """Arguments of a step of five neurons in four samples."""
-    drive, i, v = (torch.tensor(rng.random((4, 5))).float() for _ in range(3))
-    s, w_rec = torch.tensor(rng.integers(2, size=(4, 5))).float(), torch.tensor(rng.normal(size=(5, 5))).float()
-    return drive, i, 2 * v, s, w_rec, rng.uniform(0.5, 0.9), rng.uniform(0.3, 0.9)
+    parts = [rng.random((4, 5)), rng.random((4, 5)), 2 * rng.random((4, 5)), 1.0 * rng.integers(2, size=(4, 5))]
+    return *tensors(*parts, rng.normal(size=(5, 5))), rng.uniform(0.5, 0.9), rng.uniform(0.3, 0.9)
 
-
-def _reset_at_once(
-    drive: Tensor, i: Tensor, v: Tensor, s: Tensor, w_rec: Tensor, decay_syn: float, decay_mem: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Spikes set the new potential to 0 in their own step, and not in the next one."""
-    current, v, spikes = _recurrent_step(drive, i, v, s, w_rec, decay_syn, decay_mem, slip="no reset")
-    return current, v * (1 - spikes), spikes
-
-
-def _reset_twice(*given: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """The reset in the step of a spike and in the next one."""
-    current, v, spikes = _recurrent_step(*given)
-    return current, v * (1 - spikes), spikes
-
-
-check_decay = Exercise(
-    right=lambda theta, dt_ms: torch.exp(-dt_ms / theta.exp()),
-    cases=[(torch.tensor([0.0, 1.0, 2.0]), 1.0)],
-    draw=lambda rng: (torch.tensor(rng.uniform(0.5, 4, size=5)).float(), rng.uniform(0.2, 2)),
-    wrong={
-        "You take θ for τ itself. θ is the logarithm of τ: first `theta.exp()`.":
-            lambda theta, dt_ms: torch.exp(-dt_ms / theta),
-        "That is τ. The decay of a step is exp(−dt_ms/τ).": lambda theta, dt_ms: theta.exp(),
-        "That is 1 − dt_ms/τ, Euler's step. The formula has the exponential, which stays above 0 for every τ.":
-            lambda theta, dt_ms: 1 - dt_ms / theta.exp(),
-        "The sign is missing: your decay is above 1, and the neuron would grow instead of forgetting.":
-            lambda theta, dt_ms: torch.exp(dt_ms / theta.exp()),
-        "The fraction stands upside down: with a long τ a step must forget little.":
-            lambda theta, dt_ms: torch.exp(-theta.exp() / dt_ms),
-        "The time step is missing. With another `dt_ms` the decay is another one.":
-            lambda theta, dt_ms: torch.exp(-1 / theta.exp()),
-        "That is what a step loses, 1 − λ. λ is what is left.":
-            lambda theta, dt_ms: 1 - torch.exp(-dt_ms / theta.exp()),
-    },
-    solved="Whatever number θ is, τ is above 0, and λ lies between 0 and 1.",
-    otherwise="τ is exp(θ), and λ is exp(−dt_ms/τ).",
-)
 
 check_recurrent_step = Exercise(
     right=_recurrent_step,
     draw=_one_step,
     wrong={
         "`s @ w_rec` uses the weights *from* each neuron where those *to* it belong: synapses would run backwards. Row "
-        "j of `w_rec` leads to neuron j.": partial(_recurrent_step, slip="backwards"),
-        "The recurrent part is missing: the layer's own spikes of the step before, through `w_rec`.":
-            partial(_recurrent_step, slip="none"),
+        "j of `w_rec` leads to neuron j.": {"slip": "backwards"},
+        "The recurrent part is missing: the layer's own spikes of the step before, through `w_rec`.": {"slip": "none"},
         "The reset is missing. A neuron that spiked one step before begins again at 0: the factor 1 − s.":
-            partial(_recurrent_step, slip="no reset"),
+            {"slip": "no reset"},
         "You reset at once, in the step of the spike, as the lesson on the spiking neuron does. Here v_t is the "
         "potential before the reset: return it as it is. The factor 1 − s, with the spikes of the step before, resets "
-        "it one step later.": [_reset_at_once, _reset_twice],
-        "You integrate the old current. In the formula, v_t takes the new i_t.":
-            partial(_recurrent_step, slip="old current"),
+        "it one step later.": [{"slip": "reset at once"}, {"slip": "reset twice"}],
+        "You integrate the old current. In the formula, v_t takes the new i_t.": {"slip": "old current"},
         "The factor 1 − λ_mem is missing: without it a constant current would drive v beyond the current.":
-            partial(_recurrent_step, slip="no factor"),
-        "A neuron spikes (1) where the new potential is above 1, else it does not (0).": [
-            lambda *given: (*_recurrent_step(*given)[:2], 1 - _recurrent_step(*given)[2]),
-            lambda drive, i, v, *others: (*_recurrent_step(drive, i, v, *others)[:2], (v > 1).float()),
-        ],
+            {"slip": "no factor"},
+        "A neuron spikes (1) where the new potential is above 1, else it does not (0).":
+            [{"spikes": lambda v, old_v: v <= 1}, {"spikes": lambda v, old_v: old_v > 1}],
     },
     tolerance=1e-4,
     solved="One step of the layer that `RecurrentLIF` runs through a whole film.",
     otherwise="Return the current λ_syn · i + drive + s · w_recᵀ, with it the potential "
     "λ_mem · v · (1 − s) + (1 − λ_mem) · i, and the spikes: 1 where the new potential is above 1.",
-)
+)  # fmt: skip

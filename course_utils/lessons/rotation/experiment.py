@@ -3,7 +3,7 @@
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from course_utils.data import rotation
 from course_utils.lessons.rotation.models import RotationNet
@@ -11,8 +11,6 @@ from course_utils.lessons.stripe_snn.experiment import Recipe, experiment
 from course_utils.lessons.stripe_snn.tasks import Task
 from course_utils.training.experiment import Split
 from course_utils.training.loop import accuracy
-
-LESSON = "rotation"
 
 
 def rotation_task(name: str, settings: rotation.RotationSettings = rotation.TURNING) -> Task:
@@ -27,18 +25,16 @@ def rotation_task(name: str, settings: rotation.RotationSettings = rotation.TURN
     return Task(name, make, "tracking the angle", rotation.tracking_baseline, beside=beside, pixels="frames")
 
 
-ON_ROTATION = {
-    f"{'recurrent' if recurrent else 'feed-forward'}, τ {'learnable' if learnable else 'fixed'}": Recipe(
-        LESSON,
-        rotation_task("rotation"),
-        lambda images, seed, options=dict(recurrent=recurrent, learnable=learnable): RotationNet(**options),
-        8,
-        4e-3,
-        steps=rotation.TURNING.frames,
-        images=4000,
-    )
-    for recurrent in (True, False)
-    for learnable in (True, False)
-}
+def _net(recurrent: bool, learnable: bool) -> Recipe:
+    def build(images: Tensor, seed: int) -> RotationNet:
+        return RotationNet(recurrent=recurrent, learnable=learnable)
 
+    return Recipe("rotation", rotation_task("rotation"), build, 8, 4e-3, steps=rotation.TURNING.frames, images=4000)
+
+
+ON_ROTATION = {
+    f"{layer}, τ {time_constants}": _net(layer == "recurrent", time_constants == "learnable")
+    for layer in ("recurrent", "feed-forward")
+    for time_constants in ("learnable", "fixed")
+}
 EXPERIMENTS = (experiment("rotation", "stripes that turn, with and without recurrence", ON_ROTATION),)

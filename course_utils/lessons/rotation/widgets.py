@@ -27,10 +27,8 @@ def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, step: int) 
     left.set_title(f"frame {step}")
     right.plot(np.arange(FRAMES), angles_deg, ".-", color=BLUE)
     right.plot(step, angles_deg[step], "o", mfc="none", mec=ORANGE, mew=2, ms=12)
-    right.set(
-        xlabel="frame", ylabel="angle (°, clockwise)", ylim=(-210, 570), yticks=[-180, 0, 180, 360, 540],
-        title=f"{turn}, {sweep_deg}°", xlim=(-1, FRAMES),
-    )  # fmt: skip
+    right.set(ylabel="angle (°, clockwise)", ylim=(-210, 570), yticks=[-180, 0, 180, 360, 540])
+    right.set(xlabel="frame", xlim=(-1, FRAMES), title=f"{turn}, {sweep_deg}°")
     right.xaxis.get_major_locator().set_params(integer=True)
     return figure, (
         f"Frame {step} of stripes that turn {turn} by {sweep_deg} degrees from {start_deg} degrees, now at "
@@ -38,36 +36,20 @@ def draw_turn(start_deg: int, sweep_deg: int, turn: str, peaks: int, step: int) 
     )
 
 
-def turn_explorer() -> Explorer:
-    """A trial of turning stripes, frame by frame."""
-    return Explorer(
-        draw_turn,
-        start_deg=ipywidgets.IntSlider(30, 0, 360, step=10),
-        sweep_deg=ipywidgets.IntSlider(120, 10, 179),
-        turn=ipywidgets.Dropdown(options=TURNS, value=TURNS[0]),
-        peaks=ipywidgets.IntSlider(2, 1, 5),
-        step=ipywidgets.IntSlider(0, 0, FRAMES - 1),
-    )
+turn_explorer = partial(
+    Explorer, draw_turn, start_deg=(30, 0, 360, 10), sweep_deg=(120, 10, 179), turn=TURNS, peaks=(2, 1, 5),
+    step=(0, 0, FRAMES - 1),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Film:
-    """Trials and what a network with one output neuron made of them, played both ways.
+    """Trials, and what a network with one output neuron made of them, played both ways. All must fit (ValueError)."""
 
-    Attributes:
-        frames: grey levels, [trial, time, size, size].
-        labels: 0 clockwise, 1 counter-clockwise, [trial].
-        hidden: spikes of the hidden neurons, [direction of play, time, trial, neurons].
-        potentials: of the output neuron, [direction of play, time, trial].
-
-    Raises:
-        ValueError: the arrays differ in their numbers of trials or time steps.
-    """
-
-    frames: np.ndarray
-    labels: np.ndarray
-    hidden: np.ndarray
-    potentials: np.ndarray
+    frames: np.ndarray  # grey levels, [trial, time, size, size]
+    labels: np.ndarray  # 0 clockwise, 1 counter-clockwise, [trial]
+    hidden: np.ndarray  # spikes of the hidden neurons, [direction of play, time, trial, neurons]
+    potentials: np.ndarray  # of the output neuron, [direction of play, time, trial]
 
     def __post_init__(self):
         trials, steps = self.frames.shape[:2]
@@ -109,9 +91,7 @@ def draw_film(film: Film, trial: int, step: int, backwards: bool) -> tuple[Figur
 
 def film_player(film: Film) -> Explorer:
     """Scrub through the trials of a film, forwards and backwards."""
-    return Explorer(
-        partial(draw_film, film),
-        trial=ipywidgets.IntSlider(0, 0, len(film.labels) - 1),
-        step=ipywidgets.IntSlider(film.frames.shape[1] - 1, 0, film.frames.shape[1] - 1),
-        backwards=ipywidgets.Checkbox(False, description="play backwards"),
-    )
+    trials, steps = film.frames.shape[:2]
+    backwards = ipywidgets.Checkbox(False, description="play backwards")
+    step = (steps - 1, 0, steps - 1)
+    return Explorer(partial(draw_film, film), trial=(0, 0, trials - 1), step=step, backwards=backwards)

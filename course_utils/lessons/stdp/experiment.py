@@ -24,10 +24,9 @@ FAR = replace(PLAIN, first_test=FIRST_TEST)
 CODES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "rates": lambda images, noise: poisson(images, STEPS, noise),
     "one spike each": lambda images, noise: rank_order(images, STEPS, threshold=0),
-    "one spike each, at random": lambda images, noise: rank_order(
-        torch.rand(images.shape, generator=noise), STEPS, threshold=0
-    ),
-}
+    "one spike each, at random":
+        lambda images, noise: rank_order(torch.rand(images.shape, generator=noise), STEPS, threshold=0),
+}  # fmt: skip
 
 
 def _generator(seed: int) -> torch.Generator:
@@ -36,27 +35,16 @@ def _generator(seed: int) -> torch.Generator:
 
 @dataclass(frozen=True)
 class Learner:
-    """A layer that learns without labels, gets labels, and is tested.
-
-    Attributes:
-        rule: of its neurons.
-        neurons: how many.
-        task: what it sees.
-        train: images to learn from, without labels.
-        labelling: images with labels, from which every neuron gets one.
-        test: images of the test set.
-        code: how images become spikes, one of `CODES`.
-        learns_from: the code while it learns, if that is another one.
-    """
+    """A layer that learns without labels, gets labels, and is tested."""
 
     rule: WinnerTakeAll = field(default_factory=WinnerTakeAll)
     neurons: int = 30
     task: Task = FAR
-    train: int = 400
-    labelling: int = 400
-    test: int = 2000
-    code: str = "rates"
-    learns_from: str = ""
+    train: int = 400  # images to learn from, without labels
+    labelling: int = 400  # images with labels, from which every neuron gets one
+    test: int = 2000  # images of the test set
+    code: str = "rates"  # how images become spikes, one of `CODES`
+    learns_from: str = ""  # the code while it learns, if that is another one
 
     def draw(self, seed: int) -> Split:
         """The images of a seed; those for labelling stand where others have their validation images."""
@@ -88,32 +76,21 @@ class Learner:
             neuron_labels = assign_labels(self.count(learned, split.validation[0], seed), split.validation[1])
             counts = self.count(learned, images, seed)
             accuracies.append((vote(counts, neuron_labels) == labels).double().mean().item())
-        inputs, rule = images[0].numel(), self.rule.rule
+        inputs, config = images[0].numel(), {"neurons": self.neurons, "code": self.code}
+        config |= {"learns_from": self.learns_from} if self.learns_from else {}
+        config |= {name: getattr(self.rule, name) for name in ("theta_plus", "total_weight", "inhibition")}
+        config |= {name: getattr(self.rule.rule, name) for name in ("a_plus", "a_minus", "tau_plus_ms", "tau_minus_ms")}
         expected = STEPS * images.double().flatten(1).sum(1).mean().item()
         spikes_in = expected if self.code == "rates" else float(inputs)
+        spikes = spikes_in + counts.sum(1).mean().item()
+        dense = float(STEPS * inputs * self.neurons)
         return measured(
             None,
             split,
-            cost=Operations(
-                spikes=spikes_in + counts.sum(1).mean().item(),
-                accumulates=spikes_in * self.neurons,
-                multiply_accumulates=0.0,
-                dense=float(STEPS * inputs * self.neurons),
-            ),
+            cost=Operations(spikes, accumulates=spikes_in * self.neurons, multiply_accumulates=0.0, dense=dense),
             lesson="stdp",
             task=self.task.name,
-            config={
-                "neurons": self.neurons,
-                "theta_plus": self.rule.theta_plus,
-                "total_weight": self.rule.total_weight,
-                "inhibition": self.rule.inhibition,
-                "code": self.code,
-                **({"learns_from": self.learns_from} if self.learns_from else {}),
-                "a_plus": rule.a_plus,
-                "a_minus": rule.a_minus,
-                "tau_plus_ms": rule.tau_plus_ms,
-                "tau_minus_ms": rule.tau_minus_ms,
-            },
+            config=config,
             accuracy=accuracies[1],
             baseline=self.task.baseline(split),
             beside={"random weights, labelled": accuracies[0]},
@@ -143,19 +120,14 @@ def _once(rule: PairSTDP) -> WinnerTakeAll:
 WITHOUT_TIMING = {
     **{f"{name}, rates": Learner(replace(_WHOLE, rule=rule)) for name, rule in WINDOWS.items()},
     **{f"{name}, one spike each": Learner(_once(rule), code="one spike each") for name, rule in WINDOWS.items()},
-    "full rule, one spike each, learned at random": Learner(
-        _once(PairSTDP()), code="one spike each", learns_from="one spike each, at random"
-    ),
-}
-EXPERIMENTS = (
-    Experiment(
-        "stdp",
-        "learning without labels, plain and hard stripes",
-        {name: learner.record for name, learner in LEARNERS.items()},
-    ),
-    Experiment(
-        "stdp-timing",
-        "STDP whose timing is taken away piece by piece, on stripes coded by rates and by times",
-        {name: learner.record for name, learner in WITHOUT_TIMING.items()},
-    ),
-)
+    "full rule, one spike each, learned at random":
+        Learner(_once(PairSTDP()), code="one spike each", learns_from="one spike each, at random"),
+}  # fmt: skip
+EXPERIMENTS = tuple(
+    Experiment(name, about, {model: learner.record for model, learner in learners.items()})
+    for name, about, learners in (
+        ("stdp", "learning without labels, plain and hard stripes", LEARNERS),
+        ("stdp-timing", "STDP whose timing is taken away piece by piece, on stripes coded by rates and by times",
+         WITHOUT_TIMING),
+    )
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """Explorers of one pair of spikes and of receptive fields while they grow."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -11,6 +12,7 @@ from matplotlib.image import AxesImage
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE
+from course_utils.data.require import require
 
 STEPS = 140
 INPUT_MS = 60  # when the input spikes
@@ -19,14 +21,8 @@ INPUT_MS = 60  # when the input spikes
 def receptive_fields(
     weights: np.ndarray, ax: Axes, *, columns: int = 10, names: Sequence[str] | None = None
 ) -> AxesImage:
-    """The weights into every neuron as small square pictures, in one image; black is 0, white the largest weight.
-
-    Args:
-        weights: [inputs, neurons]; the number of inputs is a square.
-        ax: where to draw.
-        columns: pictures in a row.
-        names: a letter or two for each neuron, written under its picture.
-    """
+    """The weights [inputs, neurons] as small square pictures, so many columns of them in one image; black is 0, white
+    the largest weight. Under each neuron's picture its name is written, a letter or two."""
     inputs, neurons = weights.shape
     side, rows = round(inputs**0.5), -(-neurons // columns)
     step = side + (6 if names else 2)
@@ -74,38 +70,21 @@ def draw_pair(a_plus: float, a_minus: float, tau_plus_ms: int, tau_minus_ms: int
     )
 
 
-def pair_explorer() -> Explorer:
-    """One pair of spikes and the window that it reads."""
-    return Explorer(
-        draw_pair,
-        delay_ms=ipywidgets.IntSlider(10, -50, 50, description="d (ms)"),
-        a_plus=ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="A₊ (%)"),
-        a_minus=ipywidgets.FloatSlider(0.6, min=0, max=2, step=0.1, description="A₋ (%)"),
-        tau_plus_ms=ipywidgets.IntSlider(20, 5, 50, description="τ₊ (ms)"),
-        tau_minus_ms=ipywidgets.IntSlider(20, 5, 50, description="τ₋ (ms)"),
-    )
+pair_explorer = partial(
+    Explorer, draw_pair, delay_ms=(10, -50, 50, "d (ms)"), a_plus=(1, 0, 2, 0.1, "A₊ (%)"),
+    a_minus=(0.6, 0, 2, 0.1, "A₋ (%)"), tau_plus_ms=(20, 5, 50, "τ₊ (ms)"), tau_minus_ms=(20, 5, 50, "τ₋ (ms)"),
+)  # fmt: skip
 
 
-def receptive_field_explorer(
-    snapshots: Mapping[int, np.ndarray], accuracies: Sequence[float], *, columns: int = 6
-) -> Explorer:
-    """Receptive fields after so many images.
-
-    Args:
-        snapshots: images seen → weights [inputs, neurons], in increasing order.
-        accuracies: of each snapshot, 0 to 1.
-        columns: fields in a row.
-
-    Raises:
-        ValueError: there is not one accuracy for each snapshot.
-    """
-    if len(snapshots) != len(accuracies):
-        raise ValueError(f"accuracies are {len(accuracies)}; there are {len(snapshots)} snapshots, one for each")
+def receptive_field_explorer(snapshots: Mapping[int, np.ndarray], accuracies: Sequence[float]) -> Explorer:
+    """Receptive fields while they grow: images seen → weights [inputs, neurons], in increasing order, and the accuracy
+    of each of these snapshots, 0 to 1."""
+    require(len(snapshots) == len(accuracies), "accuracies", accuracies, f"as many as snapshots, {len(snapshots)}")
     seen = list(snapshots)
 
     def draw_fields(images_seen: int) -> tuple[Figure, str]:
         figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8), width_ratios=(1.1, 1))
-        receptive_fields(snapshots[images_seen], left, columns=columns)
+        receptive_fields(snapshots[images_seen], left, columns=6)
         left.set_title(f"after {images_seen} images")
         place = seen.index(images_seen)
         right.tick_params(axis="x", labelsize=10)
