@@ -13,15 +13,7 @@ from course_utils.training import ledger
 from tests import notebook_cells as lessons
 
 LESSON = "li_readout"
-
-
-def pictures(count: int) -> torch.Tensor:
-    return torch.tensor(make_stripes(count, 0).images)[:, None] / 255
-
-
-@pytest.fixture(scope="module")
-def images() -> torch.Tensor:
-    return pictures(20)
+IMAGES = torch.tensor(make_stripes(20, 0).images)[:, None] / 255
 
 
 @pytest.fixture(scope="module")
@@ -35,40 +27,32 @@ def lesson() -> dict:
 
 @torch.no_grad()
 @pytest.mark.parametrize("readout", models.READOUTS)
-def test_the_lesson_builds_and_awakens_the_same_network_as_the_package(lesson, images, readout) -> None:
+def test_the_lesson_builds_and_awakens_the_same_network_as_the_package(lesson, readout) -> None:
     for outputs in (1, 2):
         torch.manual_seed(4)
         written = lesson["FifthModel"](lesson["READOUTS"][readout], outputs)
         torch.manual_seed(4)
         packaged = models.LIReadout(readout=readout, outputs=outputs)
-        for name, values in packaged.state_dict().items():
-            assert (written.state_dict()[name] == values).all(), name
+        torch.testing.assert_close(dict(written.state_dict()), dict(packaged.state_dict()), rtol=0, atol=0)
         written.conv.bias.fill_(0.25)  # a hidden layer that spikes
         packaged.conv.bias.fill_(0.25)
-        hidden, potentials = written.run(images)
-        activity = packaged.activity(images)
+        hidden, potentials = written.run(IMAGES)
+        activity = packaged.activity(IMAGES)
         assert hidden.mean() > 0.01
         torch.testing.assert_close(hidden, activity.hidden)
         torch.testing.assert_close(potentials, activity.readout)
-        torch.testing.assert_close(written(images), packaged(images)[:, -outputs:])
-        lesson["awaken"](written, images)
-        models.awaken(packaged, images)
-        for name, values in packaged.state_dict().items():
-            torch.testing.assert_close(written.state_dict()[name], values)
+        torch.testing.assert_close(written(IMAGES), packaged(IMAGES)[:, -outputs:])
+        lesson["awaken"](written, IMAGES)
+        models.awaken(packaged, IMAGES)
+        torch.testing.assert_close(dict(written.state_dict()), dict(packaged.state_dict()))
 
 
 @torch.no_grad()
 def recording(count: int) -> widgets.Recording:
-    images = pictures(count)
     torch.manual_seed(4)
-    activity = models.LIReadout().activity(images)
-    return widgets.Recording(
-        images=images[:, 0].numpy(),
-        labels=np.arange(len(images)) % 2,
-        inputs=activity.inputs[:, :, 0].numpy(),
-        hidden=activity.hidden.numpy(),
-        potentials=activity.readout.numpy(),
-    )
+    inputs, hidden, potentials = models.LIReadout().activity(IMAGES[:count])
+    parts = IMAGES[:count, 0], torch.arange(count) % 2, inputs[:, :, 0], hidden, potentials
+    return widgets.Recording(*(part.numpy() for part in parts))
 
 
 def test_player_says_what_the_recording_holds() -> None:
@@ -93,33 +77,23 @@ def test_a_recording_of_arrays_that_do_not_fit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("part", ["none", *experiment.CURE, "all"])
-def test_each_part_of_the_cure_changes_what_it_names_and_nothing_else(images, part) -> None:
+def test_each_part_of_the_cure_changes_what_it_names_and_nothing_else(part) -> None:
     parts = {"none": (), "all": experiment.CURE}.get(part, (part,))
     torch.manual_seed(4)
     drawn = models.LIReadout().state_dict()
     torch.manual_seed(4)
-    model = experiment.cured(images, 0, parts)
+    model = experiment.cured(IMAGES, 0, parts)
     changed = {name for name, values in model.state_dict().items() if (values != drawn[name]).any()}
     names = {"gain": {"conv.weight"}, "bias": {"conv.bias"}, "zero start": {"linear.weight", "linear.bias"}}
     assert changed == set().union(*(names.get(one, set()) for one in parts))
     assert model.readout == ("integral" if "integral" in parts else "maximum")
 
 
-def recorded(name: str, *models: str) -> list[list[ledger.Record]]:
-    """The records of these models over five seeds."""
-    found = ledger.runs(name)
-    return [[found[model, seed] for seed in range(5)] for model in models]
-
-
-def test_recorded_plain_stripes_keep_the_promise() -> None:
-    two, one, built = recorded("stripes-plain", "5: LI readout", "5: one output", "5: as built, maximum")
-    for with_two, with_one in zip(two, one, strict=True):
-        assert with_two.data["test"] == with_one.data["test"] == 2000 and with_two.config["epochs"] == 9
-        assert with_two.accuracy >= 0.998 and with_one.accuracy >= with_two.accuracy - 0.002
-    assert min(record.accuracy for record in built) < 0.6
-
-
-def test_recorded_hard_stripes_beat_the_rule() -> None:
-    (found,) = recorded("stripes-hard", "5: LI readout")
-    for record in found:
-        assert record.accuracy >= record.baseline["accuracy"] + 0.05
+def test_recorded_plain_stripes_keep_the_promise_and_hard_ones_beat_the_rule() -> None:
+    plain, hard = ledger.runs("stripes-plain"), ledger.runs("stripes-hard")
+    for seed in range(5):
+        two, one, on_hard = plain["5: LI readout", seed], plain["5: one output", seed], hard["5: LI readout", seed]
+        assert two.data["test"] == one.data["test"] == 2000 and two.config["epochs"] == 9
+        assert two.accuracy >= 0.998 and one.accuracy >= two.accuracy - 0.002
+        assert on_hard.accuracy >= on_hard.baseline["accuracy"] + 0.05
+    assert min(plain["5: as built, maximum", seed].accuracy for seed in range(5)) < 0.6

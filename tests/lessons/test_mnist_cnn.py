@@ -14,10 +14,9 @@ from tests import notebook_cells as notebooks
 @pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (3, 4)])
 def test_explorer_computes_what_pytorch_computes(kernel, stride, padding) -> None:
     image, weights = np.random.default_rng(0).random((28, 28)), np.array(widgets.KERNELS[kernel], dtype=float)
-    expected = nn.functional.conv2d(
-        torch.from_numpy(image)[None, None], torch.from_numpy(weights)[None, None], stride=stride, padding=padding
-    )
-    assert np.allclose(widgets.feature_map(image, weights, stride, padding), expected[0, 0].numpy())
+    pair = torch.from_numpy(image)[None, None], torch.from_numpy(weights)[None, None]
+    expected = nn.functional.conv2d(*pair, stride=stride, padding=padding)[0, 0].numpy()
+    assert np.allclose(widgets.feature_map(image, weights, stride, padding), expected)
 
 
 def test_the_committed_results_are_those_of_the_real_sets() -> None:

@@ -12,12 +12,6 @@ from course_utils.spiking import stripe_networks as models
 PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def test_every_illness_has_one_patient() -> None:
-    illnesses = [patient.illness for patient in checks.PATIENTS.values()]
-    assert len(set(illnesses)) == len(illnesses) == 4
-    assert checks.check_diagnosis.right == dict(zip(checks.PATIENTS, illnesses, strict=True))
-
-
 @pytest.mark.parametrize(
     ("diagnosis", "says"),
     [
@@ -28,10 +22,12 @@ def test_every_illness_has_one_patient() -> None:
     ],
 )
 def test_a_diagnosis_is_judged_patient_by_patient(diagnosis, says) -> None:
-    given = checks.check_diagnosis.right | diagnosis if isinstance(diagnosis, dict) else diagnosis
-    verdict = checks.check_diagnosis(given)
+    right = checks.check_diagnosis.right
+    verdict = checks.check_diagnosis(right | diagnosis if isinstance(diagnosis, dict) else diagnosis)
     assert verdict.status == "not yet" and says in verdict.message, verdict
     assert checks.check_diagnosis(dict.fromkeys("ABCD", ...)).status == "not started"
+    assert right == {name: patient.illness for name, patient in checks.PATIENTS.items()}
+    assert len(set(right.values())) == 4, "every illness has one patient"
 
 
 def weak_spots(always_right: bool = False) -> widgets.WeakSpots:
@@ -46,23 +42,17 @@ def weak_spots(always_right: bool = False) -> widgets.WeakSpots:
 
 
 def charts() -> dict[str, widgets.Chart]:
-    draw = np.random.default_rng(0)
-    labels = draw.integers(2, size=30)
-    silent = widgets.Chart(np.zeros((50, 30, 256)), np.zeros((50, 30, 2)), np.zeros((50, 30, 2)), labels)
-    full = widgets.Chart(np.ones((50, 30, 256)), 1e24 * draw.normal(size=(50, 30, 2)), np.ones((50, 30, 2)), labels)
+    draw, v = np.random.default_rng(0), np.zeros((50, 30, 2))
+    silent = widgets.Chart(np.zeros((50, 30, 256)), v, v, draw.integers(2, size=30))
+    full = widgets.Chart(np.ones((50, 30, 256)), 1e24 * draw.normal(size=v.shape), v + 1, silent.labels)
     return {"silent": silent, "full": full}
-
-
-def test_the_map_holds_the_share_of_right_answers() -> None:
-    spots = weak_spots()
-    assert spots.accuracy.shape == (2, 4, 7)
-    assert spots.accuracy[1, 2, 3] == np.mean(spots.labels[1, 2, 3] == spots.answers[1, 2, 3])
-    assert (weak_spots(always_right=True).accuracy == 1).all()
 
 
 @pytest.mark.parametrize("always_right", [True, False])
 def test_wrong_answers_are_marked_and_right_ones_are_not(always_right) -> None:
     spots = weak_spots(always_right)
+    assert spots.accuracy.shape == (2, 4, 7) and (spots.accuracy == 1).all() == always_right
+    assert spots.accuracy[1, 2, 3] == np.mean(spots.labels[1, 2, 3] == spots.answers[1, 2, 3])
     figure, alt = widgets.draw_weak_spot(spots, peaks=5, noise=0.6, contrast=1.0)
     place = (1, 2, 4)
     wrong = int((spots.labels[place] != spots.answers[place])[: widgets.TILES].sum())
@@ -79,14 +69,9 @@ def test_a_chart_tells_its_counts() -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     ("name", "options"),
-    [
-        ("FlatLIF", {}),
-        ("FlatLIF", {"scale": 5, "steps": 20}),
-        ("BroadConv", {}),
-        ("BroadConv", {"hidden": 4, "scale": 10, "steps": 6}),
-        ("LeanConv", {}),
-    ],
-)
+    [("FlatLIF", {}), ("FlatLIF", {"scale": 5, "steps": 20}), ("BroadConv", {}),
+     ("BroadConv", {"hidden": 4, "scale": 10, "steps": 6}), ("LeanConv", {})],
+)  # fmt: skip
 def test_the_lesson_writes_out_the_same_models(lesson, name, options, seed) -> None:
     torch.manual_seed(seed)
     by_hand = lesson[name](**options)
@@ -97,11 +82,9 @@ def test_the_lesson_writes_out_the_same_models(lesson, name, options, seed) -> N
 
 
 def test_the_lesson_writes_out_the_same_noise_and_helpers(lesson) -> None:
-    for seed, gain, steps in ((0, 2.6, 50), (1, 1.0, 7)):
-        by_hand = lesson["PoissonInput"](steps, gain, seed)
-        packaged = models.PoissonInput(steps, gain, seed)
-        for _ in range(2):
-            assert torch.equal(by_hand(PICTURES), packaged(PICTURES))
+    for settings in ((50, 2.6, 0), (7, 1.0, 1)):  # steps, gain, seed
+        by_hand, packaged = lesson["PoissonInput"](*settings), models.PoissonInput(*settings)
+        assert all(torch.equal(by_hand(PICTURES), packaged(PICTURES)) for _ in range(2))
     inputs = 5 * torch.rand(9, 4, 3, generator=torch.Generator().manual_seed(0))
     by_hand, packaged = lesson["step_by_step"](norse.LIFCell(), inputs), models.over_time(norse.LIFCell(), inputs)
     assert torch.equal(by_hand, packaged) and by_hand.sum() > 0 and lesson["over_time"] is models.over_time
