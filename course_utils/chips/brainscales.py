@@ -24,7 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.chips.placing import CIRCUITS, INPUTS, Place, circuits_for
-from course_utils.chips.virtual_chip import VirtualChip, fitting_scale, largest, to_integers
+from course_utils.chips.virtual_chip import fitting_scale, fold_pool, largest, to_integers
+from course_utils.data.require import guarded, require_whole
 from course_utils.spiking.stripe_networks import LIReadout, over_time
 
 WEIGHT_SCALE = 64  # of the reader
@@ -41,17 +42,12 @@ def stripe_graph(model: LIReadout) -> nir.NIRGraph:
     layer's is the column of a 257th input that fires at every step (`with_bias_input`); the readout's is added on the
     computer (`readout_bias`).
 
-    Args:
-        model: with a pool that adds up; it becomes part of the second matrix.
-
-    Raises:
-        ValueError: the pool is a maximum, or a weight is not finite.
+    The model's pool must add up, for it becomes part of the second matrix.
     """
-    chip = VirtualChip(model)  # refuses a maximum
     pixels = torch.eye(16 * 16, dtype=model.conv.weight.dtype).unflatten(1, (1, 16, 16))
     places = nn.functional.conv2d(pixels, model.conv.weight).flatten(1).T
     bias = model.conv.bias.repeat_interleave(13 * 13)[:, None]
-    layers = {"hidden": (torch.cat((places, bias), 1), model.lif), "readout": (chip.folded(), model.li)}
+    layers = {"hidden": (torch.cat((places, bias), 1), model.lif), "readout": (fold_pool(model), model.li)}
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array([16 * 16 + 1]))}
     for name, (weight, cell) in layers.items():
         scale, alike = fitting_scale(weight), np.ones(len(weight))
@@ -68,24 +64,24 @@ def stripe_graph(model: LIReadout) -> nir.NIRGraph:
     return nir.NIRGraph(nodes, list(pairwise(nodes)))
 
 
+@guarded
 def with_bias_input(inputs: Tensor) -> Tensor:
     """Spikes [time, batch, 1, 16, 16] as [time, batch, 257]; the last input fires at every step."""
+    if inputs.shape[2:] != (1, 16, 16):
+        raise ValueError(f"inputs have shape {tuple(inputs.shape)}; it must be [time, batch, 1, 16, 16]")
     return torch.cat((inputs.flatten(2), torch.ones_like(inputs[..., 0, :1, 0])), 2)
 
 
 @torch.no_grad()
 def readout_bias(model: LIReadout, steps: int) -> Tensor:
     """What the readout's bias adds to its potentials, [time, 1, outputs]; exact, for leaky integrators add up."""
+    require_whole(steps=(steps, 1))
     return over_time(model.li, model.linear.bias.expand(steps, 1, -1))
 
 
 def places_of(graph: nir.NIRGraph, *, sparse: bool = False) -> list[Place]:
-    """What the layers of a graph take of the chip: inputs of a neuron, and circuits if as many as needed are joined.
-
-    Args:
-        graph: of matrices and neurons.
-        sparse: whether a weight of 0 needs no synapse.
-    """
+    """What the layers of a graph of matrices and neurons take of the chip, with as many circuits joined as a neuron
+    needs; if it is `sparse`, a weight of 0 needs no synapse."""
     found = []
     for source, target in graph.edges:
         if isinstance(matrix := graph.nodes[source], nir.Linear):
@@ -98,11 +94,8 @@ def places_of(graph: nir.NIRGraph, *, sparse: bool = False) -> list[Place]:
 
 def obstacles(graph: nir.NIRGraph) -> list[str]:
     """What of a graph is in the way of BrainScaleS-2's reader, a sentence each; empty if nothing is known to be."""
-    found = [
-        f"{name} is {type(node).__name__}, which the reader does not know"
-        for name, node in graph.nodes.items()
-        if type(node).__name__ not in KNOWN
-    ]
+    kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
+    found = [f"{name} is {kind}, which the reader does not know" for name, kind in kinds.items() if kind not in KNOWN]
     taken = places_of(graph)
     found += [
         f"{place.layer} has {place.fan_in} inputs a neuron; the reader joins no circuits, "
@@ -112,17 +105,14 @@ def obstacles(graph: nir.NIRGraph) -> list[str]:
     ]
     if (neurons := sum(place.neurons for place in taken)) > CIRCUITS:
         found.append(f"the graph has {neurons} neurons; the chip has {CIRCUITS}, and the reader divides nothing")
-    kinds = [type(node).__name__ for node in graph.nodes.values()]
-    counts = {kind: kinds.count(kind) for kind in ("Input", "Output")}
+    counts = {kind: list(kinds.values()).count(kind) for kind in ("Input", "Output")}
     found += [f"the graph has {n} nodes {kind}; the reader wants one" for kind, n in counts.items() if n != 1]
-    ran = {name for name, node in graph.nodes.items() if isinstance(node, nir.Input)}
+    ran = {name for name, kind in kinds.items() if kind == "Input"}
     for source, target in graph.edges:
         if source not in ran:
             found.append(f"the edge from {source} to {target} stands before anything that leads to {source}")
         ran.add(target)
-    for name, node in graph.nodes.items():
-        found += [f"{name}: {what}" for what in _of_node(node)]
-    return found
+    return found + [f"{name}: {what}" for name, node in graph.nodes.items() for what in _of_node(node)]
 
 
 def _of_node(node: nir.NIRNode) -> list[str]:

@@ -12,13 +12,12 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from course_utils.chips.virtual_chip import LAYERS, Limits, Seen, VirtualChip, cell_of, euler
-from course_utils.data.require import require
+from course_utils.chips.virtual_chip import LAYERS, Limits, Seen, VirtualChip, cell_of, euler, rates_of
+from course_utils.data.require import guarded, require_whole
 from course_utils.spiking.stripe_networks import LIReadout, over_time, spike
 from course_utils.spiking.surrogates import straight_through
 
-# --- calibration ----------------------------------------------------------------------------------------------------
-
+FIRST_CHIP = 10_000  # seed of the first of `AnyChip`
 FACTORS = torch.logspace(-0.5, 0.5, 101, dtype=torch.float64)  # time constants from a third to three times the model's
 
 
@@ -36,7 +35,7 @@ def calibrate(chip: VirtualChip, repeats: int = 20, *, gains: bool = False) -> V
         repeats: measurements of each kind, 1 or more.
         gains: whether the synaptic inputs are calibrated, too, as the chip's own software does.
     """
-    require(repeats >= 1, "repeats", repeats, "1 or more")
+    require_whole(repeats=(repeats, 1))
     for layer in LAYERS:
         for _ in range(2):  # the second time close to what was asked for, where a measurement is best
             tau_mem, tau_syn = _time_constants(chip, layer, repeats)
@@ -50,6 +49,7 @@ def calibrate(chip: VirtualChip, repeats: int = 20, *, gains: bool = False) -> V
     return chip
 
 
+@guarded
 def pulse_of(step_syn: float) -> Tensor:
     """A current [time] that is switched on, and off after 40 steps. It ends at twice the threshold, or, for the slowest
     synapses, at 3.9, the end of the range."""
@@ -58,9 +58,8 @@ def pulse_of(step_syn: float) -> Tensor:
 
 def _shown(chip: VirtualChip, layer: str, repeats: int, synapses: bool = False) -> Tensor:
     """Samples [time, neurons] of a current that is switched on and off, mean of several; no threshold is in the way."""
-    cell = cell_of(chip.model, layer)
-    pulse = pulse_of(float(cell.dt * cell.p.tau_syn_inv))
-    asked = chip.settings[layer]
+    _, step_syn = rates_of(cell_of(chip.model, layer))
+    pulse, asked = pulse_of(step_syn), chip.settings[layer]
     chip.settings[layer] = asked._replace(threshold=torch.tensor(20.0))
     shown = torch.stack([chip.inject(layer, pulse, synapses)[1] for _ in range(repeats)]).mean(0)
     chip.settings[layer] = asked
@@ -75,8 +74,7 @@ def _gains(chip: VirtualChip, layer: str, repeats: int) -> Tensor:
 
 def _time_constants(chip: VirtualChip, layer: str, repeats: int) -> tuple[Tensor, Tensor]:
     """Time constants of membrane and synapse, in multiples of the model's, [neurons] each."""
-    cell = cell_of(chip.model, layer)
-    step_mem, step_syn = (float(cell.dt * inverse) for inverse in (cell.p.tau_mem_inv, cell.p.tau_syn_inv))
+    step_mem, step_syn = rates_of(cell_of(chip.model, layer))
     shown = _shown(chip, layer, repeats).double()
     mem, syn = torch.cartesian_prod(step_mem / FACTORS, step_syn / FACTORS).T
     v = i = torch.zeros_like(mem)
@@ -92,17 +90,13 @@ def _time_constants(chip: VirtualChip, layer: str, repeats: int) -> tuple[Tensor
 def _thresholds(chip: VirtualChip, repeats: int) -> Tensor:
     """Thresholds of the hidden neurons, in multiples of the model's, [neurons]."""
     cell = chip.model.lif
-    # half an LSB a step, and to twice the threshold
-    slope = torch.linspace(0, 2, 400) * float(cell.dt * cell.p.tau_syn_inv)
+    slope = torch.linspace(0, 2, 400) * rates_of(cell)[1]  # half an LSB a step, and to twice the threshold
     found = []
     for _ in range(repeats):
         spikes, shown = chip.inject("hidden", slope)
         first = torch.where(spikes.any(0), spikes.argmax(0), len(slope) - 1)
         found.append(shown.gather(0, first[None])[0])
     return torch.stack(found).mean(0) / float(cell.p.v_th)
-
-
-# --- training with the chip in the loop -----------------------------------------------------------------------------
 
 
 class InTheLoop(nn.Module):
@@ -127,37 +121,29 @@ class InTheLoop(nn.Module):
 
 def _as_shown(currents: Tensor, seen: Seen, model: LIReadout) -> Tensor:
     """Hidden spikes that the chip showed, [time, batch, neurons], with the gradients of the model's neurons."""
-    neuron, dt = model.lif.p, model.lif.dt
+    rates = rates_of(model.lif)
     v = i = torch.zeros_like(currents[0])
     spikes = []
     for current, membrane, fired in zip(currents, seen.membranes, seen.hidden, strict=True):
-        v, i = euler(v, i, current, dt * neuron.tau_mem_inv, dt * neuron.tau_syn_inv)
+        v, i = euler(v, i, current, *rates)
         v = straight_through(membrane, v)
-        s = straight_through(fired, spike(v - neuron.v_th))
+        s = straight_through(fired, spike(v - model.lif.p.v_th))
         spikes.append(s)
         v = (1 - s) * v
     return torch.stack(spikes)
 
 
-# --- training for any chip ------------------------------------------------------------------------------------------
-
-
 class AnyChip(nn.Module):
     """A chip that is another one at every batch of a training: what is learned must not depend on the chip.
 
-    Args:
-        model: to train.
-        limits: of all chips.
-        first: seed of the first chip; the next batch meets the next seed. Evaluation takes the first one.
+    Each batch meets the next seed, from 10,000 on; evaluation takes the first.
     """
 
-    def __init__(self, model: LIReadout, limits: Limits, first: int = 10_000):
+    def __init__(self, model: LIReadout, limits: Limits):
         super().__init__()
-        self.model = model
-        self.limits = limits
-        self.first = first
-        self.seeds = itertools.count(first)
+        self.model, self.limits = model, limits
+        self.seeds = itertools.count(FIRST_CHIP)
 
     def forward(self, images: Tensor) -> Tensor:
-        seed = next(self.seeds) if self.training else self.first
+        seed = next(self.seeds) if self.training else FIRST_CHIP
         return VirtualChip(self.model, self.limits, seed)(images)

@@ -9,7 +9,6 @@ the leak of the neurons enter if they are asked for. It compares networks. It do
 """
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -17,11 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from course_utils.chips.virtual_chip import VirtualChip, neuron_counts
+from course_utils.chips.virtual_chip import fold_pool, neuron_counts
 from course_utils.classroom.tables import Table
-from course_utils.data.require import require, require_whole
-from course_utils.spiking.encoders import check_scale, constant_current
+from course_utils.data.require import guarded, require, require_whole
+from course_utils.spiking.encoders import constant_current
 from course_utils.spiking.neurons import LIF
+from course_utils.spiking.ranges import above_0, at_least_0
 from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
 from course_utils.training.counting import Operations
 
@@ -45,9 +45,6 @@ PUBLISHED_PJ = {
 Leak = Literal["multiplied", "shifted", "physical"]
 LEAKS = get_args(Leak)
 
-# --- conventions ----------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Convention:
     """What an operation costs.
@@ -67,9 +64,8 @@ class Convention:
     accesses_ac: int = 0
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            _check_amount(name, value)
-        require(self.add_pj > 0, "add_pj", self.add_pj, "above 0: an addition costs something")
+        at_least_0("a number", **vars(self))
+        above_0("an energy", add_pj=self.add_pj)
 
     @property
     def mac_pj(self) -> float:
@@ -110,31 +106,21 @@ class Convention:
             updates: steps of neurons that are computed, see `neuron_updates`; 0 where physics does it.
             leak: as in `leak_pj`.
         """
-        _check_amount("accumulates", operations.accumulates)
-        _check_amount("multiply_accumulates", operations.multiply_accumulates)
-        picojoules = operations.accumulates * self.ac_pj + operations.multiply_accumulates * self.mac_pj
-        _check_amount("updates", updates)
-        return (picojoules + updates * self.leak_pj(leak)) / 1000
+        added, multiplied = operations.accumulates, operations.multiply_accumulates
+        at_least_0("a number", accumulates=added, multiply_accumulates=multiplied, updates=updates)
+        return (added * self.ac_pj + multiplied * self.mac_pj + updates * self.leak_pj(leak)) / 1000
 
     def dense_nj(self, macs: float) -> float:
         """Energy of a network without spikes, which multiplies by every weight, zeros or not."""
-        _check_amount("macs", macs)
+        at_least_0("a number", macs=macs)
         return macs * self.mac_pj / 1000
 
     def break_even_with(self, updates: float, macs: float, leak: Leak = "multiplied") -> float:
-        """The break-even if neurons are computed, too; below 0: they alone cost more than the twin.
-
-        Args:
-            updates, leak: as in `energy_nj`.
-            macs: multiply-accumulates of the twin, above 0.
-        """
-        require(0 < macs < math.inf, "macs", macs, "a number above 0: the twin must compute something")
-        _check_amount("updates", updates)
+        """The break-even if neurons are computed, too, as in `energy_nj`, for a twin of so many multiply-accumulates,
+        above 0. A break-even below 0: they alone cost more than the twin."""
+        above_0("a number", macs=macs)
+        at_least_0("a number", updates=updates)
         return (self.mac_pj - self.leak_pj(leak) * updates / macs) / self.ac_pj
-
-
-def _check_amount(name: str, value: float) -> None:
-    require(0 <= value < math.inf, name, value, "a number, 0 or more")
 
 
 def published(multiply: str, add: str, memory: str | None = None, membranes: bool = False) -> Convention:
@@ -172,9 +158,6 @@ def convention_table(conventions: dict[str, Convention] = CONVENTIONS) -> Table:
     )
 
 
-# --- the fifth model and its twin -----------------------------------------------------------------------------------
-
-
 class Twin(nn.Sequential):
     """The fifth model without time: the same convolution and readout, a ReLU in the place of the spikes.
 
@@ -185,7 +168,7 @@ class Twin(nn.Sequential):
     """
 
     def __init__(self, filters: int = 2, pool: str = "sum", gain: float = 6.0):
-        require(gain > 0, "gain", gain, "above 0")
+        above_0(gain=gain)
         require(pool in ("sum", "maximum"), "pool", pool, '"sum" or "maximum"')
         pooling = nn.MaxPool2d(2, 1) if pool == "maximum" else nn.AvgPool2d(2, stride=1, divisor_override=1)
         super().__init__(nn.Conv2d(1, filters, 4), nn.ReLU(), pooling, nn.Flatten(), nn.Linear(filters * 12 * 12, 2))
@@ -199,11 +182,8 @@ def folded(model: LIReadout) -> LIReadout:
     """The same network with its sum pool inside the readout: a weight for each hidden neuron, as on the chip.
 
     What enters the readout is then spikes, 0 or 1, and costs additions only. Sums of four would have to be multiplied.
-
-    Raises:
-        ValueError: the model's pool is a maximum, which no weight can take.
     """
-    weight = VirtualChip(model).folded().detach()
+    weight = fold_pool(model).detach()
     made = copy.deepcopy(model)
     made.pool = nn.Identity()
     made.linear = nn.Linear(weight.shape[1], weight.shape[0])
@@ -239,34 +219,25 @@ def neuron_updates(model: LIReadout, steps: int) -> int:
 
 
 class Anytime(NamedTuple):
-    """What is known and spent when a run is stopped after each of its steps, [time] each.
+    """What is known and spent when a run is stopped after each of its steps, [time] each."""
 
-    Attributes:
-        accuracy: of the readout up to then.
-        accumulates: a sample, up to then.
-    """
-
-    accuracy: Tensor
-    accumulates: Tensor
+    accuracy: Tensor  # of the readout up to then
+    accumulates: Tensor  # a sample, up to then
 
 
+@guarded
 @torch.no_grad()
 def anytime(model: LIReadout, images: Tensor, labels: Tensor) -> Anytime:
-    """One run tells of all stops: the readout at step t knows the steps up to t only.
-
-    Raises:
-        ValueError: images and labels differ in number, or the model's pool is a maximum.
-    """
-    if len(images) != len(labels):
-        raise ValueError(f"there are {len(images)} images but {len(labels)} labels")
+    """One run tells of all stops: the readout at step t knows the steps up to t only. Labels [batch], a whole number
+    for each image."""
+    if len(images) == 0 or labels.shape != images.shape[:1]:
+        raise ValueError(f"there are {len(images)} images but labels {list(labels.shape)}; each needs one")
     activity = model.activity(images)
     spent = accumulates_by_step(model, activity).mean(1).cumsum(0)
     stops = range(1, len(activity.readout) + 1)
     right = [(model.scores(activity.readout[:stop]).argmax(1) == labels).double().mean() for stop in stops]
     return Anytime(torch.stack(right), spent)
 
-
-# --- training with a price ------------------------------------------------------------------------------------------
 
 LEARNING_PIXEL = LIF(tau_mem_ms=10.0, dt_ms=1.0, update="euler", spike=spike)
 
@@ -283,10 +254,9 @@ class TunedInput(nn.Module):
 
     def __init__(self, scale: float, steps: int):
         super().__init__()
-        check_scale(scale)
+        at_least_0("a finite current", scale=scale)
         require_whole(steps=(steps, 1))
-        self.scale = scale
-        self.steps = steps
+        self.scale, self.steps = scale, steps
         self.gain = nn.Parameter(torch.ones(()))
         self.offset = nn.Parameter(torch.zeros(()))
 
@@ -312,15 +282,16 @@ class Priced(nn.Module):
 
     def __init__(self, model: LIReadout, price: float):
         super().__init__()
-        _check_amount("price", price)
-        self.model = model
-        self.price = price
+        at_least_0("a number", price=price)
+        self.model, self.price = model, price
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         activity = self.model.activity(images)
         self.spikes_a_connection = accumulates_by_step(self.model, activity).sum(0).mean() / connections(self.model)
         return self.model.scores(activity.readout)
 
+    @guarded
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy and price of the batch that has just been run."""
         return functional.cross_entropy(scores, labels) + self.price * self.spikes_a_connection

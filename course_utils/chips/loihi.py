@@ -5,7 +5,7 @@
 
 On the host are the pixels' neurons, which turn the picture into spikes, and the score, which adds up potentials. On the
 chip are the convolution's synapses, the hidden neurons, the readout's synapses and the two leaky integrators. A hidden
-neuron takes a compartment. The pool adds up, so it is in the readout's weights (see `VirtualChip.folded`).
+neuron takes a compartment. The pool adds up, so it is in the readout's weights (see `virtual_chip.fold_pool`).
 
 Loihi counts in whole numbers. With r_u and r_v of 4096 left after a step, and w a multiple of 64,
 
@@ -28,13 +28,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.chips.virtual_chip import VirtualChip, neuron_counts
-from course_utils.data.require import require
+from course_utils.chips.virtual_chip import check_finite, fold_pool, neuron_counts, rates_of
 from course_utils.exchange.old_packages import holding, import_or_explain
 from course_utils.spiking.neurons import each_step
 from course_utils.spiking.stripe_networks import Activity, LIReadout
 
-CORES, COMPARTMENTS = 128, 1024  # of a chip, of a core
+COMPARTMENTS = 1024  # of a core
+COPIES = 16  # of the network on the emulated chip: each takes two of its 128 cores
 UNIT = 64  # weights and thresholds are multiples of it
 LARGEST_WEIGHT = 127  # with either sign in 8 bits; counted in 2 · UNIT
 WHOLE = 4096  # what is left of a value after a step is a number of 4096ths
@@ -46,8 +46,6 @@ OUTPUT_RANGE = 50
 HIDDEN_DELAY, OUTPUT_DELAY = 1, 2  # steps from a spike of a pixel on the host to what the layers make of it
 BLANK = 160  # steps without input after which nothing is left in the neurons, for whole numbers decay to 0
 
-
-# --- the emulator on today's NumPy ----------------------------------------------------------------------------------
 
 TESTED = {"nengo-loihi": "1.1.0", "nengo": "4.1.0", "numpy": "2.4"}
 # NengoLoihi looks for these and would use them, but works without; TensorFlow would take half a minute to import.
@@ -67,13 +65,10 @@ class _Numpy1(ModuleType):
 
 
 def load_nengo_loihi() -> ModuleType:
-    """NengoLoihi 1.1, older than NumPy 2, ready to use.
+    """NengoLoihi 1.1, older than NumPy 2, ready to use, or an ImportError that says which packages do not fit.
 
     In two of its modules `np` then stands for NumPy as it was; NumPy itself is left as it is. While NengoLoihi is
     imported, and only then, TensorFlow and NengoDL are out of sight.
-
-    Raises:
-        ImportError: it is not installed, or does not fit the other packages; the message says which there are.
     """
     if "nengo_loihi" not in sys.modules:
         with holding(sys.modules, dict.fromkeys(NOT_NEEDED)), warnings.catch_warnings():
@@ -85,28 +80,16 @@ def load_nengo_loihi() -> ModuleType:
     return sys.modules["nengo_loihi"]
 
 
-# --- what is written into a core ------------------------------------------------------------------------------------
-
-
 class Core(NamedTuple):
-    """A layer of neurons as a core of Loihi has it, in whole numbers.
+    """A layer of neurons as a core of Loihi has it, in whole numbers."""
 
-    Attributes:
-        weights: of its inputs, [neurons, inputs] or a kernel.
-        bias: weights of one more input, which spikes at every step, [neurons] or [maps].
-        left_u, left_v: of 4096, what a step leaves of current and membrane.
-        threshold: above it a neuron spikes.
-        scale: what a weight of 1 in the model is here.
-        unit: what a potential of 1 in the model is here.
-    """
-
-    weights: Tensor
-    bias: Tensor
-    left_u: int
-    left_v: int
-    threshold: int
-    scale: float
-    unit: float
+    weights: Tensor  # of its inputs, [neurons, inputs] or a kernel
+    bias: Tensor  # weights of one more input, which spikes at every step, [neurons] or [maps]
+    left_u: int  # of 4096, what a step leaves of the current
+    left_v: int  # and of the membrane
+    threshold: int  # above it a neuron spikes
+    scale: float  # what a weight of 1 in the model is here
+    unit: float  # what a potential of 1 in the model is here
 
 
 def multiplied(left: int, start: int = INPUT) -> float:
@@ -119,13 +102,10 @@ def multiplied(left: int, start: int = INPUT) -> float:
 
 
 def in_steps(weights: Tensor, largest: float) -> Tensor:
-    """Weights as synapses hold them: 8 bits with the sign, times a power of 2 for all of them, in whole units.
+    """Weights of a group of synapses, any shape, as they hold them: 8 bits with the sign, times a power of 2 for all of
+    them, in whole units. 254 units stand for the largest weight of the core.
 
     Nengo makes a group too large whose largest weight is below a 128th of the core's; so does this.
-
-    Args:
-        weights: of a group of synapses, any shape.
-        largest: of all weights of the core; 254 units stand for it.
     """
     own = weights.abs().max().item()
     finer = math.floor(math.log2(largest / own)) if own > 1e-16 else 0
@@ -133,14 +113,9 @@ def in_steps(weights: Tensor, largest: float) -> Tensor:
     return (UNIT * (mantissa * 2.0 ** (1 - min(finer, 6))).round()).long()
 
 
-def core_for(weights: Tensor, bias: Tensor, step_syn: float, step_mem: float, threshold: float) -> Core:
-    """The whole numbers that Nengo would write into a core for neurons of the model.
-
-    Args:
-        weights, bias: of the layer.
-        step_syn, step_mem: Δt/τ of its synaptic current and its membrane.
-        threshold: in the model's units.
-    """
+def core_for(weights: Tensor, bias: Tensor, cell: nn.Module, threshold: float) -> Core:
+    """The whole numbers that Nengo would write into a core for a layer of Norse's neurons with this threshold."""
+    step_mem, step_syn = rates_of(cell)
     largest = max(weights.abs().max().item(), bias.abs().max().item())
     left_u, left_v = WHOLE - 1 - round(step_syn * (WHOLE - 1) - 1), WHOLE - round(step_mem * (WHOLE - 1))
     scale = 255 * UNIT / largest
@@ -151,54 +126,30 @@ def core_for(weights: Tensor, bias: Tensor, step_syn: float, step_mem: float, th
 
 
 def check_model(model: LIReadout) -> None:
-    """See that the model can go onto the chip.
-
-    Raises:
-        ValueError: its pool is a maximum, a layer does not fit a core (says by how much), weights are not finite, or
-            all weights of a layer are 0.
-    """
-    VirtualChip(model)  # refuses a maximum
+    """Refuse a model that cannot go onto the chip: its pool is a maximum, a layer does not fit a core (says by how
+    much), weights are not finite, or all weights of a layer are 0."""
+    fold_pool(model)  # refuses a maximum
     hidden = neuron_counts(model)["hidden"]
     if hidden > COMPARTMENTS:
         missing = f"a core has {COMPARTMENTS} compartments, {hidden - COMPARTMENTS} too few"
         raise ValueError(f"the model has {hidden} hidden neurons; {missing}")
-    for name, values in model.named_parameters():
-        if not values.isfinite().all():
-            raise ValueError(f"{name} holds {int((~values.isfinite()).sum())} numbers that are not finite")
+    check_finite(**dict(model.named_parameters()))
     for name in ("conv", "linear"):
         if not getattr(model, name).weight.any():
             raise ValueError(f"{name}.weight is 0 everywhere; train the model before it goes onto the chip")
 
 
-def _steps(cell: nn.Module) -> tuple[float, float]:
-    """Δt/τ of synaptic current and membrane of a cell of Norse's."""
-    return float(cell.dt * cell.p.tau_syn_inv), float(cell.dt * cell.p.tau_mem_inv)
-
-
 def _input_spikes(model: LIReadout, images: Tensor) -> Tensor:
-    """The pixels' spikes [time, batch, 1, 16, 16].
-
-    Raises:
-        ValueError: they are not 0 or 1: only spikes get into the chip.
-    """
+    """The pixels' spikes [time, batch, 1, 16, 16]."""
     inputs = model.encode(images)
     if not ((inputs == 0) | (inputs == 1)).all():
         raise ValueError("the model's encoder gives numbers other than 0 and 1; only spikes enter the chip")
     return inputs
 
 
-# --- by hand --------------------------------------------------------------------------------------------------------
-
-
 def integrate(arriving: Tensor, core: Core) -> tuple[Tensor, Tensor]:
-    """Spikes (bool) and potentials of a core's neurons, from rest, by the equations at the head of this module.
-
-    Args:
-        arriving: the sum of the weights of all spikes that arrive at each step, whole numbers [time, batch, …].
-
-    Raises:
-        ValueError: more arrives in a step than a neuron of the chip can add up.
-    """
+    """Spikes (bool) and potentials of a core's neurons, from rest, by the equations at the head of this module, for the
+    sum of the weights of all spikes that arrive at each step, whole numbers [time, batch, …] below 2²¹."""
     if arriving.abs().max() >= INPUT:
         raise ValueError(f"the inputs of a step add up to {arriving.abs().max()}; a neuron can take less than {INPUT}")
 
@@ -236,17 +187,16 @@ class VirtualLoihi(nn.Module):
         super().__init__()
         check_model(model)
         self.model = model
-        self.hidden = core_for(model.conv.weight, model.conv.bias, *_steps(model.lif), float(model.lif.p.v_th))
-        self.folded = VirtualChip(model).folded()
+        self.hidden = core_for(model.conv.weight, model.conv.bias, model.lif, float(model.lif.p.v_th))
+        self.folded = fold_pool(model)
         self.range = OUTPUT_RANGE * max(self.folded.abs().max().item(), model.linear.bias.abs().max().item())
-        self.output = core_for(self.folded, model.linear.bias, *_steps(model.li), self.range)
+        self.output = core_for(self.folded, model.linear.bias, model.li, self.range)
 
     @torch.no_grad()
     def activity(self, images: Tensor) -> Activity:
         """Inputs, hidden spikes, and potentials of the output neurons in the model's units, [time, batch, …] each.
 
-        Raises:
-            ValueError: the encoder does not give spikes, or an output neuron's input or membrane leaves its range.
+        An encoder that does not give spikes is refused, and so is an output neuron that leaves its range.
         """
         inputs = _input_spikes(self.model, images)
         kernel = self.hidden.weights.double()  # whole numbers far below 2⁵³, which this type holds exactly
@@ -280,33 +230,18 @@ def _out_of_range(limit: float) -> str:
     return f"an output neuron left its range on the chip, potentials up to {limit:.3g} in the model's units"
 
 
-# --- the emulator ---------------------------------------------------------------------------------------------------
-
-
 @torch.no_grad()
-def emulate(model: LIReadout, images: Tensor, *, copies: int = 16) -> Activity:
-    """Inputs, hidden spikes and output potentials of the model in Loihi's emulator.
+def emulate(model: LIReadout, images: Tensor) -> Activity:
+    """Inputs, hidden spikes and output potentials of the model in Loihi's emulator, as of `VirtualLoihi.activity`, by
+    the steps of the model: delays on the way to the chip and on it are taken out.
 
     The network stands on the chip several times, and every copy takes its share of the images, one after the other.
     Between two images nothing is sent until nothing is left on the chip.
-
-    Args:
-        model: as of `check_model`.
-        images: [batch, 1, 16, 16].
-        copies: of the network on the chip. Each takes two cores.
-
-    Returns:
-        As of `VirtualLoihi.activity`, by the steps of the model: delays on the way to the chip and on it are taken out.
-
-    Raises:
-        ValueError: as of `check_model` and of `VirtualLoihi.activity`, or the copies do not fit the chip.
     """
     virtual = VirtualLoihi(model)
-    allowed = f"1 to {CORES // 2}: the chip has {CORES} cores, and a copy takes 2"
-    require(1 <= copies <= CORES // 2, "copies", copies, allowed)
     inputs = _input_spikes(model, images)
     steps, count = inputs.shape[:2]
-    copies = min(copies, count)
+    copies = min(COPIES, count)
     rounds = -(-count // copies)
     network, probes = _network(virtual, _sent(inputs, rounds, copies))
     hidden, potentials = [], []
@@ -319,8 +254,7 @@ def emulate(model: LIReadout, images: Tensor, *, copies: int = 16) -> Activity:
                     simulator.run_steps(steps + BLANK)
                 except UserWarning as overflow:
                     raise ValueError(_out_of_range(virtual.range)) from overflow
-                of_copies = (np.stack([simulator.data[probe] for probe in group], axis=1) for group in probes)
-                spikes, membranes, beyond = of_copies
+                spikes, membranes, beyond = (np.stack([simulator.data[of] for of in group], axis=1) for group in probes)
                 if beyond.any():
                     raise ValueError(_out_of_range(virtual.range))
                 hidden.append(spikes[HIDDEN_DELAY : HIDDEN_DELAY + steps] > 0)
@@ -363,13 +297,13 @@ def _network(virtual: VirtualLoihi, sent: np.ndarray) -> tuple[Any, tuple[list, 
         return nengo.Ensemble(count, 1, neuron_type=kind, gain=np.ones(count), bias=np.zeros(count)).neurons
 
     def lif(cell: nn.Module, lowest: float) -> Any:
-        return nengo.LIF(tau_rc=-dt / math.log1p(-_steps(cell)[1]), tau_ref=0, min_voltage=lowest)
+        return nengo.LIF(tau_rc=-dt / math.log1p(-rates_of(cell)[0]), tau_ref=0, min_voltage=lowest)
 
     def scaled(weights: Tensor, cell: nn.Module, threshold: float) -> np.ndarray:
-        return weights.detach().double().numpy() * (dt / _steps(cell)[0] / threshold)
+        return weights.detach().double().numpy() * (dt / rates_of(cell)[1] / threshold)
 
     def connect(pre: Any, post: Any, transform: Any, cell: nn.Module) -> None:
-        nengo.Connection(pre, post, transform=transform, synapse=-dt / math.log1p(-_steps(cell)[0]))
+        nengo.Connection(pre, post, transform=transform, synapse=-dt / math.log1p(-rates_of(cell)[1]))
 
     threshold = float(model.lif.p.v_th)
     kernel = scaled(model.conv.weight.permute(2, 3, 1, 0), model.lif, threshold)

@@ -18,27 +18,17 @@ INPUTS = 128  # signed ones of a circuit: of its 256 synapses two make a signed 
 
 
 class Place(NamedTuple):
-    """What one layer takes of the chip.
-
-    Attributes:
-        layer: its name.
-        neurons: of the layer.
-        fan_in: inputs of each.
-        circuits: that each neuron takes.
-    """
+    """What one layer takes of the chip."""
 
     layer: str
     neurons: int
-    fan_in: int
-    circuits: int
+    fan_in: int  # inputs of each neuron
+    circuits: int  # that each neuron takes
 
 
 def circuits_for(fan_in: int, *, join: bool = True, layer: str = "a layer") -> int:
-    """How many circuits a neuron takes: each brings 128 signed inputs, and neighbours can be joined into one neuron.
-
-    Raises:
-        ValueError: `fan_in` is below 1, or there are too many inputs for one circuit and none may be joined.
-    """
+    """How many circuits a neuron takes, for 1 or more inputs: each circuit brings 128 signed inputs, and neighbours can
+    be joined into one neuron; if they may not, what needs more than one is refused."""
     require_whole(fan_in=(fan_in, 1))
     if fan_in > INPUTS and not join:
         raise ValueError(
@@ -54,9 +44,6 @@ def places(model: LIReadout, *, join: bool = True, dense: bool = False) -> list[
         model: with any pool. A maximum over 2×2 spikes needs a neuron for every place of its output.
         join: whether circuits may be joined.
         dense: the convolution as a matrix, with an input for every pixel, instead of 16 for each neuron.
-
-    Raises:
-        ValueError: a neuron has too many inputs, and circuits may not be joined.
     """
     hidden, outputs = neuron_counts(model).values()
     layers = [("hidden", hidden, 16 * 16 if dense else 16), ("readout", outputs, hidden)]
@@ -67,11 +54,7 @@ def places(model: LIReadout, *, join: bool = True, dense: bool = False) -> list[
 
 
 def check_fits(taken: list[Place]) -> int:
-    """The circuits taken in all.
-
-    Raises:
-        ValueError: they are more than the chip has; the message says by how many.
-    """
+    """The circuits taken in all; more than the chip has are refused, with the number that is missing."""
     parts = {place.layer: place.neurons * place.circuits for place in taken}
     total = sum(parts.values())
     if total > CIRCUITS:

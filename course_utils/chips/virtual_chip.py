@@ -25,13 +25,11 @@ from course_utils.spiking.surrogates import straight_through
 
 SPEED_UP = 1000
 LEAK_LSB, THRESHOLD_LSB, RANGE_LSB = 80, 125, 255  # of the converter that reads membranes: where they rest, fire, end
-
-
-# --- weights --------------------------------------------------------------------------------------------------------
+LAYERS = ("hidden", "output")
 
 
 def largest(bits: int) -> int:
-    """The largest weight of that many bits; the sign comes on top. 63 for the chip's 6."""
+    """The largest weight of that many bits, 2 or more; the sign comes on top. 63 for the chip's 6."""
     require_whole(weight_bits=(bits, 2))
     return 2**bits - 1
 
@@ -42,40 +40,36 @@ def round_half_away(x: Tensor) -> Tensor:
 
 
 def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
-    """Weights as the chip holds them, −63 to 63: clamp(round(scale · weight)).
+    """Weights of any shape as the chip holds them, −63 to 63: clamp(round(scale · weight)).
 
     Differentiable as if it did not round, with gradient 0 where it clamps.
 
     Args:
-        weight: any shape.
+        weight: finite.
         scale: what one unit of weight is on the chip, above 0.
-        bits: of a weight without its sign.
-
-    Raises:
-        ValueError: there are fewer than 2 bits, `scale` is not above 0, or a weight is not finite.
+        bits: of a weight without its sign, 2 or more.
     """
     limit = largest(bits)
     require(0 < scale < math.inf, "scale", scale, "above 0")
-    _check_finite(weight)
+    check_finite(weight=weight)
     scaled = weight * scale
     free = scaled.detach().abs() <= limit  # `clamp` would also stop the gradient where the limit is just met
     return straight_through(round_half_away(scaled).clamp(-limit, limit), free * scaled)
 
 
-def _check_finite(weight: Tensor) -> None:
-    if not weight.isfinite().all():
-        raise ValueError(f"weight holds {int((~weight.isfinite()).sum())} numbers that are not finite")
+def check_finite(**weights: Tensor) -> None:
+    """Refuse weights that are not finite, by their names."""
+    for name, values in weights.items():
+        if not values.isfinite().all():
+            raise ValueError(f"{name} holds {int((~values.isfinite()).sum())} numbers that are not finite")
 
 
 def fitting_scale(weight: Tensor, bits: int = 6) -> float:
     """The scale at which the largest weight is just the chip's largest; 1 if all are zero, or next to it."""
-    _check_finite(weight)
+    check_finite(weight=weight)
     require(weight.numel() > 0, "number of weights", 0, "1 or more")
     top = weight.detach().abs().max().item()
     return largest(bits) / top if top > 1e-30 else 1.0
-
-
-# --- membranes and their converter ----------------------------------------------------------------------------------
 
 
 def to_lsb(v: Tensor, threshold_lsb: float = THRESHOLD_LSB) -> Tensor:
@@ -98,18 +92,15 @@ def converted(v: Tensor, threshold_lsb: float = THRESHOLD_LSB) -> Tensor:
     return round_half_away(to_lsb(v, threshold_lsb)).clamp(0, RANGE_LSB)
 
 
-# --- limits ---------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Limits:
     """What a chip imposes. Without arguments: nothing.
 
     Attributes:
-        weight_bits: of a weight without its sign; None leaves weights as they are.
+        weight_bits: of a weight without its sign, 2 or more; None leaves weights as they are.
         clip: whether membranes end at the circuits' range.
         converter: whether the readout is what the 8-bit converter says of the output neurons.
-        sample_us: time from one sample of the converter to the next, in µs of the chip. One takes about 1.7 µs at best.
+        sample_us: time from one sample of the converter to the next, 1 or more. One takes about 1.7 µs at best.
         threshold_mismatch, tau_mismatch, weight_mismatch, gain_mismatch: standard deviation of the factor by which
             thresholds, time constants (membrane and synapse, each its own), synapses and the gain of a neuron's
             synaptic input differ from what was asked for; 0 to below 1.
@@ -138,15 +129,14 @@ class Limits:
     refractory_us: float = 0.0
 
     def __post_init__(self):
-        if self.weight_bits is not None:
-            largest(self.weight_bits)
-        for name in ("threshold_mismatch", "tau_mismatch", "weight_mismatch", "gain_mismatch"):
-            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "at least 0 and below 1")
-        for name in ("noise", "readout_noise_lsb"):
-            require(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "0 or more")
+        for name, value in vars(self).items():
+            if name.endswith("_mismatch"):
+                require(0 <= value < 1, name, value, "at least 0 and below 1")
+            if "noise" in name:
+                require(0 <= value < math.inf, name, value, "0 or more")
+            if value is not None and name in ("weight_bits", "events_per_us"):
+                require_whole(**{name: (value, 2 if name == "weight_bits" else 1)})
         require(1 <= self.sample_us < math.inf, "sample_us", self.sample_us, "one step, 1 µs, or more")
-        if self.events_per_us is not None:
-            require_whole(events_per_us=(self.events_per_us, 1))
         require(LEAK_LSB < self.threshold_lsb <= 220, "threshold_lsb", self.threshold_lsb, "above 80, up to 220")
         below = f"50 to 160 and below the threshold, {self.threshold_lsb}"
         require(50 <= self.reset_lsb <= min(160, self.threshold_lsb - 1), "reset_lsb", self.reset_lsb, below)
@@ -159,7 +149,13 @@ NIGHTLY = replace(BRAINSCALES, reset_lsb=70, refractory_us=2.0)  # calix's targe
 AS_READ = replace(BRAINSCALES, threshold_lsb=150, refractory_us=1.0)  # what hxtorch's reader of NIR asks for
 
 
-# --- the chip -------------------------------------------------------------------------------------------------------
+class Settings(NamedTuple):
+    """What the circuits of a layer are asked for, in multiples of the model's values; one for all, or one for each."""
+
+    threshold: Tensor
+    tau_mem: Tensor
+    tau_syn: Tensor
+    gain: Tensor
 
 
 class Circuits(NamedTuple):
@@ -172,32 +168,13 @@ class Circuits(NamedTuple):
     gain: Tensor
 
 
-class Settings(NamedTuple):
-    """What the circuits of a layer are asked for, in multiples of the model's values; one for all, or one for each."""
-
-    threshold: Tensor
-    tau_mem: Tensor
-    tau_syn: Tensor
-    gain: Tensor
-
-
 class Seen(NamedTuple):
-    """What a chip shows of a run, [time, batch, …] each.
+    """What a chip shows of a run, [time, batch, …] each."""
 
-    Attributes:
-        inputs: spikes that were sent to it.
-        hidden: spikes of the hidden neurons that came out of it.
-        membranes: of the hidden neurons, as the converter tells them, in units of the threshold.
-        readout: of the output neurons, likewise.
-    """
-
-    inputs: Tensor
-    hidden: Tensor
-    membranes: Tensor
-    readout: Tensor
-
-
-LAYERS = ("hidden", "output")
+    inputs: Tensor  # spikes that were sent to it
+    hidden: Tensor  # spikes of the hidden neurons that came out of it
+    membranes: Tensor  # of the hidden neurons, as the converter tells them, in units of the threshold
+    readout: Tensor  # of the output neurons, likewise
 
 
 def neuron_counts(model: LIReadout) -> dict[str, int]:
@@ -210,17 +187,41 @@ def cell_of(model: LIReadout, layer: str) -> nn.Module:
     return model.lif if layer == "hidden" else model.li
 
 
+def rates_of(cell: nn.Module) -> tuple[float, float]:
+    """Δt/τ of the membrane and of the synaptic current of Norse's neurons."""
+    return float(cell.dt * cell.p.tau_mem_inv), float(cell.dt * cell.p.tau_syn_inv)
+
+
 def euler(v: Tensor, i: Tensor, current: Tensor, step_mem: Tensor, step_syn: Tensor) -> tuple[Tensor, Tensor]:
     """Norse's step of membrane and synaptic current, each by its Δt/τ: the input acts at once, then decays."""
     i = i + current
     return v + step_mem * (i - v), i - step_syn * i
 
 
+@guarded
+def fold_pool(model: LIReadout) -> Tensor:
+    """One weight of the readout for each hidden neuron, [outputs, hidden]: a pool that adds up is in them.
+
+    Raises:
+        ValueError: the pool is a maximum, which no synapse can take.
+    """
+    if isinstance(model.pool, nn.MaxPool2d):
+        raise ValueError(
+            "the model's pool is a maximum; synapses add up, and in continuous time no two spikes share a step. "
+            'Train the model with pool="sum"'
+        )
+    maps, outputs = model.conv.out_channels, model.linear.out_features
+    pooled = model.linear.weight.unflatten(1, (maps, 12, 12)).flatten(0, 1)[:, None]
+    spread = functional.conv_transpose2d(pooled, pooled.new_ones(1, 1, 2, 2))
+    return spread.unflatten(0, (outputs, maps)).flatten(1)
+
+
 class VirtualChip(nn.Module):
     """The fifth model on a chip. Its weights are the model's own, so that training the chip trains the model.
 
     Every place of a feature map is a neuron with 16 synapses of its own. A sum over 2×2 neighbours is linear, and so
-    is what follows: both become one weight for each hidden neuron, and the chip needs no pool.
+    is what follows: both become one weight for each hidden neuron, and the chip needs no pool. Weights that are not
+    finite are refused at a run.
 
     Args:
         model: with a pool that adds up.
@@ -229,37 +230,27 @@ class VirtualChip(nn.Module):
 
     Attributes:
         settings: of the layers "hidden" and "output"; a calibration changes them.
-
-    Raises:
-        ValueError: the model's pool is a maximum, which no synapse can take; or, at a run, a weight is not finite.
     """
 
     def __init__(self, model: LIReadout, limits: Limits = NO_LIMITS, seed: int = 0):
         super().__init__()
-        if isinstance(model.pool, nn.MaxPool2d):
-            raise ValueError(
-                "the model's pool is a maximum; synapses add up, and in continuous time no two spikes share a step. "
-                'Train the model with pool="sum"'
-            )
-        self.model = model
-        self.limits = limits
-        self.seed = seed
-        generator, mismatch = torch.Generator().manual_seed(seed), limits.weight_mismatch
-        maps, counts = model.conv.out_channels, neuron_counts(model)
-        self.register_buffer("hidden_synapses", self._factor(generator, mismatch, maps, 13 * 13, 16))
-        self.register_buffer("output_synapses", self._factor(generator, mismatch, *reversed(counts.values())))
-        mismatches = (limits.threshold_mismatch, limits.tau_mismatch, limits.tau_mismatch)
-        drawn = {name: [self._factor(generator, each, counts[name]) for each in mismatches] for name in LAYERS}
-        gains = [self._factor(generator, limits.gain_mismatch, counts[name]) for name in LAYERS]
-        # how much each circuit differs from what it is asked for; nobody outside can read this
-        self._drawn = {name: Settings(*drawn[name], gain) for name, gain in zip(LAYERS, gains, strict=True)}
-        self.settings = {layer: Settings(*torch.ones(4).unbind()) for layer in LAYERS}
+        fold_pool(model)  # refuses a maximum
+        self.model, self.limits, self.seed = model, limits, seed
+        generator, counts = torch.Generator().manual_seed(seed), neuron_counts(model)
 
-    @staticmethod
-    def _factor(generator: torch.Generator, mismatch: float, *shape: int) -> Tensor:
-        """Factors around 1, each drawn for itself; none is below a twentieth, for no circuit runs backwards."""
-        deviations = torch.randn(shape, generator=generator)  # drawn at any mismatch: a seed stays the same chip
-        return (1 + mismatch * deviations).clamp(min=0.05) if mismatch else torch.ones(())
+        def factors(mismatch: float, *shape: int) -> Tensor:
+            """Around 1, each drawn for itself; none is below a twentieth, for no circuit runs backwards."""
+            deviations = torch.randn(shape, generator=generator)  # drawn at any mismatch: a seed stays the same chip
+            return (1 + mismatch * deviations).clamp(min=0.05) if mismatch else torch.ones(())
+
+        hidden_shape = model.conv.out_channels, 13 * 13, 16
+        self.register_buffer("hidden_synapses", factors(limits.weight_mismatch, *hidden_shape))
+        self.register_buffer("output_synapses", factors(limits.weight_mismatch, *reversed(counts.values())))
+        mismatches = (limits.threshold_mismatch, limits.tau_mismatch, limits.tau_mismatch)
+        drawn = {layer: [factors(each, counts[layer]) for each in mismatches] for layer in LAYERS}
+        # how much each circuit differs from what it is asked for; nobody outside can read this
+        self._drawn = {layer: Settings(*drawn[layer], factors(limits.gain_mismatch, counts[layer])) for layer in LAYERS}
+        self.settings = {layer: Settings(*torch.ones(4).unbind()) for layer in LAYERS}
 
     def _circuits(self, layer: str) -> Circuits:
         """What the settings make of the circuits. Output neurons have no threshold."""
@@ -272,29 +263,22 @@ class VirtualChip(nn.Module):
     def with_tau_syn(self, tau_syn_us: float) -> "VirtualChip":
         """This chip, with synapses of both layers asked for another time constant, in µs of the chip."""
         for layer in LAYERS:
-            cell = cell_of(self.model, layer)
-            asked = torch.tensor(tau_syn_us * SPEED_UP / 1e6 * float(cell.p.tau_syn_inv))
-            self.settings[layer] = self.settings[layer]._replace(tau_syn=asked)
+            asked = tau_syn_us * SPEED_UP / 1e6 * float(cell_of(self.model, layer).p.tau_syn_inv)
+            self.settings[layer] = self.settings[layer]._replace(tau_syn=torch.tensor(asked))
         return self
-
-    # --- what is written into its synapses
 
     def on_chip(self, weight: Tensor) -> Tensor:
         """A layer's weights as the chip's bits let them be, in the model's units."""
-        if self.limits.weight_bits is None:
-            _check_finite(weight)
+        bits = self.limits.weight_bits
+        if bits is None:
+            check_finite(weight=weight)
             return weight
-        scale = fitting_scale(weight, self.limits.weight_bits)
-        return to_integers(weight, scale, self.limits.weight_bits) / scale
+        scale = fitting_scale(weight, bits)
+        return to_integers(weight, scale, bits) / scale
 
     def folded(self) -> Tensor:
-        """One weight of the readout for each hidden neuron, [outputs, hidden]: the pool is in them."""
-        linear, maps = self.model.linear, self.model.conv.out_channels
-        pooled = linear.weight.unflatten(1, (maps, 12, 12)).flatten(0, 1)[:, None]
-        spread = functional.conv_transpose2d(pooled, pooled.new_ones(1, 1, 2, 2))
-        return spread.unflatten(0, (linear.out_features, maps)).flatten(1)
-
-    # --- a run
+        """The readout's weights as `fold_pool` makes them."""
+        return fold_pool(self.model)
 
     @guarded
     def activity(self, images: Tensor) -> Activity:
@@ -308,7 +292,7 @@ class VirtualChip(nn.Module):
     @guarded
     @torch.no_grad()
     def see(self, images: Tensor) -> Seen:
-        """What the chip shows of a run, and no more: spikes, and what its converter says of membranes."""
+        """What the chip shows of a run, and no more."""
         inputs, hidden, membranes, readout = self._through(images)
         return Seen(inputs, hidden, self._read(membranes), self._read(readout))
 
@@ -357,8 +341,7 @@ class VirtualChip(nn.Module):
         """Spikes and potentials [time, batch, neurons] of these circuits, from rest; Euler's step, as Norse's."""
         limits = self.limits
         reset, held = from_lsb(limits.reset_lsb, limits.threshold_lsb), round(limits.refractory_us)
-        v = i = torch.zeros_like(currents[0])
-        left = torch.zeros_like(v)  # steps of the refractory time
+        v = i = left = torch.zeros_like(currents[0])  # left: steps of the refractory time
         spikes, potentials = [], []
         for current in currents:
             v, i = euler(v, i, current, circuits.step_mem, circuits.step_syn)
@@ -388,12 +371,11 @@ class VirtualChip(nn.Module):
         return potentials[((steps / self.limits.sample_us).floor() * self.limits.sample_us).long()]
 
     def _read(self, potentials: Tensor) -> Tensor:
-        """What the converter says of potentials [time, …]."""
-        limits = self.limits
+        """What the converter says of potentials [time, …], with the gradient of what was there."""
+        limits, at = self.limits, self.limits.threshold_lsb
         potentials = self.held(potentials)
         if not limits.converter:
             return potentials
         noise = limits.readout_noise_lsb * torch.randn_like(potentials) if limits.readout_noise_lsb else 0.0
-        at = limits.threshold_lsb
         said = from_lsb(converted(potentials + noise / (at - LEAK_LSB), at), at)
-        return potentials + (said - potentials).detach()  # what was said, with the gradient of what was there
+        return potentials + (said - potentials).detach()

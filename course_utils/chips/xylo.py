@@ -13,7 +13,7 @@ synapses, second synapses, biases and aliases. Figures: the overview of the Xylo
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_utils.chips.virtual_chip import fitting_scale, to_integers
-from course_utils.data.require import require, require_whole
+from course_utils.chips.virtual_chip import check_finite, fitting_scale, to_integers
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.ranges import within
 from course_utils.spiking.surrogates import straight_through
 from course_utils.training.counting import Operations
@@ -31,23 +31,16 @@ INPUTS, HIDDEN, OUTPUTS = 16, 1000, 8  # of Xylo Audio 2
 INPUT_SPIKES, HIDDEN_SPIKES, OUTPUT_SPIKES = 15, 31, 1  # the most at one step, of an input or a neuron
 WEIGHT_BITS = 7  # and the sign
 STATE_BITS = 16  # of a synaptic current, a membrane potential and a threshold, with the sign
-LARGEST_STATE = 2 ** (STATE_BITS - 1) - 1
-LARGEST_SHIFT = 15
 SCALE = 40.0  # spikes for a white pixel; the brightest of the plain stripes, about 0.35, are worth 14
 DELAY = 2  # steps without input at the end: hidden spikes reach the output neurons one step later
 
 
 class XyloRun(NamedTuple):
-    """What a network did, [time, batch, neurons] each.
+    """What a network did, [time, batch, neurons] each."""
 
-    Attributes:
-        hidden, output: numbers of spikes at each step.
-        hidden_v, output_v: membrane potentials after the step, that is after the reset.
-    """
-
-    hidden: Tensor
+    hidden: Tensor  # numbers of spikes at each step
     output: Tensor
-    hidden_v: Tensor
+    hidden_v: Tensor  # membrane potentials after the step, that is after the reset
     output_v: Tensor
 
     @property
@@ -69,17 +62,15 @@ def operations(network: nn.Module, spikes: Tensor, ran: XyloRun) -> Operations:
     )
 
 
+@guarded
 def columns(images: Tensor) -> Tensor:
     """A picture from left to right, a column a step: every pixel sends up to 15 spikes at once, the more the brighter.
 
     Args:
-        images: [batch, 1, height, width], 0 to 1.
+        images: [batch, 1, height, width], 0 to 1; a row is an input.
 
     Returns:
         Numbers of spikes, whole and 0 to 15, in the type of the images; [width + 2, batch, height].
-
-    Raises:
-        ValueError: the shape is another, a picture has more rows than Xylo has inputs, or a pixel is not 0 to 1.
     """
     if images.dim() != 4 or images.shape[1] != 1:
         raise ValueError(f"images have shape {tuple(images.shape)}; it must be [batch, 1, height, width]")
@@ -87,6 +78,15 @@ def columns(images: Tensor) -> Tensor:
     within(0, 1, images=images)
     counts = (SCALE * images[:, 0]).round().clamp(max=INPUT_SPIKES).permute(2, 0, 1)
     return torch.cat([counts, counts.new_zeros(DELAY, *counts.shape[1:])])
+
+
+def check_size(inputs: int = 1, hidden: int = 1, outputs: int = 1) -> None:
+    """Refuse what Xylo has no place for, and say by how many."""
+    sizes = {"inputs": (inputs, INPUTS), "hidden neurons": (hidden, HIDDEN), "output neurons": (outputs, OUTPUTS)}
+    for name, (count, most) in sizes.items():
+        require(count >= 1, f"the number of {name}", count, "1 or more")
+        if count > most:
+            raise ValueError(f"the network has {count} {name}; Xylo has {most}, {count - most} too few")
 
 
 # --- in floating point ----------------------------------------------------------------------------------------------
@@ -116,8 +116,7 @@ class XyloLayer(nn.Module):
     def __init__(self, inputs: int, neurons: int, shifts: tuple[int, int], most: int):
         super().__init__()
         self.linear = nn.Linear(inputs, neurons, bias=False)
-        self.shifts = shifts
-        self.most = most
+        self.shifts, self.most = shifts, most
 
     def forward(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers of spikes and potentials [time, batch, neurons], from rest, for numbers of spikes that enter."""
@@ -148,17 +147,9 @@ def one_step_later(spikes: Tensor) -> Tensor:
 
 
 class XyloNet(nn.Module):
-    """A network that fits Xylo, to be trained: an input a row, hidden neurons, and an output neuron a class.
+    """A network that fits Xylo, to be trained: an input a row of a picture, hidden neurons, an output neuron a class.
 
     Hidden neurons begin with weights whose mean is 0, so that a grey column drives none of them.
-
-    Args:
-        hidden: neurons.
-        outputs: classes.
-        inputs: rows of a picture.
-
-    Raises:
-        ValueError: there are more of them than Xylo has; the message says by how many.
     """
 
     def __init__(self, hidden: int = 40, outputs: int = 2, inputs: int = INPUTS):
@@ -204,8 +195,8 @@ class IntegerLayer:
 
     def __post_init__(self):
         top, neurons = 2**WEIGHT_BITS, self.weights.shape[1]
-        ranges = {"weights": (-top, top - 1), "threshold": (1, LARGEST_STATE)}
-        for name, (lowest, highest) in (ranges | dict.fromkeys(("shift_syn", "shift_mem"), (0, LARGEST_SHIFT))).items():
+        ranges = {"threshold": (1, 2 ** (STATE_BITS - 1) - 1), "shift_syn": (0, 15), "shift_mem": (0, 15)}
+        for name, (lowest, highest) in ({"weights": (-top, top - 1)} | ranges).items():
             values = getattr(self, name)
             require(values.dtype == torch.int64, f"the type of {name}", values.dtype, "torch.int64")
             outside = values[(values < lowest) | (values > highest)]
@@ -255,37 +246,15 @@ def received(i: Tensor, spikes: Tensor, weights: Tensor, bits: int = STATE_BITS)
 
 @dataclass(frozen=True, eq=False)
 class Configuration:
-    """All that is written into the chip.
-
-    Raises:
-        ValueError: the network is too large; the message says by how many.
-    """
+    """All that is written into the chip. What is too large for it is refused."""
 
     hidden: IntegerLayer
     output: IntegerLayer
 
     def __post_init__(self):
         check_size(*self.hidden.weights.shape, self.output.weights.shape[1])
-        if len(self.output.weights) != self.hidden.weights.shape[1]:
-            raise ValueError(
-                f"output weights are for {len(self.output.weights)} hidden neurons; there are "
-                f"{self.hidden.weights.shape[1]}"
-            )
-
-
-def check_size(inputs: int = 1, hidden: int = 1, outputs: int = 1) -> None:
-    """Refuse what Xylo has no place for.
-
-    Raises:
-        ValueError: there are more inputs, hidden neurons or output neurons than Xylo has, or none; the message says
-            by how many.
-    """
-    sizes = {"inputs": (inputs, INPUTS), "hidden neurons": (hidden, HIDDEN), "output neurons": (outputs, OUTPUTS)}
-    for name, (count, most) in sizes.items():
-        if count < 1:
-            raise ValueError(f"the network has {count} {name}; it needs 1 or more")
-        if count > most:
-            raise ValueError(f"the network has {count} {name}; Xylo has {most}, {count - most} too few")
+        given, neurons = len(self.output.weights), self.hidden.weights.shape[1]
+        require(given == neurons, "the number of inputs of output", given, f"that of the hidden neurons, {neurons}")
 
 
 @torch.no_grad()
@@ -293,32 +262,25 @@ def quantized(network: XyloNet, state_bits: int = STATE_BITS) -> Configuration:
     """The network in whole numbers: in each layer the largest weight becomes 127, and the threshold grows with it.
 
     So weight and threshold keep their ratio but for rounding, and the spikes stay nearly the same. With fewer bits for
-    the state than the chip has, thresholds and weights become coarser: a threshold is at most a quarter of its range.
-
-    Raises:
-        ValueError: a weight is not finite, or so small that its threshold would exceed 16 bits.
+    the state than the chip has, 4 or more, thresholds and weights become coarser: a threshold is at most a quarter of
+    its range. Weights so small that their threshold would exceed 16 bits are refused.
     """
     require_whole(state_bits=(state_bits, 4))
-    return Configuration(_in_integers(network.hidden, state_bits), _in_integers(network.output, state_bits))
 
+    def in_integers(layer: XyloLayer) -> IntegerLayer:
+        weights = layer.linear.weight.detach().double().T
+        check_finite(weights=weights)
+        scale = fitting_scale(weights, WEIGHT_BITS)
+        if state_bits < STATE_BITS:
+            scale = min(scale, 2 ** (state_bits - 3))
+        each = (torch.full(weights.shape[1:], value) for value in (round(scale), *layer.shifts))
+        return IntegerLayer(to_integers(weights, scale, WEIGHT_BITS).long(), *each, layer.most, state_bits)
 
-def _in_integers(layer: XyloLayer, state_bits: int) -> IntegerLayer:
-    weights = layer.linear.weight.detach().double().T
-    if not weights.isfinite().all():
-        raise ValueError(f"the weights hold {int((~weights.isfinite()).sum())} numbers that are not finite")
-    scale = fitting_scale(weights, WEIGHT_BITS)
-    if state_bits < STATE_BITS:
-        scale = min(scale, 2 ** (state_bits - 3))
-    each = (torch.full(weights.shape[1:], value) for value in (round(scale), *layer.shifts))
-    return IntegerLayer(to_integers(weights, scale, WEIGHT_BITS).long(), *each, layer.most, state_bits)
+    return Configuration(in_integers(network.hidden), in_integers(network.output))
 
 
 def run_integers(configuration: Configuration, spikes: Tensor) -> XyloRun:
-    """What the chip does for numbers of spikes that enter it, [time, batch, inputs], by our own integer arithmetic.
-
-    Raises:
-        ValueError: the spikes are not those of as many inputs as the chip was told of, or not whole and 0 to 15.
-    """
+    """What the chip does for whole numbers of spikes, 0 to 15, [time, batch, inputs], by our own integer arithmetic."""
     return in_two_layers(configuration.hidden.run, configuration.output.run, _checked(configuration, spikes))
 
 
@@ -346,50 +308,37 @@ def available() -> bool:
 
 
 def run_simulator(configuration: Configuration, spikes: Tensor) -> XyloRun:
-    """What the chip does, by SynSense's simulator, for numbers of spikes that enter it, [time, batch, inputs].
+    """What the chip does by SynSense's simulator; arguments as of `run_integers`.
 
     Raises:
         ModuleNotFoundError: the simulator is not installed; the message says how to get it.
-        ValueError: as of `run_integers`.
     """
     try:  # Rockpool 3.1 has a class around it, which asks for samna, the driver of the board. The simulator does not.
         xylosim = importlib.import_module("xylosim.v2")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(HOW_TO_INSTALL) from error
-    spikes = _checked(configuration, spikes)
-
-    def synapses(weights: Tensor) -> list[list]:
-        return [[xylosim.XyloSynapse(to, 0, weight) for to, weight in enumerate(row)] for row in weights.tolist()]
-
-    def by_time(recorded: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-        return list(zip(*recorded, strict=True))  # the simulator records potentials neuron by neuron
-
-    hidden, output = configuration.hidden, configuration.output
-    neurons, outputs = output.weights.shape
-    kept = synapses(hidden.weights), synapses(output.weights)  # the simulator only points at them
+    spikes, layers = _checked(configuration, spikes), {"": configuration.hidden, "_out": configuration.output}
+    neurons = len(configuration.output.weights)
+    synapses = [  # kept here, for the simulator only points at them
+        [[xylosim.XyloSynapse(to, 0, weight) for to, weight in enumerate(row)] for row in layer.weights.tolist()]
+        for layer in layers.values()
+    ]
+    options = {"weight_shift_inp": 0, "weight_shift_rec": 0, "weight_shift_out": 0, "has_bias": False}
+    for end, layer in layers.items():
+        options |= {f"threshold{end}": layer.threshold.tolist(), f"dash_mem{end}": layer.shift_mem.tolist()}
+        options |= {f"dash_syns{end}": layer.shift_syn[:, None].tolist(), f"bias{end}": [0] * len(layer.threshold)}
     core = xylosim.XyloLayer(
-        synapses_in=kept[0],
+        synapses_in=synapses[0],
         synapses_rec=[[] for _ in range(neurons)],
-        synapses_out=kept[1],
+        synapses_out=synapses[1],
         aliases=[[] for _ in range(neurons)],
-        threshold=hidden.threshold.tolist(),
-        threshold_out=output.threshold.tolist(),
-        has_bias=False,
-        bias=[0] * neurons,
-        bias_out=[0] * outputs,
-        weight_shift_inp=0,
-        weight_shift_rec=0,
-        weight_shift_out=0,
-        dash_mem=hidden.shift_mem.tolist(),
-        dash_mem_out=output.shift_mem.tolist(),
-        dash_syns=[[shift] for shift in hidden.shift_syn.tolist()],
-        dash_syns_out=[[shift] for shift in output.shift_syn.tolist()],
         name="stripes",
+        **options,
     )
     samples = []
     for sample in spikes.unbind(1):
         core.reset_all()
         core.evolve(sample.tolist())
-        potentials = by_time(core.rec_v_mem), by_time(core.rec_v_mem_out)
+        potentials = (np.transpose(recorded) for recorded in (core.rec_v_mem, core.rec_v_mem_out))  # neuron by neuron
         samples.append((core.rec_recurrent_spikes, core.rec_out_spikes, *potentials))
     return XyloRun(*(torch.tensor(np.array(parts)).long().transpose(0, 1) for parts in zip(*samples, strict=True)))

@@ -24,15 +24,10 @@ from course_utils.spiking.ranges import within
 
 
 class ConvertedRun(NamedTuple):
-    """What a converted network did.
+    """What a converted network did."""
 
-    Attributes:
-        potentials: of the output neurons after every step, [time, batch, classes].
-        rates: of each spiking layer, [batch, …], in spikes a step, 0 to 1.
-    """
-
-    potentials: Tensor
-    rates: tuple[Tensor, ...]
+    potentials: Tensor  # of the output neurons after every step, [time, batch, classes]
+    rates: tuple[Tensor, ...]  # of each spiking layer, [batch, …], in spikes a step, 0 to 1
 
 
 class ConvertedNet(nn.Module):
@@ -55,9 +50,7 @@ class ConvertedNet(nn.Module):
         self.readout = stages[-1]
         self.register_buffer("scales", scales)
         self.register_buffer("thresholds", scales / torch.cat((scales.new_ones(1), scales[:-1])))
-        self.reset = reset
-        self.start = start
-        self.sample_shape = sample_shape
+        self.reset, self.start, self.sample_shape = reset, start, sample_shape
 
     @torch.no_grad()
     def run(self, inputs: Tensor) -> ConvertedRun:
@@ -114,9 +107,6 @@ def convert(
         start: where hidden potentials begin, as a part of the threshold, 0 up to but without 1. From 0 a count is cut
             off to a whole number, from a half it is rounded: T. Bu et al., "Optimized potential initialization for
             low-latency spiking neural networks", AAAI 2022, arXiv:2202.01440.
-
-    Raises:
-        ValueError: a layer is none of these or at a wrong place, there is no ReLU, or one is silent for all images.
     """
     _check_images(images)
     require(balance in ("data", "model", None), "balance", balance, '"data", "model" or None')

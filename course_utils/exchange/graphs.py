@@ -46,9 +46,6 @@ SUPPORTED_NODES = (
 POOL_THRESHOLD = 1e-3  # see `to_nir`
 
 
-# --- module → graph --------------------------------------------------------------------------------------------------
-
-
 def to_nir(network: nn.Sequential, *, input_shape: Shape, dt_s: float) -> nir.NIRGraph:
     """The graph of a network; see `libraries.SUPPORTED_MODULES`.
 
@@ -57,13 +54,12 @@ def to_nir(network: nn.Sequential, *, input_shape: Shape, dt_s: float) -> nir.NI
     and τ does not matter: with τ = 10 dt and a threshold of 1/1000 it is exact for steps from dt/99 to 10 dt, Euler's
     or exact ones. `Recurrent` neurons become two nodes, too, with a loop between them: `…` and `…_recurrent`.
 
+    A layer of which NIR cannot say what it does is refused by its name.
+
     Args:
         network: of Norse, snnTorch or the course's own neurons.
         input_shape: of one sample at one time step.
         dt_s: the time step that the network was made for, in seconds.
-
-    Raises:
-        ValueError: a layer is not supported, NIR cannot say what it does, or the time step is another; it is named.
     """
     _check_dt(dt_s)
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array(input_shape))}
@@ -213,13 +209,11 @@ def _check_dt(dt_s: float) -> None:
     require(0 < dt_s < math.inf, "dt_s", dt_s, "a time in seconds, above 0")
 
 
-# --- graph → module --------------------------------------------------------------------------------------------------
-
-
 def from_nir(
     graph: nir.NIRGraph, library: Library, *, dt_s: float, dtype: torch.dtype = torch.float32
 ) -> nn.Sequential:
-    """A network of a library's own modules that does what the graph says, by forward Euler's step.
+    """A network of a library's own modules that does what the graph says, by forward Euler's step; for
+    `networks.run_network`. A node that the library cannot do, or not with this time step, is refused by its name.
 
     Args:
         graph: a chain of `SUPPORTED_NODES` between one Input and one Output. Spiking neurons may have a loop through
@@ -228,13 +222,6 @@ def from_nir(
         dt_s: the time step in seconds. A graph does not know it.
         dtype: of weights and parameters. Only float64 makes libraries agree for certain: what they compute differs by
             rounding, and a potential that is that close to its threshold decides otherwise.
-
-    Returns:
-        The network, for `networks.run_network`.
-
-    Raises:
-        ValueError: a node is not supported, has no shape or does not fit; the graph is no chain; the library cannot do
-            it, or not with this time step. The node is named.
     """
     _check_dt(dt_s)
     require(library in LIBRARIES, "library", library, f"one of {', '.join(LIBRARIES)}")
@@ -298,8 +285,7 @@ def _loops(graph: nir.NIRGraph) -> dict[str, str]:
 def chain(graph: nir.NIRGraph) -> list[str]:
     """The names of the nodes from Input to Output, without those of weights in a loop of neurons.
 
-    Raises:
-        ValueError: the graph has another loop or branches, or an end is missing; the nodes are named.
+    Another loop, branches, or an end that is missing are refused by the names of their nodes.
     """
     edges = set(map(tuple, graph.edges))
     for name in {name for edge in edges for name in edge} - graph.nodes.keys():

@@ -16,15 +16,8 @@ def keras_twin(layers: nn.Sequential, channels: int, height: int, width: int) ->
     """The same network in Keras: Conv2d, each with its BatchNorm2d and ReLU, then Flatten, Dropout and Linear.
 
     Keras has the channels last. So kernels are [rows, columns, inputs, outputs] there, and a picture is flattened in
-    another order. The normalisation is folded into the weights, dropout is left out.
-
-    Args:
-        layers: trained; it stays as it is.
-        channels: of the picture.
-        height, width: of the picture.
-
-    Raises:
-        ValueError: the network has another layer, or one at another place.
+    another order. The normalisation is folded into the weights, dropout is left out. Another layer, or one at
+    another place, is refused.
     """
     layers = [layer.eval() for layer in layers if not isinstance(layer, nn.Dropout)]
     x = picture = tf.keras.Input((height, width, channels))
@@ -32,9 +25,8 @@ def keras_twin(layers: nn.Sequential, channels: int, height: int, width: int) ->
         match layers[place : place + 3]:
             case [nn.Conv2d(), nn.BatchNorm2d(), nn.ReLU()]:
                 x = tf.keras.layers.ZeroPadding2D(layer.padding)(x)
-                conv = tf.keras.layers.Conv2D(
-                    layer.out_channels, layer.kernel_size, layer.stride, activation=tf.nn.relu
-                )
+                sizes = layer.out_channels, layer.kernel_size, layer.stride
+                conv = tf.keras.layers.Conv2D(*sizes, activation=tf.nn.relu)
                 x, folded = conv(x), fuse_conv_bn_eval(layer, layers[place + 1])
                 conv.set_weights([_array(folded.weight.permute(2, 3, 1, 0)), _array(folded.bias)])
             case [nn.BatchNorm2d() | nn.ReLU(), *_] if place:

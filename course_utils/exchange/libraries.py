@@ -60,23 +60,14 @@ KINDS = {  # by whether there is a synaptic current, and whether the neuron spik
 
 @dataclass(frozen=True)
 class Neurons:
-    """What a layer of neurons computes, in the graph's unit; a number for all, or one for each neuron, float64.
+    """What a layer of neurons computes, in the graph's unit; a number for all, or one for each neuron, float64."""
 
-    Attributes:
-        tau: membrane time constant in seconds; None for neurons that never leak.
-        tau_syn: that of the synaptic current, None without one.
-        gain: what Norse's potential is multiplied by to be the graph's; without leak, per second of input.
-        leak: potential at rest.
-        threshold: None for neurons without spikes.
-        reset: potential after a spike.
-    """
-
-    tau: Any
-    tau_syn: Any = None
-    gain: Any = 1.0
-    leak: Any = 0.0
-    threshold: Any = None
-    reset: Any = 0.0
+    tau: Any  # membrane time constant in seconds; None for neurons that never leak
+    tau_syn: Any = None  # that of the synaptic current, None without one
+    gain: Any = 1.0  # what Norse's potential is multiplied by to be the graph's; without leak, per second of input
+    leak: Any = 0.0  # potential at rest
+    threshold: Any = None  # None for neurons without spikes
+    reset: Any = 0.0  # potential after a spike
 
     @property
     def kind(self) -> Kind:
@@ -84,27 +75,15 @@ class Neurons:
 
 
 class OwnNeurons(nn.Module):
-    """The course's own neurons as a layer.
-
-    Args:
-        neuron: a `neurons.LI` or `neurons.LIF` with update="euler", the only step that all libraries know.
-    """
+    """The course's own neurons as a layer; with update="euler", the only step that all libraries know."""
 
     def __init__(self, neuron: neurons.LI):
         super().__init__()
         self.neuron = neuron
 
-    def extra_repr(self) -> str:
-        return repr(self.neuron)
-
 
 class Readout(nn.Module):
-    """Potentials of neurons without spikes, in the unit of the graph.
-
-    Args:
-        cell: Norse's LIBoxCell or LICell, `OwnNeurons(neurons.LI(…))`, or snnTorch's Leaky or Synaptic without reset.
-        unit: what the cell's potential is multiplied by.
-    """
+    """Potentials of neurons without spikes, of any library, multiplied by `unit`: in the unit of the graph."""
 
     def __init__(self, cell: nn.Module, unit: Tensor):
         super().__init__()
@@ -116,17 +95,13 @@ class Recurrent(nn.Module):
     """Spiking neurons that hear their own spikes, one step later, through weights.
 
     A NIR graph has an edge back and says nothing of that step. A library has to take it, for nobody can hear a spike
-    before it is there. With a smaller time step the same graph therefore has a faster loop.
-
-    Args:
-        cell: neurons with a threshold, of any library.
-        weights: from their spikes to their inputs; a bias comes in at every step.
+    before it is there. With a smaller time step the same graph therefore has a faster loop. A bias of the weights comes
+    in at every step.
     """
 
     def __init__(self, cell: nn.Module, weights: nn.Linear):
         super().__init__()
-        self.cell = cell
-        self.weights = weights
+        self.cell, self.weights = cell, weights
 
 
 class Delay(nn.Module):
@@ -137,14 +112,8 @@ class Delay(nn.Module):
         require_whole(steps=(steps, 1))
         self.steps = steps
 
-    def extra_repr(self) -> str:
-        return f"{self.steps}"
-
 
 NEURONS = Readout | OwnNeurons | SNNCell | snntorch.Leaky | snntorch.Synaptic | Recurrent
-
-
-# --- a layer of any library: a step, whether it spikes, and what it computes ------------------------------------------
 
 
 def step(layer: nn.Module, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -190,15 +159,7 @@ def fires(layer: nn.Module) -> bool:
 
 
 def describe_neurons(layer: nn.Module, dt_s: float) -> Neurons:
-    """What neurons of any library compute.
-
-    Args:
-        layer: neurons, or a `Readout`.
-        dt_s: the time step that they must have been made for, in seconds.
-
-    Raises:
-        ValueError: the layer is not made of neurons, NIR cannot say what they do, or their time step is another.
-    """
+    """What neurons of any library compute. They must have been made for this time step, and do what NIR can say."""
     match layer:
         case Readout():
             of = describe_neurons(layer.cell, dt_s)
@@ -214,10 +175,13 @@ def describe_neurons(layer: nn.Module, dt_s: float) -> Neurons:
     raise ValueError(f"supported are {SUPPORTED_MODULES}")
 
 
+SUBTRACTS = "it subtracts the threshold, and a NIR neuron is reset to a value (v_reset)"
+
+
 def _of_norse(cell: SNNCell, dt_s: float) -> Neurons:
     _check_step(cell.dt, dt_s, f"{cell.dt} s")
     if getattr(cell.p, "reset_method", reset_value) is not reset_value:
-        raise ValueError("it subtracts the threshold, and a NIR neuron is reset to a value (v_reset)")
+        raise ValueError(SUBTRACTS)
     names = {"leak": "v_leak", "threshold": "v_th", "reset": "v_reset"}
     times = {"tau": "tau_mem_inv", "tau_syn": "tau_syn_inv"}
     found = {name: _double(getattr(cell.p, its)) for name, its in names.items() if hasattr(cell.p, its)}
@@ -228,7 +192,7 @@ def _of_norse(cell: SNNCell, dt_s: float) -> Neurons:
 def _of_snntorch(layer: nn.Module, dt_s: float) -> Neurons:
     reset, synapse = layer.reset_mechanism, isinstance(layer, snntorch.Synaptic)
     if reset == "subtract":
-        raise ValueError('it subtracts the threshold, and a NIR neuron is reset to a value. Use "zero"')
+        raise ValueError(f'{SUBTRACTS}. Use "zero"')
     if synapse and reset == "zero" and layer.reset_delay:
         raise ValueError("its reset comes a step late and wipes out an input; use reset_delay=False")
     if layer.inhibition or layer.state_quant or layer.graded_spikes_factor != 1:
@@ -248,7 +212,7 @@ def _of_our_own(neuron: neurons.LI, dt_s: float) -> Neurons:
         raise ValueError(f'update is {neuron.update!r}; others take Euler\'s step, so use update="euler"')
     _check_step(neuron.dt_ms / 1000, dt_s, f"{neuron.dt_ms} ms")
     if getattr(neuron, "reset", "zero") != "zero":
-        raise ValueError('it subtracts the threshold, and a NIR neuron is reset to a value. Use "zero"')
+        raise ValueError(f'{SUBTRACTS}. Use "zero"')
     if getattr(neuron, "refractory_ms", 0):
         raise ValueError("NIR has no refractory period")
     tau_syn = None if neuron.tau_syn_ms is None else neuron.tau_syn_ms / 1000
@@ -262,9 +226,6 @@ def _check_step(own_s: float, dt_s: float, own: str) -> None:
 
 def _double(value: Any) -> np.ndarray:
     return value.detach().cpu().double().numpy() if isinstance(value, Tensor) else np.asarray(value, np.float64)
-
-
-# --- a layer that computes this, in each library ----------------------------------------------------------------------
 
 
 def build_neurons(of: Neurons, library: Library, dt_s: float, dtype: torch.dtype) -> nn.Module:

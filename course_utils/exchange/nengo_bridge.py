@@ -38,8 +38,7 @@ def load() -> ModuleType:
     """NengoDL, ready to use; the first call imports TensorFlow too, which takes seconds. Later calls cost nothing.
 
     Raises:
-        ImportError: TensorFlow is already loaded and uses Keras 3, or these versions no longer fit together; the
-            message says what is missing and which versions are installed.
+        ImportError: TensorFlow is already loaded and uses Keras 3, or these versions no longer fit together.
     """
     if (loaded := sys.modules.get("nengo_dl")) is not None:
         return loaded

@@ -62,23 +62,14 @@ def repeated(images: np.ndarray, steps: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NengoNetwork:
-    """A network of Nengo objects.
+    """A network of Nengo objects."""
 
-    Attributes:
-        net: holds the rest.
-        image: takes the pixels.
-        ensembles: the hidden neurons, a layer each.
-        filtered: the connections that start at neurons, so that a synapse can filter their spikes.
-        output: probe of the scores, [classes].
-        rates: probes of the hidden neurons.
-    """
-
-    net: nengo.Network
-    image: nengo.Node
-    ensembles: list[nengo.Ensemble]
-    filtered: list[nengo.Connection]
-    output: nengo.Probe
-    rates: list[nengo.Probe]
+    net: nengo.Network  # holds the rest
+    image: nengo.Node  # takes the pixels
+    ensembles: list[nengo.Ensemble]  # the hidden neurons, a layer each
+    filtered: list[nengo.Connection]  # those that start at neurons, so that a synapse can filter their spikes
+    output: nengo.Probe  # of the scores, [classes]
+    rates: list[nengo.Probe]  # of the hidden neurons
 
     def become(self, neuron: str, rate_hz: float, tau_syn_ms: float | None = None) -> None:
         """Put these neurons in the place of the hidden ones, and this filter behind them."""
@@ -115,15 +106,10 @@ def to_spiking_relu(model: Any, *, rate_hz: float, tau_syn_ms: float | None = No
 
 
 class NengoRun(NamedTuple):
-    """What a network did.
+    """What a network did."""
 
-    Attributes:
-        outputs: unfiltered scores after every step, [steps, count, classes].
-        spikes: of each hidden layer, a neuron and an image, over all steps: mean over the images, [neurons].
-    """
-
-    outputs: np.ndarray
-    spikes: list[np.ndarray]
+    outputs: np.ndarray  # unfiltered scores after every step, [steps, count, classes]
+    spikes: list[np.ndarray]  # of each hidden layer, a neuron and an image, over all steps: mean over images, [neurons]
 
 
 def run_nengo(

@@ -10,25 +10,19 @@ from course_utils.exchange.libraries import Delay, fires, step
 
 
 class NetworkRun(NamedTuple):
-    """What a network did.
+    """What a network did."""
 
-    Attributes:
-        outputs: of the last layer, [time, batch, …].
-        spikes: of each layer that gives nothing but 0 and 1, by name, bool [time, batch, …].
-    """
-
-    outputs: Tensor
-    spikes: dict[str, Tensor]
+    outputs: Tensor  # of the last layer, [time, batch, …]
+    spikes: dict[str, Tensor]  # of each layer that gives nothing but 0 and 1, by name, bool [time, batch, …]
 
 
 def run_network(network: nn.Sequential, inputs: Tensor) -> NetworkRun:
     """A network of any of the libraries over time, from rest; all layers are crossed within one step.
 
+    A layer that cannot take what comes in is refused by its name.
+
     Args:
         inputs: [time, batch, …], in the type of the network's weights, one step or more.
-
-    Raises:
-        ValueError: there is no step, or a layer cannot take what comes in; it is named.
     """
     shape = list(inputs.shape)
     require(len(shape) > 1 and shape[0] > 0, "the shape of inputs", shape, "[time, batch, …], with one step or more")
@@ -57,17 +51,11 @@ def spiking_layers(network: nn.Sequential) -> list[str]:
 
 
 class Comparison(NamedTuple):
-    """How two runs differ.
+    """How two runs differ."""
 
-    Attributes:
-        mismatches: spikes that only one of them has, by layer.
-        compared: neurons × steps × samples, by layer.
-        readout: the largest difference between their outputs.
-    """
-
-    mismatches: dict[str, int]
-    compared: dict[str, int]
-    readout: float
+    mismatches: dict[str, int]  # spikes that only one of them has, by layer
+    compared: dict[str, int]  # neurons × steps × samples, by layer
+    readout: float  # the largest difference between their outputs
 
     @property
     def total(self) -> int:
@@ -76,11 +64,7 @@ class Comparison(NamedTuple):
 
 
 def compare(one: NetworkRun, other: NetworkRun) -> Comparison:
-    """Spike for spike.
-
-    Raises:
-        ValueError: their spiking layers differ in name or shape, so there is nothing to compare.
-    """
+    """Spike for spike, for runs whose spiking layers have the same names and shapes."""
     shapes = [{name: tuple(spikes.shape) for name, spikes in of.spikes.items()} for of in (one, other)]
     if shapes[0] != shapes[1] or one.outputs.shape != other.outputs.shape:
         raise ValueError(f"the runs differ in their layers or shapes: {shapes[0]} and {shapes[1]}")

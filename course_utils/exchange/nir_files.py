@@ -26,22 +26,13 @@ def write_nir(path: str | os.PathLike, graph: nir.NIRGraph) -> Path:
         for field, value in node.to_dict().items():
             if value is None:
                 raise ValueError(f"node {name!r} ({type(node).__name__}) has no {field}; a file cannot be without it")
+        try:  # each for itself, for the errors of nir.write do not name the node
+            nir.write(io.BytesIO(), nir.NIRGraph({name: node}, [], type_check=False))
+        except (TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"node {name!r} ({type(node).__name__}) cannot be written: {error}") from error
     with writing(path) as part:
-        _write_each(part, graph)
+        nir.write(part, graph)
     return path
-
-
-def _write_each(path: Path, graph: nir.NIRGraph) -> None:
-    """nir.write, whose errors do not name the node."""
-    try:
-        nir.write(path, graph)
-    except (TypeError, AttributeError, ValueError) as error:
-        for name, node in graph.nodes.items():
-            try:
-                nir.write(io.BytesIO(), nir.NIRGraph({name: node}, [], type_check=False))
-            except (TypeError, AttributeError, ValueError):
-                raise ValueError(f"node {name!r} ({type(node).__name__}) cannot be written: {error}") from error
-        raise
 
 
 def read_nir(path: str | os.PathLike) -> nir.NIRGraph:

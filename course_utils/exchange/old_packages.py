@@ -25,16 +25,8 @@ def holding(places: MutableMapping, values: Mapping) -> Iterator[None]:
 
 
 def import_or_explain(name: str, library: str, tested: Mapping[str, str]) -> ModuleType:
-    """The module of that name. If its import fails, nothing of it stays behind.
-
-    Args:
-        name: of the module.
-        library: what people call it.
-        tested: packages and the versions with which it is known to work.
-
-    Raises:
-        ImportError: it is not installed or does not fit the installed packages; the message says which these are.
-    """
+    """The module of that name. If its import fails, nothing of it stays behind, and `does_not_fit` says why; `library`
+    is what people call it, `tested` the packages and versions with which it is known to work."""
     try:
         return importlib.import_module(name)
     except (ImportError, AttributeError) as error:

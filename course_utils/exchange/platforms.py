@@ -25,52 +25,29 @@ Side = Literal["reader", "chip"]
 
 
 class Platform(NamedTuple):
-    """A platform that takes NIR.
+    """A platform that takes NIR."""
 
-    Attributes:
-        reader: the package with the reader.
-        nodes: the kinds of nodes that it reads, beside Input and Output.
-        chip: those that the backend for its chip can do; None where there is no chip, or the course has not read it.
-        note: what to know of the backend.
-    """
-
-    reader: str
-    nodes: frozenset[str]
-    chip: frozenset[str] | None
-    note: str
+    reader: str  # the package with the reader
+    nodes: frozenset[str]  # the kinds of nodes that it reads, beside Input and Output
+    chip: frozenset[str] | None  # those that its chip's backend can do; None: no chip, or not read for this course
+    note: str  # what to know of the backend
 
 
-NO_CHIP, NOT_READ = "a simulator", "backend not read for this course"
+BRAINSCALES, XYLO, SPECK = "Linear CubaLI CubaLIF", "Linear CubaLIF", "Conv2d Flatten Affine IF SumPool2d"
+DENSE = "Flatten Affine Linear CubaLIF IF LIF"
+SIMULATOR, NOT_READ = "a simulator", "backend not read for this course"
 PLATFORMS = {
-    name: Platform(reader, frozenset(nodes.split()), None if chip is None else frozenset(chip.split()), note)
+    name: Platform(reader, frozenset(nodes.split()), chip and frozenset(chip.split()), note)
     for name, reader, nodes, chip, note in (
-        (
-            "BrainScaleS-2",
-            "hxtorch",
-            "Linear CubaLI CubaLIF",
-            "Linear CubaLI CubaLIF",
-            "what it reads runs on the chip",
-        ),
-        (
-            "Xylo",
-            "rockpool",
-            "Affine Linear CubaLIF LI LIF",
-            "Linear CubaLIF",
-            "no bias; a synapse on all; 16 inputs",
-        ),
-        (
-            *("Speck", "sinabs", "Conv1d Conv2d Flatten Affine IF LI LIF SumPool2d"),
-            *("Conv2d Flatten Affine IF SumPool2d", "no leak; τ of LIF is read in steps; 8-bit weights"),
-        ),
-        ("Loihi 2", "Lava", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d", None, NOT_READ),
-        ("SpiNNaker2", "py-spinnaker2", "Conv1d Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d", None, NOT_READ),
-        ("Nengo", "the converter among NIR's examples", "Affine LI LIF", None, NO_CHIP),
-        ("Norse", "norse", "Conv2d Flatten Affine Linear CubaLIF IF LIF SumPool2d", None, NO_CHIP),
-        ("snnTorch", "snntorch", "Conv2d Flatten Affine Linear CubaLIF IF LIF AvgPool2d", None, NO_CHIP),
-        (
-            *("Spyx", "spyx", "Conv1d Conv2d Delay Flatten Affine Linear Scale CubaLIF I IF LIF SumPool2d Threshold"),
-            *(None, NO_CHIP),
-        ),
+        ("BrainScaleS-2", "hxtorch", BRAINSCALES, BRAINSCALES, "what it reads runs on the chip"),
+        ("Xylo", "rockpool", f"Affine LI LIF {XYLO}", XYLO, "no bias; a synapse on all; 16 inputs"),
+        ("Speck", "sinabs", f"Conv1d LI LIF {SPECK}", SPECK, "no leak; τ of LIF is read in steps; 8-bit weights"),
+        ("Loihi 2", "Lava", f"Conv2d SumPool2d {DENSE}", None, NOT_READ),
+        ("SpiNNaker2", "py-spinnaker2", f"Conv1d Conv2d SumPool2d {DENSE}", None, NOT_READ),
+        ("Nengo", "the converter among NIR's examples", "Affine LI LIF", None, SIMULATOR),
+        ("Norse", "norse", f"Conv2d SumPool2d {DENSE}", None, SIMULATOR),
+        ("snnTorch", "snntorch", f"Conv2d AvgPool2d {DENSE}", None, SIMULATOR),
+        ("Spyx", "spyx", f"Conv1d Conv2d Delay Scale I SumPool2d Threshold {DENSE}", None, SIMULATOR),
     )
 }
 
@@ -91,24 +68,17 @@ WAYS_ROUND = {
 
 
 class Obstacle(NamedTuple):
-    """A node that a platform's reader does not know, or its chip cannot do.
+    """A node that a platform's reader does not know, or its chip cannot do."""
 
-    Attributes:
-        node: its name in the graph.
-        kind: of the node.
-        way_round: what is known there that may stand in its place; empty if the course knows nothing.
-    """
-
-    node: str
-    kind: str
-    way_round: str
+    node: str  # its name in the graph
+    kind: str  # of the node
+    way_round: str  # what is known there that may stand in its place; empty if the course knows nothing
 
 
 def unknown_nodes(graph: nir.NIRGraph, platform: str, side: Side = "reader") -> list[Obstacle]:
     """The nodes of a graph that the reader of one of `PLATFORMS` does not know, or its chip cannot do, in order.
 
-    Raises:
-        ValueError: there is no such platform or side, or its backend is not known.
+    A chip whose backend is not known is refused.
     """
     require(platform in PLATFORMS, "platform", platform, f"one of {', '.join(PLATFORMS)}")
     require(side in ("reader", "chip"), "side", side, '"reader" or "chip"')

@@ -38,26 +38,15 @@ from course_utils.spiking.staircase import StaircaseNeurons
 
 
 class LayerRow(NamedTuple):
-    """A row of a network's table, as those of the thesis.
+    """A row of a network's table, as those of the thesis."""
 
-    Attributes:
-        kind: "convolution", "skip convolution", "skip" (without weights), "average pooling", "mean", "fully connected"
-            or "output".
-        kernel: inputs × height × width, or height × width of a pool; empty if there is none.
-        channels: feature maps, or neurons of a layer that is connected to all below.
-        stride: None if there is none.
-        output: shape for one sample and one step.
-        parameters: trained numbers, those of its batch norm among them.
-        neurons: that spike; the output's do not and are not counted.
-    """
-
-    kind: str
-    kernel: str
-    channels: int
-    stride: int | None
-    output: tuple[int, ...]
-    parameters: int
-    neurons: int
+    kind: str  # "convolution", "skip convolution", "skip" (without weights), "average pooling", "mean", "output", …
+    kernel: str  # inputs × height × width, or height × width of a pool; empty if there is none
+    channels: int  # feature maps, or neurons of a layer that is connected to all below
+    stride: int | None  # None if there is none
+    output: tuple[int, ...]  # shape for one sample and one step
+    parameters: int  # trained numbers, those of its batch norm among them
+    neurons: int  # that spike; the output's do not and are not counted
 
 
 class Builder:
@@ -113,12 +102,11 @@ class Builder:
         pooled = channels, side // 2, side // 2
         if self.levels is None:
             self.layers.append(SpikingAvgPool(self.neuron))
-        else:  # before the batch norm and the neurons, which are then fewer: what convolutions meet are always spikes
-            self.layers.insert(-2 if self.norm else -1, nn.MaxPool2d(2))
-            self.rows[-1] = self.rows[-1]._replace(neurons=math.prod(pooled))
-        kind = "average pooling" if self.levels is None else "maximum of currents"
-        self._note(pooled, kind, "2×2", 2, spikes=self.levels is None)
-        return self
+            return self._note(pooled, "average pooling", "2×2", 2)
+        # before the batch norm and the neurons, which are then fewer: what convolutions meet are always spikes
+        self.layers.insert(-2 if self.norm else -1, nn.MaxPool2d(2))
+        self.rows[-1] = self.rows[-1]._replace(neurons=math.prod(pooled))
+        return self._note(pooled, "maximum of currents", "2×2", 2, spikes=False)
 
     def whitened(self, maps: int) -> "Builder":
         """A fixed 2×2 convolution of so many maps, rectified: the same analog numbers at every step (see `whiten`)."""
@@ -126,8 +114,7 @@ class Builder:
         draw_weights(fixed.weight, self.gain)
         self.layers += [fixed, nn.ReLU()]
         side = self.shape[1] - 1
-        self._note((maps, side, side), "fixed convolution", f"{self.sample[0]}×2×2", 1, spikes=False)
-        return self
+        return self._note((maps, side, side), "fixed convolution", f"{self.sample[0]}×2×2", 1, spikes=False)
 
     def block(self, channels: int, stride: int = 1) -> "Builder":
         """Two 3×3 convolutions, the second with the stride, and a skip around them."""
@@ -152,15 +139,13 @@ class Builder:
     def mean(self) -> "Builder":
         """A global average pool: the fraction of all places of a feature map that spike; no neurons."""
         self.layers.append(nn.AdaptiveAvgPool2d(1))
-        self._note(self.shape[:1], "mean", spikes=False)
-        return self
+        return self._note(self.shape[:1], "mean", spikes=False)
 
     def dense(self, neurons: int) -> "Builder":
         """Neurons connected to all below."""
         synapses = self._drawn(nn.Linear(math.prod(self.shape), neurons, bias=False), nn.BatchNorm1d)
-        self._note((neurons,), "fully connected", made=synapses)
         self.layers += [nn.Flatten(), *synapses, self._neurons()]
-        return self
+        return self._note((neurons,), "fully connected", made=synapses)
 
     def readout(self) -> OverTime:
         """The network, with output neurons that never fire at its end; its `rows` are its table."""
@@ -175,8 +160,8 @@ class Builder:
         inputs, side, _ = self.shape
         made = nn.Conv2d(inputs, channels, kernel, stride, padding=kernel // 2, bias=False)
         synapses, side = self._drawn(made, nn.BatchNorm2d), -(-side // stride)
-        described = f"{inputs}×{kernel}×{kernel}", stride, synapses
-        self._note((channels, side, side), kind, *described, spikes=kind == "convolution")
+        size = f"{inputs}×{kernel}×{kernel}"
+        self._note((channels, side, side), kind, size, stride, synapses, spikes=kind == "convolution")
         return synapses
 
     def _drawn(self, synapses: nn.Module, batch_norm: type[nn.Module]) -> list[nn.Module]:
@@ -189,34 +174,26 @@ class Builder:
         return SpikingNeurons(self.neuron, next(self.masks))
 
     def _note(
-        self,
-        shape: tuple[int, ...],
-        kind: str,
-        kernel: str = "",
-        stride: int | None = None,
-        made: Sequence[nn.Module] = (),
-        *,
-        spikes: bool = True,
-    ) -> None:
+        self, shape: tuple, kind: str, kernel: str = "", stride: int | None = None, made: Sequence = (), *, spikes=True
+    ) -> "Builder":
         """A row for what has been made; what leaves it has this shape."""
         self.shape = shape
         parameters = sum(values.numel() for module in made for values in module.parameters())
-        neurons = math.prod(shape) if spikes else 0
-        self.rows.append(LayerRow(kind, kernel, shape[0], stride, shape, parameters, neurons))
+        self.rows.append(LayerRow(kind, kernel, shape[0], stride, shape, parameters, math.prod(shape) if spikes else 0))
+        return self
 
 
 def layer_table(network: OverTime) -> Table:
     """The rows of a network that a `Builder` made, to show, with the sums in the last row."""
-    rows = network.rows
-    shown = [
-        (*row[:3], row.stride or "", "×".join(map(str, row.output)), f"{row.parameters:,}", f"{row.neurons:,}")
-        for row in rows
-    ]
-    total = ("all", "", "", "", "", f"{sum(r.parameters for r in rows):,}", f"{sum(r.neurons for r in rows):,}")
-    return Table(("layer", "kernel", "channels", "stride", "output", "parameters", "neurons"), [*shown, total])
+    sums = (sum(row.parameters for row in network.rows), sum(row.neurons for row in network.rows))
+    rows = [*network.rows, LayerRow("all", "", "", None, (), *sums)]
+    return Table(
+        ("layer", "kernel", "channels", "stride", "output", "parameters", "neurons"),
+        [(*r[:3], r.stride or "", "×".join(map(str, r.output)), f"{r.parameters:,}", f"{r.neurons:,}") for r in rows],
+    )
 
 
-# --- networks; options as of `Builder` ------------------------------------------------------------------------------
+# The networks: options as of `Builder`.
 
 DIGITS = {"in_channels": 1, "size": 28}
 RESIDUAL = {"gain": 1.0}
@@ -307,9 +284,7 @@ def whiten(network: OverTime, images: Tensor) -> None:
     """Set the fixed convolution of a `Builder.whitened` network, in place: patches of images come out of it with
     variances of 1 and uncorrelated, each map beside its negative, so that the rectifier loses nothing.
 
-    Args:
-        network: whose first layer is that convolution, with 2·c·2·2 maps for images of c channels.
-        images: some thousand as they enter the network, [count, c, height, width].
+    The images are some thousand as they enter the network, [count, c, height, width]; there must be 2·c·2·2 maps.
     """
     first = network.layers[0]
     patches = functional.unfold(images, first.kernel_size).transpose(1, 2).flatten(0, 1)

@@ -52,7 +52,7 @@ def constant_current(values: Tensor, steps: int, *, scale: float, neuron: LIF = 
         neuron: the pixel's neuron.
     """
     require_whole(steps=(steps, 1))
-    check_scale(scale)
+    at_least_0("a finite current", scale=scale)
     require(isinstance(neuron, LIF), "neuron", neuron, "a LIF neuron, one that spikes")
     if not torch.isfinite(values).all():
         raise ValueError("values hold numbers that are not finite")
@@ -110,9 +110,7 @@ def ranks(values: Tensor) -> Tensor:
 
     Equal ones are ranked in reading order.
     """
-    if values.dim() < 2 or values.isnan().any():
-        needed = "[batch, …], to know what is one sample, without NaN"
-        raise ValueError(f"values have shape {tuple(values.shape)}; they must be {needed}")
+    require(values.dim() > 1, "shape of values", tuple(values.shape), "[batch, …], to know what is one sample")
     order = values.flatten(1).argsort(dim=1, descending=True, stable=True)
     places = torch.empty_like(order)
     places.scatter_(1, order, torch.arange(order.shape[1], device=order.device).expand_as(order))
@@ -137,9 +135,8 @@ def decode_constant_current(spikes: Tensor, *, scale: float, neuron: LIF = ENCOD
         scale: as it was for the encoder, above 0.
         neuron: as it was for the encoder; reset to zero, without synapse and refractory period.
 
-    Returns:
-        Values […]. Silent neurons give 0: they tell no more than a current below threshold. Neurons that spiked at
-        every step give the smallest value that does so.
+    Silent neurons give 0: they tell no more than a current below threshold. Neurons that spiked at every step give the
+    smallest value that does so.
     """
     above_0("a finite current", scale=scale)
     counts = spikes.sum(0)
@@ -155,9 +152,6 @@ def decode_times(spikes: Tensor, worth: Tensor) -> Tensor:
         spikes: [steps, …].
         worth: of a spike at each step, [steps]. Of `latency`: 1 − step/(steps − 1), so `torch.linspace(1, 0, steps)`.
             Of `rank_order`: `mean_by_step` of examples, or a geometric decay.
-
-    Returns:
-        Values […].
     """
     if worth.shape != spikes.shape[:1]:
         raise ValueError(f"worth has shape {tuple(worth.shape)}; spikes of {len(spikes)} steps need [{len(spikes)}]")
@@ -166,15 +160,8 @@ def decode_times(spikes: Tensor, worth: Tensor) -> Tensor:
 
 @guarded
 def mean_by_step(spikes: Tensor, values: Tensor) -> Tensor:
-    """The mean value of those who spike at each step: a table that decodes ranks (R. Van Rullen, S. Thorpe, 2001).
-
-    Args:
-        spikes: of examples, 0 or 1, [steps, …].
-        values: that the spikes were made from, […].
-
-    Returns:
-        [steps]; 0 for a step without a spike.
-    """
+    """The mean value of those who spike at each step, [steps], 0 for a step without a spike: a table that decodes ranks
+    (R. Van Rullen, S. Thorpe, 2001). For spikes of examples, 0 or 1, [steps, …], made from values […]."""
     if spikes.shape[1:] != values.shape:
         raise ValueError(f"values have shape {tuple(values.shape)}; the spikes need {tuple(spikes.shape[1:])}")
     spikes = spikes.flatten(1)
@@ -189,11 +176,6 @@ def _one_spike(values: Tensor, at: Tensor, steps: int, threshold: float) -> Tens
 def _times(steps: int, values: Tensor) -> Tensor:
     """0, 1, … steps − 1 along a first axis that is put in front of those of the values."""
     return torch.arange(steps, device=values.device).reshape(-1, *[1] * values.dim())
-
-
-def check_scale(scale: float) -> None:
-    """Refuse what is no input scale: a current that is finite and 0 or more."""
-    at_least_0("a finite current", scale=scale)
 
 
 def _check_once(values: Tensor, steps: int, threshold: float) -> None:

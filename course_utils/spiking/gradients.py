@@ -80,8 +80,7 @@ def run(inputs: Tensor, neuron: Neuron, v: Tensor | None = None, i: Tensor | Non
     Args:
         inputs: floating-point. What is constant may be expanded over time: then one step is all that is kept of it.
         neuron: what all of them are.
-        v: potential to begin with, [batch, …]; None: at rest.
-        i: synaptic current to begin with, [batch, …].
+        v, i: potential and synaptic current to begin with, [batch, …]; None: at rest.
     """
     for name, state in {"v": v, "i": i}.items():
         if state is not None and state.shape != inputs.shape[1:]:

@@ -54,13 +54,8 @@ class HeldDropout(nn.Module):
         return stays.to(x) / (1 - self.p)
 
     def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """x [time, batch, …] without those silenced.
-
-        Args:
-            x: spikes.
-            keys: of the masks, one for every sample [batch], see `keyed.keys`. None draws keys that were never used
-                before, from PyTorch's global generator.
-        """
+        """Spikes [time, batch, …] without those silenced; one key for every sample [batch], see `keyed.keys`. None
+        draws keys that were never used before, from PyTorch's global generator."""
         if not self.training or self.p == 0:
             return x
         if keys is None:
@@ -69,16 +64,10 @@ class HeldDropout(nn.Module):
             raise ValueError(f"keys have shape {tuple(keys.shape)}; {x.shape[1]} samples need [{x.shape[1]}]")
         return x * self.mask(x, keys)
 
-    def extra_repr(self) -> str:
-        return f"p={self.p}, held={self.held}"
-
 
 def fresh_keys(count: int) -> Tensor:
     """Keys that were never used before, [count], from PyTorch's global generator."""
     return torch.randint(2**62, (count,))
-
-
-# --- layers that know time ------------------------------------------------------------------------------------------
 
 
 class Timed(nn.Module):
@@ -86,24 +75,16 @@ class Timed(nn.Module):
 
 
 class SpikingNeurons(Timed):
-    """LIF neurons, or IF neurons with a decay of 1: currents [time, batch, …] to spikes of that shape, from rest.
-
-    Args:
-        neuron: what all of them are.
-        dropout: of their spikes.
-    """
+    """LIF neurons, or IF neurons with a decay of 1: currents [time, batch, …] to spikes of that shape, from rest, less
+    those that a dropout silences."""
 
     def __init__(self, neuron: Neuron, dropout: HeldDropout | None = None):
         super().__init__()
-        self.neuron = neuron
-        self.dropout = dropout
+        self.neuron, self.dropout = neuron, dropout
 
     def forward(self, currents: Tensor, keys: Tensor | None = None) -> Tensor:
         spikes = lif(currents, self.neuron)
         return spikes if self.dropout is None else self.dropout(spikes, keys)
-
-    def extra_repr(self) -> str:
-        return f"decay={self.neuron.decay}, threshold={self.neuron.threshold}"
 
 
 class SpikingAvgPool(SpikingNeurons):
@@ -111,10 +92,8 @@ class SpikingAvgPool(SpikingNeurons):
 
     Above a threshold of 0.75 it takes four spikes in one step, or fewer that add up: what is left of the potential is
     carried over to the next step, without leak. The reset is to zero, so what exceeds the threshold is lost. Its
-    gradient is that of any other neuron. An odd last row or column is left out.
-
-    Args:
-        neuron: whose surrogate is used; the decay and the threshold are the pool's own.
+    gradient is that of any other neuron, with the surrogate of the one that is given. An odd last row or column is left
+    out.
     """
 
     def __init__(self, neuron: Neuron = NEURON):
@@ -166,13 +145,8 @@ class Subsample(nn.Module):
 
 
 class ResidualBlock(Timed):
-    """A path and a skip around it; their currents are added, and both end in the same neurons.
-
-    Args:
-        path: ordinary layers and neurons; ends in currents.
-        skip: an ordinary layer, from what enters the path to currents of the same shape.
-        neurons: of the sum.
-    """
+    """A path of ordinary layers and neurons that ends in currents, and an ordinary layer that skips it; their currents
+    are added, and both end in the same neurons."""
 
     def __init__(self, path: nn.Sequential, skip: nn.Module, neurons: SpikingNeurons):
         super().__init__()
@@ -189,13 +163,7 @@ class LeakyReadout(Timed):
     """Output neurons that leak and never fire; the answer is their last potential over the number of steps.
 
     A spike of step t counts λ^(T−t)/T in the end, whatever its synapse. So the spikes are added up with these factors
-    first, and the weights meet their sum once instead of T times.
-
-    Args:
-        inputs: neurons below.
-        classes: output neurons.
-        decay: λ.
-        gain: k of the initial weights.
+    first, and the weights meet their sum once instead of T times. The gain is k of `draw_weights`.
     """
 
     def __init__(self, inputs: int, classes: int, *, decay: float, gain: float):
@@ -208,9 +176,6 @@ class LeakyReadout(Timed):
         """Spikes [time, batch, …] to answers [batch, classes]."""
         age = torch.arange(len(x) - 1, -1, -1, dtype=x.dtype, device=x.device)
         return self.weights(torch.tensordot(self.decay**age / len(x), x.flatten(2), dims=1))
-
-
-# --- a network ------------------------------------------------------------------------------------------------------
 
 
 class OverTime(nn.Module):
@@ -245,13 +210,8 @@ class OverTime(nn.Module):
         return self.layers[: last + 1], self.layers[last + 1 :]
 
     def forward(self, x: Tensor, steps: int | None = None, keys: Tensor | None = None) -> Tensor:
-        """Answers [batch, classes].
-
-        Args:
-            x: spikes or currents [time, batch, channels, height, width]; or images [batch, channels, height, width].
-            steps: number of time steps T, with images only.
-            keys: of the dropout's masks, [batch], see `HeldDropout`.
-        """
+        """Answers [batch, classes] for spikes or currents [time, batch, channels, height, width], or for images [batch,
+        channels, height, width] and a number of time steps. The keys [batch] are the dropout's, see `HeldDropout`."""
         return self.watch(x, steps, keys)[0]
 
     def watch(self, x: Tensor, steps: int | None = None, keys: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:

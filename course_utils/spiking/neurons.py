@@ -31,9 +31,7 @@ def decay(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exac
         tau_ms: time constant, above 0.
         dt_ms: time step, above 0.
         update: "exact", or "euler", which needs dt < 2τ: beyond it every step ends further from rest than it began.
-
-    Returns:
-        λ, between 0 and 1 (exact) or between −1 and 1 (Euler).
+            Exact λ lies between 0 and 1, Euler's between −1 and 1.
     """
     above_0("a time", tau_ms=tau_ms, dt_ms=dt_ms)
     require(update in ("exact", "euler"), "update", update, '"exact" or "euler"')
@@ -51,17 +49,11 @@ def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 class State(NamedTuple):
-    """What neurons carry from one step to the next; every entry has the shape of the input.
+    """What neurons carry from one step to the next; every entry has the shape of the input."""
 
-    Attributes:
-        v: membrane potential.
-        i: synaptic current.
-        rest_steps: time steps until the neuron may integrate again.
-    """
-
-    v: Tensor
-    i: Tensor
-    rest_steps: Tensor
+    v: Tensor  # membrane potential
+    i: Tensor  # synaptic current
+    rest_steps: Tensor  # time steps until the neuron may integrate again
 
 
 @dataclass(frozen=True)
@@ -95,14 +87,11 @@ class LI:
         return 0.0 if self.tau_syn_ms is None else decay(self.tau_syn_ms, self.dt_ms, self.update)
 
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """One time step: v ← λ v + (1 − λ) i.
+        """One time step: v ← λ v + (1 − λ) i; returns the membrane potential after it, and the new state.
 
         Args:
             inputs: floating-point, any shape, in units of the potential.
             state: what the step before returned, for inputs of the same shape; None begins at rest.
-
-        Returns:
-            The membrane potential after the step, and the new state.
         """
         state = self._checked(inputs, state)
         i = state.i + inputs
@@ -136,15 +125,10 @@ class LI:
 
 
 class Recorded(NamedTuple):
-    """What LIF neurons did, [time, …] each.
+    """What LIF neurons did, [time, …] each."""
 
-    Attributes:
-        spikes: 0 or 1.
-        v: membrane potential after the step, that is after a reset.
-    """
-
-    spikes: Tensor
-    v: Tensor
+    spikes: Tensor  # 0 or 1
+    v: Tensor  # membrane potential after the step, that is after a reset
 
 
 @dataclass(frozen=True)
@@ -196,12 +180,11 @@ class LIF(LI):
     def run(self, inputs: Tensor, state: State | None = None) -> Recorded:
         """Spikes and membrane potentials for inputs [time, …]."""
         self._check_time(inputs)
-        spikes, potentials = [], []
+        steps = []
         for now in inputs:
             z, state = self.step(now, state)
-            spikes.append(z)
-            potentials.append(state.v)
-        return Recorded(torch.stack(spikes), torch.stack(potentials))
+            steps.append((z, state.v))
+        return Recorded(*map(torch.stack, zip(*steps, strict=True)))
 
     @guarded
     def current_for(self, steps: Tensor) -> Tensor:
@@ -216,6 +199,7 @@ class LIF(LI):
         return self.threshold / (1 - self.decay_mem**steps)
 
 
+@guarded
 def firing_rate(
     current: Tensor, *, tau_mem_ms: float = 10.0, threshold: float = 1.0, refractory_ms: float = 0.0
 ) -> Tensor:
@@ -225,8 +209,6 @@ def firing_rate(
     the current in units of the potential (R·I).
     Source: W. Gerstner et al., "Neuronal Dynamics" (2014), section 1.3.
     """
-    if current.isnan().any():
-        raise ValueError("current holds NaN; it must hold numbers")
     neuron = LIF(tau_mem_ms=tau_mem_ms, threshold=threshold, refractory_ms=refractory_ms)
     above = current > neuron.threshold
     safe = torch.where(above, current, 2 * neuron.threshold)

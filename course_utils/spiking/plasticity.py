@@ -18,15 +18,10 @@ from course_utils.spiking.ranges import above_0, at_least_0
 
 
 class Traces(NamedTuple):
-    """What synapses remember of the spikes on both of their sides.
+    """What synapses remember of the spikes on both of their sides."""
 
-    Attributes:
-        pre: a fading count of the spikes that came in, [inputs].
-        post: the same of the spikes that went out, [neurons].
-    """
-
-    pre: Tensor
-    post: Tensor
+    pre: Tensor  # a fading count of the spikes that came in, [inputs]
+    post: Tensor  # the same of the spikes that went out, [neurons]
 
 
 @dataclass(frozen=True)
@@ -64,27 +59,19 @@ class PairSTDP:
         return torch.where(delays_ms >= 0, causal, acausal)
 
     def step(self, pre: Tensor, post: Tensor, traces: Traces | None = None) -> tuple[Tensor, Traces]:
-        """One time step of every synapse.
+        """One time step of every synapse: the change of the weights, [inputs, neurons], and the new traces.
 
         Args:
             pre: spikes that come in at this step, 0 or 1, floating-point [inputs].
             post: spikes that go out, [neurons].
             traces: what the step before returned; None: nothing is remembered.
-
-        Returns:
-            The change of the weights, [inputs, neurons], and the new traces.
         """
-        if pre.ndim != 1 or post.ndim != 1:
-            raise ValueError(
-                f"pre has shape {tuple(pre.shape)}, post {tuple(post.shape)}; each must be one-dimensional"
-            )
-        if traces is None:
-            traces = Traces(torch.zeros_like(pre), torch.zeros_like(post))
-        elif (traces.pre.shape, traces.post.shape) != (pre.shape, post.shape):
-            raise ValueError(
-                f"traces are of {tuple(traces.pre.shape)} inputs and {tuple(traces.post.shape)} neurons, the spikes of "
-                f"{tuple(pre.shape)} and {tuple(post.shape)}"
-            )
+        given = Traces(pre, post)
+        traces = traces or Traces(*map(torch.zeros_like, given))
+        for name, spikes, trace in zip(Traces._fields, given, traces, strict=True):
+            if spikes.ndim != 1 or trace.shape != spikes.shape:
+                shapes = f"{tuple(spikes.shape)}, its trace {tuple(trace.shape)}"
+                raise ValueError(f"{name} has shape {shapes}; both must have one dimension, the same")
         x = decay(self.tau_plus_ms, self.dt_ms) * traces.pre + pre  # an input of this step counts as the earlier one
         y = decay(self.tau_minus_ms, self.dt_ms) * traces.post
         change = self.a_plus * torch.outer(x, post) - self.a_minus * torch.outer(pre, y)
@@ -92,15 +79,10 @@ class PairSTDP:
 
 
 class Learned(NamedTuple):
-    """What a layer has learned.
+    """What a layer has learned."""
 
-    Attributes:
-        weights: 0 to 1, [inputs, neurons].
-        theta: what every neuron adds to its threshold, [neurons].
-    """
-
-    weights: Tensor
-    theta: Tensor
+    weights: Tensor  # 0 to 1, [inputs, neurons]
+    theta: Tensor  # what every neuron adds to its threshold, [neurons]
 
 
 @dataclass(frozen=True)
@@ -133,10 +115,8 @@ class WinnerTakeAll:
         above_0("a time", tau_theta_ms=self.tau_theta_ms)
         if self.total_weight is not None:
             above_0("a sum of weights", total_weight=self.total_weight)
-        if self.rule.dt_ms != self.membrane.dt_ms:
-            raise ValueError(
-                f"the rule has dt_ms = {self.rule.dt_ms}, the membrane {self.membrane.dt_ms}: one time step"
-            )
+        same = self.rule.dt_ms == self.membrane.dt_ms
+        require(same, "dt_ms of the rule", self.rule.dt_ms, f"that of the membrane, {self.membrane.dt_ms}")
 
     def start(self, inputs: int, neurons: int, generator: torch.Generator | None = None) -> Learned:
         """Random weights with the right sum (16 if they are not normalised later), and no threshold raised."""
@@ -149,14 +129,9 @@ class WinnerTakeAll:
 
     @guarded
     def learn(self, spikes: Tensor, learned: Learned) -> tuple[Tensor, Learned]:
-        """Show one image and learn from it at every step; then normalise.
+        """Show one image, spikes [time, inputs], 0 or 1, learn from it at every step, then normalise.
 
-        Args:
-            spikes: of the image, 0 or 1, [time, inputs].
-            learned: what was learned before.
-
-        Returns:
-            The layer's spikes, [time, neurons], and what it has learned now.
+        Returns the layer's spikes, [time, neurons], and what it has learned now.
         """
         self._check(spikes, learned, 2)
         weights, theta = learned
@@ -176,15 +151,8 @@ class WinnerTakeAll:
 
     @guarded
     def respond(self, spikes: Tensor, learned: Learned) -> Tensor:
-        """Show many images, and learn nothing.
-
-        Args:
-            spikes: 0 or 1, [time, batch, inputs].
-            learned: what was learned before.
-
-        Returns:
-            The layer's spikes, [time, batch, neurons].
-        """
+        """Show many images, spikes [time, batch, inputs], 0 or 1, and learn nothing; the layer's spikes [time, batch,
+        neurons]."""
         self._check(spikes, learned, 3)
         v, fired = spikes.new_zeros(spikes.shape[1], len(learned.theta)), []
         for pre in spikes:
@@ -214,46 +182,35 @@ class WinnerTakeAll:
 
 @guarded
 def assign_labels(counts: Tensor, labels: Tensor, classes: int = 2) -> Tensor:
-    """The class that each neuron fires for most, on average over the images of that class.
+    """The class that each neuron fires for most, on average over the images of that class; int64 [neurons], −1 for a
+    neuron that never fired.
 
     Args:
         counts: spikes of every neuron for every image of a labelling set, [images, neurons].
         labels: int64 [images], 0 to classes − 1; every class occurs.
-        classes: number of classes.
-
-    Returns:
-        int64 [neurons]; −1 for a neuron that never fired.
     """
     if counts.ndim != 2 or labels.shape != counts.shape[:1]:
         raise ValueError(f"counts have shape {tuple(counts.shape)}, labels {tuple(labels.shape)}; one label an image")
     require_whole(classes=(classes, 1))
-    found = set(labels.tolist())
-    require(found <= set(range(classes)), "labels", sorted(found), f"whole numbers from 0 to {classes - 1}")
-    missing = set(range(classes)) - found
-    if missing:
-        raise ValueError(f"labels hold no image of class {min(missing)}; every class needs one or more")
+    found = sorted(set(labels.tolist()))
+    require(found == list(range(classes)), "labels", found, f"every whole number from 0 to {classes - 1}")
     mean = torch.stack([counts[labels == label].mean(0) for label in range(classes)])
     return torch.where(counts.sum(0) > 0, mean.argmax(0), -1)
 
 
 @guarded
 def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
-    """Every spike votes for the label of its neuron.
+    """Every spike votes for the label of its neuron; int64 [images], −1 where no neuron with a label fired. Of equal
+    votes the first class wins.
 
     Args:
         counts: spikes, [images, neurons].
         neuron_labels: int64 [neurons], as `assign_labels` gives them; −1 has no vote.
-        classes: number of classes.
-
-    Returns:
-        int64 [images]; −1 where no neuron with a label fired. Of equal votes the first class wins.
     """
-    if neuron_labels.shape != counts.shape[-1:]:
-        raise ValueError(
-            f"neuron_labels have shape {tuple(neuron_labels.shape)}; {counts.shape[-1]} neurons need one each"
-        )
+    if counts.dim() != 2 or neuron_labels.shape != counts.shape[1:]:
+        shapes = f"counts have shape {tuple(counts.shape)}, neuron_labels {tuple(neuron_labels.shape)}"
+        raise ValueError(f"{shapes}; one label a neuron")
     require_whole(classes=(classes, 1))
-    require(counts.dim() == 2, "shape of counts", tuple(counts.shape), "[images, neurons]")
     found = set(neuron_labels.tolist())
     require(found <= set(range(-1, classes)), "neuron_labels", sorted(found), f"whole numbers from -1 to {classes - 1}")
     votes = torch.stack([counts[:, neuron_labels == label].sum(1) for label in range(classes)], dim=1)

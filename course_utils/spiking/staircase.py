@@ -69,13 +69,8 @@ def count_spikes(currents: Tensor, threshold: float) -> Tensor:
 class StaircaseNeurons(Timed):
     """A layer that is a staircase while a network learns, and integrate-and-fire neurons when it runs on spikes.
 
-    Args:
-        levels: M, the number of steps that the staircase counts.
-        height: θ to begin with, above 0; it is learned.
-
-    Attributes:
-        mode: "staircase"; "spikes": what leaves are spikes times θ; "rates": values from the last spikes (their mean
-            over time), slopes from the staircase.
+    The staircase counts M steps (`levels`) up to the height θ, which is learned. In the mode "spikes" what leaves are
+    spikes times θ; in "rates" values come from the last spikes (their mean over time), slopes from the staircase.
     """
 
     mode: Mode = "staircase"
@@ -96,9 +91,6 @@ class StaircaseNeurons(Timed):
             return sent
         rates = self.rates if self.mode == "rates" else None
         return _Stairs.apply(currents, self.height, self.levels, rates)
-
-    def extra_repr(self) -> str:
-        return f"levels={self.levels}"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking import encoders
 from course_utils.spiking.gradients import Neuron, run
 from course_utils.spiking.neurons import each_step
+from course_utils.spiking.ranges import above_0, at_least_0
 
 Encoder = Callable[[Tensor], Tensor]  # images [batch, …] to the network's input [time, batch, …]
 STEPS = 50
@@ -32,8 +33,7 @@ def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
     `LIFCell` and `LICell` are run by `gradients.run`, quicker and with the same outputs, bit for bit; a cell that is
     watched by a hook, and any other cell, is called at every step.
     """
-    neuron = None if cell._forward_hooks or cell._forward_pre_hooks else as_neuron(cell)
-    if neuron is not None:
+    if not (cell._forward_hooks or cell._forward_pre_hooks) and (neuron := as_neuron(cell)):
         return run(inputs, neuron).outputs
     state, outputs = None, []
     for now in inputs:
@@ -47,15 +47,13 @@ def as_neuron(cell: nn.Module) -> Neuron | None:
     number for each parameter."""
     if type(cell) not in (norse.LIFCell, norse.LICell):
         return None
-    values = {name: value for name, value in cell.p._asdict().items() if name not in ("method", "alpha")}
-    numbers = [torch.as_tensor(value) for value in values.values()]
-    if any(number.numel() > 1 or number.requires_grad for number in numbers):
-        return None
-    if values["v_leak"] != 0 or values.get("v_reset", 0) != 0 or getattr(cell.p, "method", "super") != "super":
+    values = {name: torch.as_tensor(value) for name, value in cell.p._asdict().items() if name not in ("method", "alpha")}
+    if any(value.numel() > 1 or value.requires_grad for value in values.values()):
         return None
     decay, decay_syn = (1 - float(cell.dt * values[name]) for name in ("tau_mem_inv", "tau_syn_inv"))
     threshold = float(values["v_th"]) if "v_th" in values else None
-    usual = 0 < decay <= 1 and 0 < decay_syn <= 1 and (threshold is None or threshold > 0)
+    usual = values["v_leak"] == values.get("v_reset", 0) == 0 and getattr(cell.p, "method", "super") == "super"
+    usual = usual and 0 < decay <= 1 and 0 < decay_syn <= 1 and (threshold is None or threshold > 0)
     return Neuron(decay, threshold, decay_syn=decay_syn, scaled=True) if usual else None
 
 
@@ -85,13 +83,8 @@ def spike(v: Tensor) -> Tensor:
 
 
 class PoissonInput(nn.Module):
-    """Poisson spikes with a random generator of its own, which is saved and restored with the network.
-
-    Args:
-        steps: number of time steps.
-        gain: spike probability of a white pixel; the probability of any pixel is at most 1.
-        seed: of the generator.
-    """
+    """Poisson spikes with a random generator of its own, which is saved and restored with the network. The gain is the
+    spike probability of a white pixel; that of any pixel is at most 1."""
 
     def __init__(self, steps: int = STEPS, gain: float = 2.6, seed: int = 0):
         super().__init__()
@@ -109,31 +102,22 @@ class PoissonInput(nn.Module):
 
 
 class Activity(NamedTuple):
-    """What a network did, [time, batch, …] each.
+    """What a network did, [time, batch, …] each."""
 
-    Attributes:
-        inputs: what entered it.
-        hidden: spikes of its hidden layer.
-        readout: membrane potentials of its output neurons.
-    """
-
-    inputs: Tensor
-    hidden: Tensor
-    readout: Tensor
+    inputs: Tensor  # what entered it
+    hidden: Tensor  # spikes of its hidden layer
+    readout: Tensor  # membrane potentials of its output neurons
 
 
 class FlatLIF(nn.Module):
     """Model 1, a reconstruction: flatten, linear, LIF. The picture is a current that stays on; spikes are counted.
 
-    Args:
-        scale: current of a white pixel; 1 is what the picture gives by itself.
-        steps: number of time steps.
-        size: pixels a side.
+    The current of a white pixel is `scale`; 1 is what the picture gives by itself. A side has `size` pixels.
     """
 
     def __init__(self, scale: float = 1.0, steps: int = STEPS, size: int = 16):
         super().__init__()
-        encoders.check_scale(scale)
+        at_least_0("a finite current", scale=scale)
         require_whole(steps=(steps, 1))
         self.scale, self.steps = scale, steps
         self.linear = nn.Linear(size * size, 2)
@@ -148,16 +132,13 @@ class FlatLIF(nn.Module):
 class BroadConv(nn.Module):
     """Model 2: two convolutions, a pool and three layers of LIF neurons, for a 16×16 picture. Far too big.
 
-    Args:
-        hidden: feature maps of the second convolution; the report does not say how many it had.
-        scale: current of a white pixel.
-        steps: number of time steps.
+    The report does not say how many feature maps, here `hidden`, its second convolution had.
     """
 
     @guarded
     def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
         super().__init__()
-        encoders.check_scale(scale)
+        at_least_0("a finite current", scale=scale)
         require_whole(steps=(steps, 1))
         self.scale, self.steps = scale, steps
         self.conv1 = RowConv(1, 13, 4)
@@ -177,11 +158,8 @@ class BroadConv(nn.Module):
 
 
 class LeanConv(nn.Module):
-    """Models 3 and 4: one convolution, a pool, a linear layer and two LIF neurons that vote with their spikes.
-
-    Args:
-        encode: Poisson spikes make it model 3, those of a constant current model 4.
-    """
+    """Models 3 and 4: one convolution, a pool, a linear layer and two LIF neurons that vote with their spikes. Poisson
+    spikes make it model 3, those of a constant current model 4."""
 
     def __init__(self, encode: Encoder = stripe_input):
         super().__init__()
@@ -222,19 +200,13 @@ class LIReadout(nn.Module):
 
     @guarded
     def __init__(
-        self,
-        encode: Encoder = stripe_input,
-        readout: str = "integral",
-        outputs: int = 2,
-        filters: int = 2,
-        pool: str = "maximum",
+        self, encode: Encoder = stripe_input, readout="integral", outputs: int = 2, filters: int = 2, pool="maximum"
     ):
         super().__init__()
         require(pool in ("maximum", "sum"), "pool", pool, '"maximum" or "sum"')
         require(readout in READOUTS, "readout", readout, f"one of {', '.join(READOUTS)}")
         require(outputs in (1, 2), "outputs", outputs, "1 or 2")
-        self.encode = encode
-        self.readout = readout
+        self.encode, self.readout = encode, readout
         self.conv = RowConv(1, filters, 4)
         self.lif = norse.LIFCell()
         self.pool = nn.MaxPool2d(2, stride=1) if pool == "maximum" else nn.AvgPool2d(2, stride=1, divisor_override=1)
@@ -271,12 +243,9 @@ def awaken(model: LIReadout, images: Tensor, gain: float = 6.0) -> LIReadout:
        and none for all. (A layer of its data's scale: D. Mishkin and J. Matas, "All you need is a good init", 2016.)
     3. The readout begins at zero. It finds out what the hidden spikes are worth before it asks them to change.
 
-    Args:
-        model: as its constructor left it; it is returned.
-        images: a few hundred training images [count, 1, size, size].
-        gain: above 0.
+    The model is as its constructor left it, and is returned; the images are a few hundred of the training set.
     """
-    require(gain > 0, "gain", gain, "above 0")
+    above_0(gain=gain)
     neuron = model.lif.p
     amplification = 1 / (neuron.tau_syn_inv * model.lif.dt)  # a constant input piles up to this multiple
     model.conv.weight.mul_(gain)
@@ -293,24 +262,13 @@ class RecurrentLIF(nn.Module):
 
     i_t = λ_syn i_(t−1) + input_t + W_rec s_(t−1), and v_t = λ_mem v_(t−1) (1 − s_(t−1)) + (1 − λ_mem) i_t. A neuron
     spikes above 1 and is reset to 0. λ = exp(−Δt/τ) with Δt = 1 ms; ln τ is what is trained, so τ stays above 0.
-
-    Args:
-        neurons: how many.
-        recurrent: without it there is no W_rec.
-        learnable: without it all time constants stay as they are given.
-        tau_mem_ms: of the membranes, to begin with.
-        tau_syn_ms: of the synaptic currents, to begin with.
+ If they are not
+    `recurrent`, there is no W_rec; if they are not `learnable`, all time constants stay as they are given.
     """
 
     @guarded
     def __init__(
-        self,
-        neurons: int,
-        *,
-        recurrent: bool = True,
-        learnable: bool = True,
-        tau_mem_ms: float = 10.0,
-        tau_syn_ms: float = 5.0,
+        self, neurons: int, *, recurrent=True, learnable=True, tau_mem_ms: float = 10.0, tau_syn_ms: float = 5.0
     ):
         super().__init__()
         self.recurrent = nn.Linear(neurons, neurons, bias=False) if recurrent else None

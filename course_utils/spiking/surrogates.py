@@ -28,17 +28,11 @@ def superspike(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Surrogate:
-    """How x = u − threshold becomes a spike, and which slope is used on the way back. Fits `LIF(spike=…)`.
+    """How x = u − threshold becomes a spike, and which slope is used on the way back. Fits `LIF(spike=…)`."""
 
-    Attributes:
-        slope: σ', the derivative of `value`, or what stands in for it.
-        name: for legends.
-        value: of x to a spike, 0 to 1; a step unless it is given.
-    """
-
-    slope: Slope = superspike
-    name: str = "fast sigmoid, slope 1"
-    value: Callable[[Tensor], Tensor] = heaviside
+    slope: Slope = superspike  # σ', the derivative of `value`, or what stands in for it
+    name: str = "fast sigmoid, slope 1"  # for legends
+    value: Callable[[Tensor], Tensor] = heaviside  # of x to a spike, 0 to 1
 
     def __call__(self, x: Tensor) -> Tensor:
         return _Spike.apply(x, self)
@@ -62,12 +56,7 @@ class _Spike(torch.autograd.Function):
 
 
 def triangle(width: float, height: float) -> Surrogate:
-    """σ'(x) = height · max(0, 1 − |x|/width).
-
-    Args:
-        width: γ, half of the base, in units of the potential; above 0.
-        height: β, the value at the threshold; above 0.
-    """
+    """σ'(x) = β · max(0, 1 − |x|/γ), with γ the width of one side, in units of the potential, and β the height."""
     above_0(width=width, height=height)
     return Surrogate(lambda x: height * (1 - x.abs() / width).clamp(min=0), f"triangle, γ = {width:g}, β = {height:g}")
 

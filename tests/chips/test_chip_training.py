@@ -9,26 +9,10 @@ import torch
 from course_utils.chips import chip_training
 from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
 from course_utils.chips.virtual_chip import BRAINSCALES, LAYERS, NO_LIMITS, Limits, VirtualChip
-from course_utils.data.stripes import make_stripes
-from course_utils.spiking.stripe_networks import LIReadout, awaken
+from tests.chips.fifth import IMAGES, fifth
 
-IMAGES = torch.tensor(make_stripes(24, seed=0).images)[:, None].float() / 255
-DIFFERING = replace(
-    BRAINSCALES,
-    threshold_mismatch=0.2,
-    tau_mismatch=0.2,
-    weight_mismatch=0.2,
-    noise=0.02,
-    readout_noise_lsb=1.0,
-)
-
-
-def model() -> LIReadout:
-    torch.manual_seed(0)
-    made = awaken(LIReadout(pool="sum"), IMAGES)
-    with torch.no_grad():
-        made.linear.weight.normal_(0, 0.05)
-    return made
+MISMATCH = replace(BRAINSCALES, threshold_mismatch=0.2, tau_mismatch=0.2, weight_mismatch=0.2)
+DIFFERING = replace(MISMATCH, noise=0.02, readout_noise_lsb=1.0)
 
 
 def off_by(chip: VirtualChip, layer: str, name: str) -> torch.Tensor:
@@ -43,7 +27,7 @@ def test_nobody_looks_at_what_was_drawn():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_calibrated_chip_does_what_was_asked_for(seed: int):
     torch.manual_seed(seed)
-    chip = VirtualChip(model(), DIFFERING, seed)
+    chip = VirtualChip(fifth(), DIFFERING, seed)
     before = {name: off_by(chip, "hidden", name).std() for name in ("threshold", "tau_mem", "tau_syn")}
     assert all(0.15 < deviation < 0.25 for deviation in before.values())
     calibrate(chip)
@@ -54,7 +38,7 @@ def test_a_calibrated_chip_does_what_was_asked_for(seed: int):
 
 
 def test_gains_are_calibrated_if_asked_for():
-    chip = VirtualChip(model(), replace(DIFFERING, weight_mismatch=0.0, gain_mismatch=0.2), 0)
+    chip = VirtualChip(fifth(), replace(DIFFERING, weight_mismatch=0.0, gain_mismatch=0.2), 0)
     torch.manual_seed(0)
     assert off_by(chip, "hidden", "gain").std() > 0.15
     calibrate(chip, repeats=4)
@@ -65,12 +49,12 @@ def test_gains_are_calibrated_if_asked_for():
 
 
 def test_a_chip_that_does_what_was_asked_for_is_left_almost_as_it_is():
-    chip = calibrate(VirtualChip(model(), Limits(converter=True)), repeats=1)
+    chip = calibrate(VirtualChip(fifth(), Limits(converter=True)), repeats=1)
     assert all(off_by(chip, "hidden", name).abs().max() < 0.03 for name in ("threshold", "tau_mem", "tau_syn"))
 
 
-def test_without_limits_a_chip_in_the_loop_has_the_gradients_of_the_model():
-    made = model()
+def test_without_limits_a_chip_in_the_loop_has_the_gradients_of_the_fifth():
+    made = fifth()
     wanted = torch.autograd.grad(made(IMAGES).square().sum(), list(made.parameters()))
     loop = InTheLoop(VirtualChip(made, NO_LIMITS))
     found = torch.autograd.grad(loop(IMAGES).square().sum(), list(made.parameters()))
@@ -78,13 +62,13 @@ def test_without_limits_a_chip_in_the_loop_has_the_gradients_of_the_model():
 
 
 def test_in_the_loop_the_answers_are_the_chips_own():
-    chip = VirtualChip(model(), replace(DIFFERING, noise=0.0, readout_noise_lsb=0.0), seed=3)
+    chip = VirtualChip(fifth(), MISMATCH, seed=3)
     assert torch.allclose(InTheLoop(chip)(IMAGES), chip(IMAGES), atol=1e-5)
     assert not torch.allclose(chip(IMAGES), chip.model(IMAGES), atol=1e-2)
 
 
 def test_any_chip_is_another_one_at_every_batch_of_a_training():
-    chips = AnyChip(model(), replace(DIFFERING, noise=0.0, readout_noise_lsb=0.0))
+    chips = AnyChip(fifth(), MISMATCH)
     with torch.no_grad():
         assert not torch.equal(chips(IMAGES), chips(IMAGES))
         chips.eval()
@@ -92,5 +76,5 @@ def test_any_chip_is_another_one_at_every_batch_of_a_training():
 
 
 def test_no_measurement_at_all():
-    with pytest.raises(ValueError, match="repeats is 0; it must be 1 or more"):
-        calibrate(VirtualChip(model()), repeats=0)
+    with pytest.raises(ValueError, match="repeats is 0; it must be a whole number, 1 or more"):
+        calibrate(VirtualChip(fifth()), repeats=0)

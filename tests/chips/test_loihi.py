@@ -24,26 +24,15 @@ from course_utils.chips.loihi import (
     multiplied,
     on_the_grid,
 )
-from course_utils.data.stripes import make_stripes
 from course_utils.spiking.encoders import constant_current
-from course_utils.spiking.stripe_networks import LIReadout, awaken
+from course_utils.spiking.stripe_networks import LIReadout
+from tests.chips.fifth import IMAGES, fifth
 
-IMAGES = torch.tensor(make_stripes(24, seed=0).images)[:, None] / 255
-ENCODE = partial(constant_current, steps=20, scale=20.0)
-
-
-def made(**options) -> LIReadout:
-    torch.manual_seed(0)
-    model = awaken(LIReadout(**{"pool": "sum", "encode": ENCODE} | options), IMAGES)
-    with torch.no_grad():
-        model.linear.weight.normal_(0, 0.05)
-        model.linear.bias.normal_(0, 0.05)
-    return model
+made = partial(fifth, encode=partial(constant_current, steps=20, scale=20.0))
 
 
 MODEL = made()
 
-# --- whole numbers, worked by hand ----------------------------------------------------------------------------------
 
 HALF = Core(torch.zeros(()), torch.zeros(()), WHOLE // 2, WHOLE // 2, 300, 1.0, 1.0)
 
@@ -104,30 +93,22 @@ def test_norses_time_constants_in_4096ths():
         assert core.threshold < 2**23
 
 
-# --- the emulator ---------------------------------------------------------------------------------------------------
-
-
-def small_bias(model: LIReadout) -> LIReadout:
+def with_biases(hidden: float, output: float = 0.0) -> LIReadout:
+    model = made()
     with torch.no_grad():
-        model.conv.bias.copy_(model.conv.weight.abs().max() * torch.tensor([1e-3, -3e-3]))
-        model.linear.bias.zero_()
-    return model
-
-
-def large_bias(model: LIReadout) -> LIReadout:
-    with torch.no_grad():
-        model.conv.bias[0] = 1.5 * model.conv.weight.abs().max()
+        model.conv.bias.copy_(model.conv.weight.abs().max() * torch.tensor([hidden, -3e-3]))
+        model.linear.bias.fill_(output)
     return model
 
 
 @pytest.mark.parametrize(
     "model",
-    [MODEL, made(outputs=1, readout="maximum"), made(filters=3), small_bias(made()), large_bias(made())],
+    [MODEL, made(outputs=1, readout="maximum"), made(filters=3), with_biases(1e-3), with_biases(1.5, 0.05)],
     ids=["two outputs", "one output", "three maps", "small biases", "large bias"],
 )
 def test_the_emulator_and_the_whole_numbers_agree_spike_for_spike(model: LIReadout):
-    images = IMAGES[:5]
-    emulated = emulate(model, images, copies=2)  # two rounds are full, in the third a copy has nothing to do
+    images = IMAGES[:17]  # one round is full, in the second all copies but one have nothing to do
+    emulated = emulate(model, images)
     virtual = VirtualLoihi(model).activity(images)
     assert 0.002 < virtual.hidden.mean() < 0.7
     assert emulated.inputs.equal(virtual.inputs)
@@ -136,9 +117,11 @@ def test_the_emulator_and_the_whole_numbers_agree_spike_for_spike(model: LIReado
     assert model.scores(emulated.readout).equal(VirtualLoihi(model)(images))
 
 
-def test_nothing_is_left_of_the_picture_before():
+def test_nothing_is_left_of_the_picture_before(monkeypatch: pytest.MonkeyPatch):
     images = torch.stack([torch.ones(1, 16, 16), IMAGES[0], torch.ones(1, 16, 16), torch.zeros(1, 16, 16)])
-    one_after_the_other, apart = (emulate(MODEL, images, copies=copies) for copies in (1, 4))
+    apart = emulate(MODEL, images)
+    monkeypatch.setattr(loihi, "COPIES", 1)
+    one_after_the_other = emulate(MODEL, images)
     assert one_after_the_other.hidden.equal(apart.hidden)
     assert one_after_the_other.readout.equal(apart.readout)
 
@@ -158,9 +141,6 @@ def test_weights_on_the_grid_are_nearer():
     assert all(values.equal(before[name]) for name, values in MODEL.state_dict().items()), "the model is as it was"
 
 
-# --- what does not go onto the chip ---------------------------------------------------------------------------------
-
-
 def with_value(name: str, value: float) -> LIReadout:
     model = made()
     with torch.no_grad():
@@ -168,17 +148,9 @@ def with_value(name: str, value: float) -> LIReadout:
     return model
 
 
-def zeroed() -> LIReadout:
+def filled(name: str, value: float) -> LIReadout:
     model = made()
-    torch.nn.init.zeros_(model.linear.weight)
-    return model
-
-
-def with_large_sums() -> LIReadout:
-    model = made()
-    with torch.no_grad():
-        model.conv.bias.fill_(model.conv.weight.abs().max())  # every neuron spikes all the time
-        model.linear.weight.fill_(1)
+    torch.nn.init.constant_(model.get_parameter(name), value)
     return model
 
 
@@ -190,23 +162,14 @@ def with_large_sums() -> LIReadout:
         (made(filters=7), "1183 hidden neurons; a core has 1024 compartments, 159 too few"),
         (with_value("conv.weight", torch.nan), r"conv\.weight holds 1 numbers that are not finite"),
         (with_value("linear.bias", torch.inf), r"linear\.bias holds 1 numbers that are not finite"),
-        (zeroed(), r"linear\.weight is 0 everywhere"),
+        (filled("linear.weight", 0.0), r"linear\.weight is 0 everywhere"),
         (made(encode=lambda images: images.expand(3, *images.shape)), "only spikes enter the chip"),
-        (with_large_sums(), "left its range|add up to"),
+        (filled("linear.weight", 1.0), "left its range|add up to"),
     ],
 )
 def test_what_does_not_fit_is_named(use, model: LIReadout, said: str):
     with pytest.raises(ValueError, match=said):
         use(model, IMAGES[:1])
-
-
-@pytest.mark.parametrize("copies", [0, 65])
-def test_too_many_copies(copies: int):
-    with pytest.raises(ValueError, match=f"copies is {copies}; it must be 1 to 64: the chip has 128 cores"):
-        emulate(MODEL, IMAGES[:1], copies=copies)
-
-
-# --- the emulator on today's NumPy ----------------------------------------------------------------------------------
 
 
 def test_numpy_and_nengo_dl_are_left_alone():

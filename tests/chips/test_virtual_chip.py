@@ -22,44 +22,34 @@ from course_utils.chips.virtual_chip import (
     round_half_away,
     to_integers,
 )
-from course_utils.data.stripes import make_stripes
-from course_utils.spiking.stripe_networks import LIReadout, awaken
+from course_utils.spiking.stripe_networks import LIReadout
+from tests.chips.fifth import IMAGES as SINGLE
+from tests.chips.fifth import fifth
 
-IMAGES = torch.tensor(make_stripes(24, seed=0).images)[:, None].double() / 255
-
-
-def model(**options) -> LIReadout:
-    torch.manual_seed(0)
-    made = awaken(LIReadout(pool="sum", **options).double(), IMAGES)
-    with torch.no_grad():
-        made.linear.weight.normal_(0, 0.05)
-        made.linear.bias.normal_(0, 0.05)
-    return made
+IMAGES = SINGLE.double()
+MODEL = fifth(IMAGES)
 
 
-MODEL = model()
+def hidden(limits: Limits = NO_LIMITS, seed: int = 0) -> torch.Tensor:
+    return VirtualChip(MODEL, limits, seed).activity(IMAGES).hidden
 
-# --- no limits ------------------------------------------------------------------------------------------------------
+
+def shown(limits: Limits, *potentials: float) -> torch.Tensor:
+    """What the converter of a chip says of these potentials."""
+    return VirtualChip(MODEL, limits)._read(torch.tensor(potentials, dtype=torch.float64)[:, None, None]).flatten()
 
 
 @pytest.mark.parametrize("options", [{}, {"outputs": 1}, {"readout": "maximum"}, {"filters": 3}])
-def test_without_limits_the_chip_is_the_model_spike_for_spike(options: dict):
-    made = model(**options)
+def test_without_limits_the_chip_is_the_model_spike_for_spike_and_training_it_trains_the_model(options: dict):
+    made = fifth(IMAGES, **options)
     ours, theirs = VirtualChip(made).activity(IMAGES), made.activity(IMAGES)
     assert 0.01 < theirs.hidden.mean() < 0.5
     assert torch.equal(ours.hidden, theirs.hidden)
     assert (ours.readout - theirs.readout).abs().max() < 1e-12
-    assert torch.allclose(VirtualChip(made)(IMAGES), made(IMAGES), atol=1e-12)
-
-
-def test_training_the_chip_trains_the_model():
-    made = model()
-    wanted = torch.autograd.grad(made(IMAGES).square().sum(), list(made.parameters()))
-    found = torch.autograd.grad(VirtualChip(made)(IMAGES).square().sum(), list(made.parameters()))
+    answers = VirtualChip(made)(IMAGES), made(IMAGES)
+    assert torch.allclose(*answers, atol=1e-12)
+    found, wanted = (torch.autograd.grad(answer.square().sum(), list(made.parameters())) for answer in answers)
     assert all(torch.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in zip(wanted, found, strict=True))
-
-
-# --- weights --------------------------------------------------------------------------------------------------------
 
 
 def test_weights_are_rounded_half_away_from_zero_and_saturate_at_63():
@@ -93,18 +83,19 @@ def test_a_chip_holds_a_few_different_weights():
     assert (finer - MODEL.conv.weight).abs().max() < 1e-3 * MODEL.conv.weight.abs().max()
 
 
-# --- membranes and the converter ------------------------------------------------------------------------------------
-
-
 def test_the_converter_says_80_at_rest_and_125_at_the_threshold_and_ends_at_0_and_255():
     v = torch.tensor([0.0, 1.0, 0.5 / 45, -0.5 / 45, 100.0, -100.0], dtype=torch.float64)
     assert converted(v).tolist() == [80, 125, 81, 80, 255, 0]  # 80.5 and 79.5 are both rounded up
+    assert (45 * shown(Limits(converter=True), 0.0, 0.3, 9.0) + 80).tolist() == pytest.approx([80, 94, 255])
+    # with the threshold at 150 LSB one unit is 70 LSB: half a threshold is 115
+    limits = Limits(converter=True, clip=True, threshold_lsb=150)
+    assert (80 + 70 * shown(limits, 0.5, 9.0, -9.0)).tolist() == pytest.approx([115, 255, 0])
 
 
 def test_membranes_are_clipped_and_never_rounded():
     v = torch.tensor([0.123456789, -2.0, 4.0], dtype=torch.float64)
     assert clipped(v).tolist() == pytest.approx([0.123456789, -80 / 45, 175 / 45], abs=0)
-    strong = model()
+    strong = fifth(IMAGES)
     with torch.no_grad():
         strong.linear.weight.mul_(200)
     free, limited = (VirtualChip(strong, limits).activity(IMAGES).readout for limits in (NO_LIMITS, Limits(clip=True)))
@@ -113,33 +104,18 @@ def test_membranes_are_clipped_and_never_rounded():
 
 
 def test_a_sample_is_held_until_the_next():
-    chip = VirtualChip(MODEL, Limits(sample_us=2.5))
-    potentials = torch.arange(8.0)[:, None, None]
-    assert chip._read(potentials).flatten().tolist() == [0, 0, 0, 2, 2, 5, 5, 5]
-    whole = VirtualChip(MODEL, Limits(converter=True))._read(torch.tensor([0.0, 0.3, 9.0])[:, None, None]).flatten()
-    assert (45 * whole + 80).tolist() == pytest.approx([80, 94, 255])
-
-
-# --- many spikes, noise, mismatch -----------------------------------------------------------------------------------
+    assert shown(Limits(sample_us=2.5), *range(8)).tolist() == [0, 0, 0, 2, 2, 5, 5, 5]
 
 
 def test_the_router_serves_the_first_neurons():
     chip = VirtualChip(MODEL, Limits(events_per_us=2))
     spikes = torch.tensor([[[0.0, 1, 1, 0, 1]], [[1.0, 0, 0, 0, 1]]])
     assert chip._through_the_router(spikes).tolist() == [[[0, 1, 1, 0, 0]], [[1, 0, 0, 0, 1]]]
-    hidden = VirtualChip(MODEL, Limits(events_per_us=5)).activity(IMAGES).hidden
-    assert hidden.flatten(2).sum(2).max() == 5
-
-
-def test_a_seed_is_a_chip():
-    limits = Limits(threshold_mismatch=0.2, tau_mismatch=0.2, weight_mismatch=0.2)
-    first, again, other = (VirtualChip(MODEL, limits, seed).activity(IMAGES).hidden for seed in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+    assert hidden(Limits(events_per_us=5)).flatten(2).sum(2).max() == 5
 
 
 @pytest.mark.parametrize("name", ["threshold_mismatch", "tau_mismatch", "weight_mismatch"])
-def test_mismatch_has_the_deviation_that_was_asked_for(name: str):
+def test_a_seed_is_a_chip_whose_mismatch_has_the_deviation_that_was_asked_for(name: str):
     chip = VirtualChip(MODEL, Limits(**{name: 0.1}), seed=5)
     found = {
         "threshold_mismatch": chip._circuits("hidden").threshold,
@@ -154,21 +130,19 @@ def test_mismatch_has_the_deviation_that_was_asked_for(name: str):
         else:
             assert factors.numel() == 1 or factors.std() == 0
     assert VirtualChip(MODEL, Limits(weight_mismatch=0.9)).hidden_synapses.min() == pytest.approx(0.05)
+    first, again, other = (hidden(Limits(**{name: 0.2}), seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_noise_is_another_at_every_run():
-    chip = VirtualChip(MODEL, Limits(noise=0.1))
     torch.manual_seed(0)
-    first, second = chip.activity(IMAGES).hidden, chip.activity(IMAGES).hidden
+    first, second = hidden(Limits(noise=0.1)), hidden(Limits(noise=0.1))
     torch.manual_seed(0)
-    assert torch.equal(chip.activity(IMAGES).hidden, first)
-    assert not torch.equal(first, second)
-    quiet, noisy = (VirtualChip(MODEL, Limits(converter=True, readout_noise_lsb=lsb)).activity(IMAGES).readout
-                    for lsb in (0.0, 3.0))  # fmt: skip
+    assert torch.equal(hidden(Limits(noise=0.1)), first) and not torch.equal(first, second)
+    quiet, noisy = (
+        VirtualChip(MODEL, Limits(converter=True, readout_noise_lsb=lsb)).activity(IMAGES).readout for lsb in (0.0, 3.0)
+    )
     assert (45 * (noisy - quiet)).std().item() == pytest.approx(3, rel=0.1)
-
-
-# --- what a calibration asks for ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -188,23 +162,14 @@ def test_a_reset_below_rest_and_a_refractory_time_hold_a_neuron_back(limits: dic
     v is 0.7, then 1.68 (a spike), then 1.05 from rest. From a reset r below rest it is 1.05 + 0.9 r: too low from
     −0.22, that is 10 of 45 LSB, or from 4 of 70 LSB where the threshold is at 150, but not from 3 of them.
     """
-    chip = VirtualChip(MODEL, Limits(**limits))
     currents = torch.tensor([7.0, 4.9, 2.1, 2.1, 2.1, 2.1], dtype=torch.float64)
-    spikes, _ = chip.inject("hidden", currents)
+    spikes, _ = VirtualChip(MODEL, Limits(**limits)).inject("hidden", currents)
     assert spikes[:, 0].tolist() == wanted and (spikes == spikes[:, :1]).all()
 
 
-def test_the_converter_counts_from_rest_to_its_own_threshold():
-    """With the threshold at 150 LSB one unit is 70 LSB: half a threshold is 115."""
-    chip = VirtualChip(MODEL, Limits(converter=True, clip=True, threshold_lsb=150))
-    said = chip._read(torch.tensor([0.5, 9.0, -9.0], dtype=torch.float64)[:, None, None]).flatten()
-    assert (80 + 70 * said).tolist() == pytest.approx([115, 255, 0])
-
-
 def test_the_nightly_calibration_is_another_network_and_the_model_is_left_alone():
-    plain = VirtualChip(MODEL, BRAINSCALES).activity(IMAGES).hidden
-    for limits in (NIGHTLY, AS_READ):
-        assert not torch.equal(VirtualChip(MODEL, limits).activity(IMAGES).hidden, plain)
+    plain = hidden(BRAINSCALES)
+    assert not any(torch.equal(hidden(limits), plain) for limits in (NIGHTLY, AS_READ))
     slow = VirtualChip(MODEL, BRAINSCALES).with_tau_syn(10.0)
     assert slow._circuits("hidden").step_syn == pytest.approx(0.1) != VirtualChip(MODEL)._circuits("hidden").step_syn
     assert slow.activity(IMAGES).hidden.sum() > plain.sum()
@@ -214,19 +179,14 @@ def test_the_nightly_calibration_is_another_network_and_the_model_is_left_alone(
 
 def test_a_gain_scales_what_the_synapses_bring_and_not_the_bias():
     chip = VirtualChip(MODEL, Limits(gain_mismatch=0.2), seed=1)
-    drawn = chip._circuits("hidden").gain
-    assert drawn.std() == pytest.approx(0.2, abs=0.04)
+    assert chip._circuits("hidden").gain.std() == pytest.approx(0.2, abs=0.04)
     direct, through = (chip.inject("output", torch.ones(20).double(), way)[1] for way in (False, True))
     assert torch.allclose(through, direct * chip._circuits("output").gain)
-    twice = VirtualChip(MODEL)
+    twice, stronger = VirtualChip(MODEL), fifth(IMAGES)
     twice.settings["hidden"] = twice.settings["hidden"]._replace(gain=torch.tensor(2.0))
     with torch.no_grad():
-        stronger = model()
         stronger.conv.weight.mul_(2)
     assert torch.equal(twice.activity(IMAGES).hidden, VirtualChip(stronger).activity(IMAGES).hidden)
-
-
-# --- does it fit? ---------------------------------------------------------------------------------------------------
 
 
 def test_circuits_for_a_fan_in():
@@ -246,9 +206,6 @@ def test_the_fifth_model_fits_with_sums_but_not_with_maxima():
     with pytest.raises(ValueError, match="hidden has 256 inputs a neuron; a circuit has 128 signed ones, 128 too few"):
         places(MODEL, dense=True, join=False)
     assert "344 of 512" in str(place_table(places(MODEL)))
-
-
-# --- bad input ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,19 +232,16 @@ def test_limits_that_cannot_be(limits: dict, message: str):
         Limits(**limits)
 
 
-def test_a_pool_that_no_chip_can_do():
+def test_what_no_chip_can_do():
     with pytest.raises(ValueError, match="the model's pool is a maximum; synapses add up"):
         VirtualChip(LIReadout())
     with pytest.raises(ValueError, match=r'pool is .mean.; it must be "maximum" or "sum"'):
         LIReadout(pool="mean")
-
-
-@pytest.mark.parametrize("limits", [NO_LIMITS, BRAINSCALES])
-def test_weights_that_are_no_numbers(limits: Limits):
-    broken = model()
-    with torch.no_grad():
-        broken.conv.weight[0, 0, 1, 1:3] = math.nan
-    with pytest.raises(ValueError, match="weight holds 2 numbers that are not finite"):
-        VirtualChip(broken, limits)(IMAGES)
     with pytest.raises(ValueError, match="scale is 0; it must be above 0"):
         to_integers(torch.ones(1), 0)
+    broken = fifth(IMAGES)
+    with torch.no_grad():
+        broken.conv.weight[0, 0, 1, 1:3] = math.nan
+    for limits in (NO_LIMITS, BRAINSCALES):
+        with pytest.raises(ValueError, match="weight holds 2 numbers that are not finite"):
+            VirtualChip(broken, limits)(IMAGES)
