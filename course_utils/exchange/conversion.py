@@ -36,21 +36,23 @@ class ConvertedNet(nn.Module):
     Spikes cross all layers within one step. The output neurons have no threshold and never fire. Their potential after
     t steps, divided by t, tends to the scores of the ANN divided by the last of the `scales`.
 
+    With constant input and no activation above λ_l, rates differ from activation/λ_l by at most c_l/steps: c_1 = 1 and
+    c_l = 1 + 3 c_(l−1) Σ|w|/threshold, summed over the inputs of a neuron.
+
     Attributes:
         hidden, readout: the linear layers in front of each ReLU, and those after the last.
         scales: λ_l, the activation that a spike at every step stands for, [spiking layers].
-        thresholds: λ_l/λ_(l−1), [spiking layers]; above it a neuron spikes.
-        reset: "subtract" takes the threshold away; "zero" sets the potential to 0 and forgets the excess.
+        thresholds: λ_l/λ_(l−1), [spiking layers]; above it a neuron spikes, and pays it.
         start: the part of its threshold at which each potential begins a run. Those of the output begin at 0.
     """
 
-    def __init__(self, stages: list[nn.Module], scales: Tensor, reset: str, start: float, sample_shape: tuple):
+    def __init__(self, stages: list[nn.Module], scales: Tensor, start: float, sample_shape: tuple):
         super().__init__()
         self.hidden = nn.ModuleList(stages[:-1])
         self.readout = stages[-1]
         self.register_buffer("scales", scales)
         self.register_buffer("thresholds", scales / torch.cat((scales.new_ones(1), scales[:-1])))
-        self.reset, self.start, self.sample_shape = reset, start, sample_shape
+        self.start, self.sample_shape = start, sample_shape
 
     @torch.no_grad()
     def run(self, inputs: Tensor) -> ConvertedRun:
@@ -63,7 +65,7 @@ class ConvertedNet(nn.Module):
             for layer, (stage, threshold) in enumerate(zip(self.hidden, self.thresholds, strict=True)):
                 integrated = v[layer] + stage(now)
                 now = heaviside(integrated - threshold)
-                v[layer] = integrated * (1 - now) if self.reset == "zero" else integrated - now * threshold
+                v[layer] = integrated - now * threshold
                 counts[layer] = counts[layer] + now
             output = output + self.readout(now)
             potentials.append(output)
@@ -73,23 +75,14 @@ class ConvertedNet(nn.Module):
         """Potentials of the output neurons after every step, [time, batch, classes]; see `run`."""
         return self.run(inputs).potentials
 
-    def rates(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Rates of each spiking layer, [batch, …], in spikes a step; see `run`.
-
-        With constant input, reset "subtract" and no activation above λ_l, they differ from activation/λ_l by at most
-        c_l/steps: c_1 = 1 and c_l = 1 + 3 c_(l−1) Σ|w|/threshold, summed over the inputs of a neuron.
-        """
-        return self.run(inputs).rates
-
 
 @torch.no_grad()
 def convert(
     ann: nn.Sequential,
     images: Tensor,
     *,
-    balance: Literal["data", "model"] | None = "data",
+    balance: Literal["data"] | None = "data",
     percentile: float = 100.0,
-    reset: Literal["subtract", "zero"] = "subtract",
     start: float = 0.0,
 ) -> ConvertedNet:
     """A spiking network with the weights of a trained ANN, which stays as it is.
@@ -99,36 +92,32 @@ def convert(
             it), and `nn.Sequential`s of these. Between two Conv2d or Linear there is a ReLU. Pools have no neurons.
         images: a few hundred training images, 0 to 1, [count, …], in the type of the weights.
         balance: "data": λ_l is the largest activation of layer l over the images. (Diehl et al. take the largest
-            weight where that is larger still; Rueckauer et al. do not.) "model": the largest that could be if all
-            neurons below spiked at every step; safe and slow. None: λ_l = 1, whatever the activations are.
+            weight where that is larger still; Rueckauer et al. do not.) None: λ_l = 1, whatever the activations are.
         percentile: with "data", the percentile of the activations above 0 that takes the place of the largest; above
             0, up to 100. Below 100 the strongest are cut off, and all others need fewer steps (Rueckauer et al.).
-        reset: of the hidden neurons. Diehl et al. reset to zero; Rueckauer et al. show what that loses.
         start: where hidden potentials begin, as a part of the threshold, 0 up to but without 1. From 0 a count is cut
             off to a whole number, from a half it is rounded: T. Bu et al., "Optimized potential initialization for
             low-latency spiking neural networks", AAAI 2022, arXiv:2202.01440.
     """
     _check_images(images)
-    require(balance in ("data", "model", None), "balance", balance, '"data", "model" or None')
+    require(balance in ("data", None), "balance", balance, '"data" or None')
     right = 0 < percentile <= 100 and (balance == "data" or percentile == 100)
     require(right, "percentile", percentile, 'above 0, up to 100, and 100 unless balance is "data"')
-    require(reset in ("subtract", "zero"), "reset", reset, '"subtract" or "zero"')
     require(0 <= start < 1, "start", start, "0 or more and below 1")
     for name, values in ann.state_dict().items():
         require(bool(values.isfinite().all()), name, "not finite", "made of finite numbers; train ann again")
     stages = _stages(ann)
     scales, activations = [1.0], images
     for number, stage in enumerate(stages[:-1], start=1):
-        bound = _bound(stage, torch.full_like(activations, scales[-1]))
         activations = stage(activations).relu()
-        scales.append({"data": strongest(activations, percentile), "model": bound, None: 1.0}[balance])
+        scales.append(strongest(activations, percentile) if balance else 1.0)
         if not scales[-1] > 0:
             raise ValueError(f"ReLU number {number} of ann is silent for all images; no threshold can balance it")
     for stage, below in zip(stages, scales, strict=True):
         for layer in stage:
             if getattr(layer, "bias", None) is not None:
                 layer.bias /= below
-    return ConvertedNet(stages, images.new_tensor(scales[1:]), reset, start, images.shape[1:])
+    return ConvertedNet(stages, images.new_tensor(scales[1:]), start, images.shape[1:])
 
 
 def constant_input(images: Tensor, steps: int) -> Tensor:
@@ -176,15 +165,6 @@ def _stages(ann: nn.Sequential) -> list[nn.Sequential]:
     if len(stages) == 1:
         raise ValueError("ann has no ReLU; there is nothing that could spike")
     return [nn.Sequential(*stage).requires_grad_(False) for stage in stages]
-
-
-def _bound(stage: nn.Sequential, ceiling: Tensor) -> float:
-    """The largest that a neuron can get from inputs up to the ceiling: through its positive weights, and its bias."""
-    positive = copy.deepcopy(stage)
-    for layer in positive:
-        if hasattr(layer, "weight"):
-            layer.weight.clamp_(min=0)
-    return positive(ceiling[:1]).max().item()
 
 
 def strongest(activations: Tensor, percentile: float) -> float:

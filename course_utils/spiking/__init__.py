@@ -12,7 +12,7 @@ the threshold spikes, what has spiked is reset, the current decays. So an input 
 | `neurons.LI`                        | A         | exact or Euler   | none: no spikes   | –                           |
 | `neurons.LIF`                       | A         | exact or Euler   | zero, or subtract | yes, with a `Surrogate`     |
 | `encoders.ENCODING_NEURON`          | A         | Euler, 0.9       | zero              | no gradient: `heaviside`    |
-| `gradients.run`                     | A or B    | given, learnable | zero, or subtract | yes                         |
+| `gradients.lif`                     | A or B    | a number, 0 … 1  | zero, or subtract | yes                         |
 | `layers`                            | B         | a number, 0 … 1  | zero              | yes                         |
 | `layers.SpikingAvgPool`             | B         | 1 (no leak)      | zero              | yes                         |
 | `layers.LeakyReadout`               | B, over T | of the neurons   | none: no spikes   | –                           |
@@ -22,7 +22,7 @@ the threshold spikes, what has spiked is reset, the current decays. So an input 
 | lesson room `surrogate_gradients`   | A         | exact            | subtract          | no                          |
 
 Thresholds are 1 unless they are given; that of the pool is 0.75. A synaptic current i decays by a λ of its own where
-there is one (`LI` and `LIF` with `tau_syn_ms`, cells of Norse, `gradients.run`, `RecurrentLIF`); elsewhere i is the
+there is one (`LI` and `LIF` with `tau_syn_ms`, cells of Norse, `gradients.lif`, `RecurrentLIF`); elsewhere i is the
 input. `RecurrentLIF` applies the reset at the beginning of the next step, which gives the same spikes; its recurrent
 input comes from the spikes of the step before. In `WinnerTakeAll` the spike of one neuron resets all of them.
 

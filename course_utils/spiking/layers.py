@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from course_utils.data import keyed
 from course_utils.data.require import require, require_whole
@@ -101,36 +100,15 @@ class SpikingAvgPool(SpikingNeurons):
 
     def forward(self, spikes: Tensor, keys: Tensor | None = None) -> Tensor:
         """Spikes [time, batch, channels, height, width] to [time, batch, channels, height // 2, width // 2]."""
-        maps = spikes.flatten(0, 1)
-        pool = MeansOf4.apply if maps.is_contiguous() and not maps.is_cuda else nn.AvgPool2d(2)
-        return super().forward(pool(maps).unflatten(0, spikes.shape[:2]))
+        return super().forward(means_of_4(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2]))
 
 
-class MeansOf4(torch.autograd.Function):
-    """`avg_pool2d` of 2×2 places as sums of every second row and column, some maps at a time. PyTorch's own goes from
-    window to window: that takes three times as long where rows lie one after the other."""
-
-    @staticmethod
-    def forward(ctx, maps):
-        ctx.shape = maps.shape
-        height, width = (side // 2 * 2 for side in maps.shape[2:])
-        means = maps.new_empty(*maps.shape[:2], height // 2, width // 2)
-        for all4, mean in zip(maps.split(16), means.split(16), strict=True):
-            rows = all4[..., 0:height:2, :width] + all4[..., 1:height:2, :width]
-            torch.add(rows[..., 0::2], rows[..., 1::2], out=mean).mul_(0.25)
-        return means
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, error):
-        errors = error.new_empty(ctx.shape)
-        height, width = (2 * side for side in error.shape[2:])
-        errors[..., height:, :], errors[..., width:] = 0, 0  # an odd rim
-        for of_mean, of_all4 in zip(error.split(16), errors.split(16), strict=True):
-            even, odd = of_all4[..., 0:height:2, :width], of_all4[..., 1:height:2, :width]
-            even[..., 0::2] = even[..., 1::2] = of_mean * 0.25
-            odd[:] = even
-        return errors
+def means_of_4(maps: Tensor) -> Tensor:
+    """Means of 2×2 places [maps, channels, height, width], without an odd last row or column: PyTorch's `avg_pool2d`,
+    which goes from window to window and takes twice as long, as sums of every second row and column."""
+    height, width = (side // 2 * 2 for side in maps.shape[2:])
+    rows = maps[..., 0:height:2, :width] + maps[..., 1:height:2, :width]
+    return (rows[..., 0::2] + rows[..., 1::2]) * 0.25
 
 
 class Subsample(nn.Module):

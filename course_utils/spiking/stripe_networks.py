@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking import encoders
-from course_utils.spiking.gradients import Neuron, run
+from course_utils.spiking.gradients import Neuron, lif
 from course_utils.spiking.neurons import each_step
 from course_utils.spiking.ranges import above_0, at_least_0
 
@@ -30,11 +30,11 @@ stripe_input = partial(encoders.constant_current, steps=STEPS, scale=SCALE)
 def over_time(cell: nn.Module, inputs: Tensor) -> Tensor:
     """Neurons of Norse run from rest through the steps of [time, batch, …]; their outputs at every step.
 
-    `LIFCell` and `LICell` are run by `gradients.run`, quicker and with the same outputs, bit for bit; a cell that is
+    `LIFCell` and `LICell` are run by `gradients.lif`, quicker and with the same outputs, bit for bit; a cell that is
     watched by a hook, and any other cell, is called at every step.
     """
     if not (cell._forward_hooks or cell._forward_pre_hooks) and (neuron := as_neuron(cell)):
-        return run(inputs, neuron).outputs
+        return lif(inputs, neuron)
     state, outputs = None, []
     for now in inputs:
         output, state = cell(now, state)
@@ -47,12 +47,13 @@ def as_neuron(cell: nn.Module) -> Neuron | None:
     number for each parameter."""
     if type(cell) not in (norse.LIFCell, norse.LICell):
         return None
-    values = {name: torch.as_tensor(value) for name, value in cell.p._asdict().items() if name not in ("method", "alpha")}
+    given = cell.p._asdict()
+    values = {name: torch.as_tensor(value) for name, value in given.items() if name not in ("method", "alpha")}
     if any(value.numel() > 1 or value.requires_grad for value in values.values()):
         return None
     decay, decay_syn = (1 - float(cell.dt * values[name]) for name in ("tau_mem_inv", "tau_syn_inv"))
     threshold = float(values["v_th"]) if "v_th" in values else None
-    usual = values["v_leak"] == values.get("v_reset", 0) == 0 and getattr(cell.p, "method", "super") == "super"
+    usual = values["v_leak"] == values.get("v_reset", 0) == 0 and given.get("method", "super") == "super"
     usual = usual and 0 < decay <= 1 and 0 < decay_syn <= 1 and (threshold is None or threshold > 0)
     return Neuron(decay, threshold, decay_syn=decay_syn, scaled=True) if usual else None
 

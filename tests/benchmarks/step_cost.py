@@ -26,7 +26,7 @@ from torch.nn import functional
 from course_utils.classroom.tables import Table
 from course_utils.spiking.convnets import lenet5
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import POOL_THRESHOLD, MeansOf4
+from course_utils.spiking.layers import POOL_THRESHOLD, means_of_4
 from course_utils.training.ledger import versions
 
 STEPS, BATCH, DECAY = 20, 64, 0.99
@@ -53,7 +53,7 @@ class QuickPool(nn.Module):
     """The course's mean of 2×2 places."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        return MeansOf4.apply(maps)
+        return means_of_4(maps)
 
 
 def plain(**how) -> tuple[nn.Module, Run]:

@@ -287,7 +287,7 @@ def test_integers_out_of_range_are_refused(options: dict, message: str):
 def test_parts_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="needs one for each of 2 neurons"):
         IntegerLayer(torch.ones(3, 2).long(), *(torch.ones(1).long() for _ in range(3)), 31)
-    with pytest.raises(ValueError, match="the number of inputs of output is 2; it must be that of the hidden neurons, 1"):
+    with pytest.raises(ValueError, match="inputs of output is 2; it must be that of the hidden neurons, 1"):
         Configuration(layer([1]), layer([1, 1]))
 
 

@@ -60,21 +60,14 @@ def converted(seed: int, images: Tensor, **options: object) -> tuple[nn.Sequenti
     return ann, convert(ann, images, **options)
 
 
-def one_neuron(reset: str) -> ConvertedNet:
+def one_neuron(start: float = 0.0) -> ConvertedNet:
     """A spiking neuron whose activation is its pixel, and an output that counts its spikes."""
-    return convert(identity(), torch.ones(1, 1, dtype=DOUBLE), reset=reset)
-
-
-def identity() -> nn.Sequential:
     net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU()).double()
     nn.init.ones_(net[0].weight)
-    return net
+    return convert(net, torch.ones(1, 1, dtype=DOUBLE), start=start)
 
 
-# --- what is converted ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("balance", ["data", "model", None])
+@pytest.mark.parametrize("balance", ["data", None])
 def test_weights_stay_and_biases_are_scaled(balance) -> None:
     ann, images = small_net(), pixels(50, 2, 6, 6)
     before = copy.deepcopy(ann.state_dict())
@@ -111,33 +104,8 @@ def test_scales_are_the_largest_activations_or_their_percentile() -> None:
         assert (active <= scale * (1 + 1e-12)).double().mean() == pytest.approx(0.8, abs=0.51 / len(active))
 
 
-def test_model_based_scales_by_hand() -> None:
-    """Largest sums of positive weights: 2 + 0.5 with the bias 0.1; then 3 times that, less 0.6, over both inputs."""
-    ann = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1), nn.ReLU(), nn.Linear(1, 2)).double()
-    with torch.no_grad():
-        ann[0].weight.copy_(torch.tensor([[2.0, -4.0, 0.5], [1.0, 0.0, 0.0]]))
-        ann[0].bias.copy_(torch.tensor([0.1, 0.2]))
-        ann[2].weight.copy_(torch.tensor([[3.0, -1.0]]))
-        ann[2].bias.fill_(-0.6)
-    scales = convert(ann, torch.zeros(1, 3, dtype=DOUBLE), balance="model").scales
-    assert scales.tolist() == pytest.approx([2.6, 3 * 2.6 - 0.6])
-
-
-@given(seed=st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
-def test_no_image_reaches_the_model_based_ceiling(seed) -> None:
-    ann, snn = converted(seed, pixels(5, 2, 6, 6), balance="model")
-    for layer, scale in zip(
-        activations(ann, (pixels(200, 2, 6, 6, seed=seed) > 0.5).double()), snn.scales, strict=True
-    ):
-        assert layer.max() <= scale
-
-
-# --- rates ------------------------------------------------------------------------------------------------------------
-
-
 def error_bounds(snn: ConvertedNet, sample: Tensor) -> list[float]:
-    """c_l of `ConvertedNet.rates`, layer by layer, and of the output, which has no threshold and no rounding.
+    """c_l of `ConvertedNet`, layer by layer, and of the output, which has no threshold and no rounding.
 
     Let z be the mean input of a neuron in units of its threshold, at most 1. Up to step t it has got t·z + e(t) with
     |e| ≤ E = c_(l−1) Σ|w|/threshold. Since it spikes whenever it is above threshold, its potential ends at most
@@ -158,11 +126,11 @@ def error_bounds(snn: ConvertedNet, sample: Tensor) -> list[float]:
     return bounds[1:]
 
 
-@given(seed=st.integers(0, 10_000), steps=st.integers(1, 200), balance=st.sampled_from(("data", "model")))
+@given(seed=st.integers(0, 10_000), steps=st.integers(1, 200))
 @settings(max_examples=20, deadline=None)
-def test_rates_and_potentials_tend_to_activations_and_scores(seed, steps, balance) -> None:
+def test_rates_and_potentials_tend_to_activations_and_scores(seed, steps) -> None:
     images = pixels(6, 2, 6, 6, seed=seed)
-    ann, snn = converted(seed, images, balance=balance)
+    ann, snn = converted(seed, images)
     run = snn.run(constant_input(images, steps))
     *bounds, last = error_bounds(snn, images)
     for rate, layer, scale, bound in zip(run.rates, activations(ann, images), snn.scales, bounds, strict=True):
@@ -178,39 +146,24 @@ def test_ten_times_the_steps_bring_every_layer_ten_times_closer() -> None:
     for ann in map(small_net, range(5)):
         snn, expected = convert(ann, images), activations(ann, images)
         for steps, found in errors.items():
-            rates = snn.rates(constant_input(images, steps))
+            rates = snn.run(constant_input(images, steps)).rates
             found.append([(r - a / s).abs().mean() for r, a, s in zip(rates, expected, snn.scales, strict=True)])
     few, many = (torch.tensor(found).mean(0) for found in errors.values())
     assert (few < 1 / 100).all() and (many < 1 / 1000).all()
     assert ((few / many > 5) & (few / many < 20)).all()
 
 
+@pytest.mark.parametrize(("start", "within"), [(0.0, 1.0), (0.5, 0.5)])
 @given(value=st.floats(0, 1), steps=st.integers(1, 500))
-def test_subtraction_keeps_the_rate_proportional(value, steps) -> None:
-    rate = one_neuron("subtract").rates(constant_input(torch.tensor([[value]], dtype=DOUBLE), steps))[0].item()
-    assert abs(rate - value) <= 1 / steps + 1e-9
-
-
-@given(value=st.floats(0, 1), steps=st.integers(1, 100))
-def test_from_half_the_threshold_a_count_is_rounded_not_cut_off(value, steps) -> None:
-    half = convert(identity(), torch.ones(1, 1, dtype=DOUBLE), start=0.5)
-    rate = half.rates(constant_input(torch.tensor([[value]], dtype=DOUBLE), steps))[0].item()
-    assert abs(rate - value) <= 0.5 / steps + 1e-9
-
-
-def test_reset_to_zero_rounds_the_distance_of_spikes_up() -> None:
-    """Whoever needs 1/0.6 = 1.67 steps spikes every second step, and no number of steps mends that."""
-    for steps in (100, 5000):
-        inputs = constant_input(torch.full((1, 1), 0.6, dtype=DOUBLE), steps)
-        subtract, zero = (one_neuron(reset).rates(inputs)[0].item() for reset in ("subtract", "zero"))
-        assert abs(subtract - 0.6) <= 1 / steps + 1e-9
-        assert zero == pytest.approx(0.5)
+def test_the_rate_is_the_value_cut_off_or_from_half_the_threshold_rounded(start, within, value, steps) -> None:
+    run = one_neuron(start).run(constant_input(torch.tensor([[value]], dtype=DOUBLE), steps))
+    assert abs(run.rates[0].item() - value) <= within / steps + 1e-9
 
 
 def test_poisson_input_gives_the_rate_of_its_spikes() -> None:
     values, steps = torch.linspace(0, 1, 50, dtype=DOUBLE)[:, None], 1000
     spikes = poisson(values, steps, torch.Generator().manual_seed(0))
-    rates = one_neuron("subtract").rates(spikes)[0]
+    rates = one_neuron().run(spikes).rates[0]
     assert ((rates - spikes.mean(0)).abs() <= 1 / steps + 1e-9).all()
     assert ((rates - values).abs() <= 1.1 / steps + 4 * (values * (1 - values) / steps).sqrt()).all()
 
@@ -221,13 +174,12 @@ def test_runs_begin_at_rest_and_repeat() -> None:
     first, again = (snn.run(constant_input(images, 30)) for _ in range(2))
     assert torch.equal(first.potentials, again.potentials)
     assert torch.equal(snn(constant_input(images, 12)), first.potentials[:12])
-    assert torch.equal(snn.rates(constant_input(images, 30))[1], first.rates[1])
     assert torch.allclose(snn(constant_input(images[3:5], 30)), first.potentials[:, 3:5], rtol=0, atol=1e-12)
 
 
 def test_the_output_never_fires() -> None:
     """Its potential grows without a limit; with the ReLU as last layer it counts spikes."""
-    run = one_neuron("subtract").run(constant_input(torch.full((1, 1), 0.25, dtype=DOUBLE), 401))
+    run = one_neuron().run(constant_input(torch.full((1, 1), 0.25, dtype=DOUBLE), 401))
     assert run.potentials[-1].item() == pytest.approx(100)
     assert (run.potentials.diff(dim=0) >= 0).all()
 
@@ -240,9 +192,6 @@ def test_one_relu_and_one_layer_may_be_used_twice() -> None:
     snn = convert(ann, images)
     with torch.no_grad():
         assert torch.allclose(snn(constant_input(images, 5000))[-1] / 5000 * snn.scales[-1], ann(images), atol=0.02)
-
-
-# --- a trained network ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +224,6 @@ def test_converted_digits_are_read_as_well_as_by_the_ann(digits) -> None:
     assert abs(balanced[64] - of_ann) <= 0.01
     assert balanced[2] < 0.5  # the first spikes have not arrived
     assert at_steps(convert(net, train, percentile=99.0), inputs, labels)[4] > balanced[4] + 0.05
-    assert at_steps(convert(net, train, balance="model"), inputs, labels)[8] < 0.8  # safe, and slow
     assert at_steps(convert(net, train, balance=None), inputs, labels)[64] < of_ann - 0.1
     spikes = poisson(images, 64, torch.Generator().manual_seed(0))
     assert abs(at_steps(convert(net, train), spikes, labels)[64] - of_ann) <= 0.025
@@ -285,8 +233,6 @@ def test_accuracy_by_step_by_hand() -> None:
     potentials = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], [[1.0, 2.0], [0.0, 1.0]]])
     assert accuracy_by_step(potentials, torch.tensor([0, 1])).tolist() == [0.5, 1.0, 0.5]
 
-
-# --- bad input --------------------------------------------------------------------------------------------------------
 
 HEAD = (nn.Linear(4, 4), nn.ReLU())
 UNFIT = {
@@ -308,13 +254,12 @@ def test_unfit_networks_are_named(message) -> None:
         convert(nn.Sequential(*UNFIT[message]), torch.ones(3, 4))
 
 
-@pytest.mark.parametrize("balance", ["data", "model"])
-def test_a_silent_layer_is_named(balance) -> None:
+def test_a_silent_layer_is_named() -> None:
     ann = nn.Sequential(nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
     nn.init.constant_(ann[1].weight, -1.0)
     nn.init.constant_(ann[1].bias, -1.0)
     with pytest.raises(ValueError, match="ReLU number 2 of ann is silent for all images"):
-        convert(ann, torch.ones(3, 4), balance=balance)
+        convert(ann, torch.ones(3, 4))
 
 
 @pytest.mark.parametrize(
@@ -324,8 +269,7 @@ def test_a_silent_layer_is_named(balance) -> None:
         ({"percentile": 0.0}, "percentile is 0.0"),
         ({"percentile": 100.1}, "percentile is 100.1"),
         ({"percentile": float("nan")}, "percentile is nan"),
-        ({"percentile": 99.0, "balance": "model"}, '100 unless balance is "data"'),
-        ({"reset": "none"}, "reset is 'none'"),
+        ({"percentile": 99.0, "balance": None}, '100 unless balance is "data"'),
         ({"start": 1.0}, "start is 1.0"),
         ({"ann": nn.Linear(4, 4)}, "ann is a Linear; it must be an nn.Sequential"),
         ({"images": torch.full((3, 4), 1.5)}, "images hold 1.5"),

@@ -54,7 +54,7 @@ def test_a_pool_sees_each_window_of_its_own_map_and_leaves_an_odd_rim_out() -> N
 @pytest.mark.parametrize("sides", [(6, 4), (5, 7), (3, 2)])
 def test_a_pools_means_are_those_of_pytorch_and_so_is_their_gradient(sides) -> None:
     x = torch.rand(40, 3, *sides, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
-    means, wanted = layers.MeansOf4.apply(x), torch.nn.functional.avg_pool2d(x, 2)
+    means, wanted = layers.means_of_4(x), torch.nn.functional.avg_pool2d(x, 2)
     torch.testing.assert_close(means, wanted, rtol=0, atol=1e-15)
     error = torch.arange(means.numel(), dtype=torch.float64).view_as(means)
     assert torch.equal(*(torch.autograd.grad(out, x, error)[0] for out in (means, wanted)))
