@@ -45,6 +45,7 @@ PUBLISHED_PJ = {
 Leak = Literal["multiplied", "shifted", "physical"]
 LEAKS = get_args(Leak)
 
+
 @dataclass(frozen=True)
 class Convention:
     """What an operation costs.
@@ -98,17 +99,12 @@ class Convention:
         costs = {"multiplied": 2 * (self.multiply_pj + self.add_pj), "shifted": 3 * self.add_pj, "physical": 0.0}
         return costs[way]
 
-    def energy_nj(self, operations: Operations, updates: float = 0.0, leak: Leak = "multiplied") -> float:
-        """Energy of a sample, zeros skipped.
-
-        Args:
-            operations: a sample's, as `counting.OperationCounter` finds them; a record of the ledger has them, too.
-            updates: steps of neurons that are computed, see `neuron_updates`; 0 where physics does it.
-            leak: as in `leak_pj`.
-        """
+    def energy_nj(self, operations: Operations) -> float:
+        """Energy of a sample, zeros skipped and neurons left out, for its operations as `counting.OperationCounter`
+        finds them; a record of the ledger has them, too."""
         added, multiplied = operations.accumulates, operations.multiply_accumulates
-        at_least_0("a number", accumulates=added, multiply_accumulates=multiplied, updates=updates)
-        return (added * self.ac_pj + multiplied * self.mac_pj + updates * self.leak_pj(leak)) / 1000
+        at_least_0("a number", accumulates=added, multiply_accumulates=multiplied)
+        return (added * self.ac_pj + multiplied * self.mac_pj) / 1000
 
     def dense_nj(self, macs: float) -> float:
         """Energy of a network without spikes, which multiplies by every weight, zeros or not."""
@@ -116,8 +112,8 @@ class Convention:
         return macs * self.mac_pj / 1000
 
     def break_even_with(self, updates: float, macs: float, leak: Leak = "multiplied") -> float:
-        """The break-even if neurons are computed, too, as in `energy_nj`, for a twin of so many multiply-accumulates,
-        above 0. A break-even below 0: they alone cost more than the twin."""
+        """The break-even if neurons are computed, too: so many steps of them (`neuron_updates`) that leak in one of the
+        ways of `leak_pj`, for a twin of so many multiply-accumulates, above 0. Below 0 they alone cost more than it."""
         above_0("a number", macs=macs)
         at_least_0("a number", updates=updates)
         return (self.mac_pj - self.leak_pj(leak) * updates / macs) / self.ac_pj
@@ -150,30 +146,25 @@ CONVENTIONS = {
 }
 
 
-def convention_table(conventions: dict[str, Convention] = CONVENTIONS) -> Table:
+def convention_table() -> Table:
     """A row a convention: what operations cost, and the spikes a connection at which both networks cost the same."""
     return Table(
         ["convention", "multiply-accumulate (pJ)", "accumulate (pJ)", "break-even (spikes a connection)"],
-        [(name, f"{c.mac_pj:g}", f"{c.ac_pj:g}", f"{c.break_even:.2f}") for name, c in conventions.items()],
+        [(name, f"{c.mac_pj:g}", f"{c.ac_pj:g}", f"{c.break_even:.2f}") for name, c in CONVENTIONS.items()],
     )
 
 
 class Twin(nn.Sequential):
     """The fifth model without time: the same convolution and readout, a ReLU in the place of the spikes.
 
-    Args:
-        filters: of the convolution.
-        pool: over 2×2 neighbours, "sum" or "maximum".
-        gain: of the initial kernels, above 0; they begin without a mean, so that plain grey drives nothing.
+    Its kernels begin without a mean, so that plain grey drives nothing, and six times as large as PyTorch draws them.
     """
 
-    def __init__(self, filters: int = 2, pool: str = "sum", gain: float = 6.0):
-        above_0(gain=gain)
-        require(pool in ("sum", "maximum"), "pool", pool, '"sum" or "maximum"')
-        pooling = nn.MaxPool2d(2, 1) if pool == "maximum" else nn.AvgPool2d(2, stride=1, divisor_override=1)
-        super().__init__(nn.Conv2d(1, filters, 4), nn.ReLU(), pooling, nn.Flatten(), nn.Linear(filters * 12 * 12, 2))
+    def __init__(self):
+        pool = nn.AvgPool2d(2, stride=1, divisor_override=1)  # a sum
+        super().__init__(nn.Conv2d(1, 2, 4), nn.ReLU(), pool, nn.Flatten(), nn.Linear(2 * 12 * 12, 2))
         with torch.no_grad():
-            self[0].weight.sub_(self[0].weight.mean((1, 2, 3), keepdim=True)).mul_(gain)
+            self[0].weight.sub_(self[0].weight.mean((1, 2, 3), keepdim=True)).mul_(6.0)
             nn.init.zeros_(self[0].bias)
             nn.init.zeros_(self[-1].weight)
 

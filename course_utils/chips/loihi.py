@@ -92,13 +92,13 @@ class Core(NamedTuple):
     unit: float  # what a potential of 1 in the model is here
 
 
-def multiplied(left: int, start: int = INPUT) -> float:
+def multiplied(left: int) -> float:
     """What a value adds up to while it decays, in multiples of itself: 4096/(4096 − left), but for the rounding."""
-    total, value = 0, start
+    total, value = 0, INPUT
     while value:
         total += value
         value = value * left // WHOLE
-    return total / start
+    return total / INPUT
 
 
 def in_steps(weights: Tensor, largest: float) -> Tensor:

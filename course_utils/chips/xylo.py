@@ -147,16 +147,16 @@ def one_step_later(spikes: Tensor) -> Tensor:
 
 
 class XyloNet(nn.Module):
-    """A network that fits Xylo, to be trained: an input a row of a picture, hidden neurons, an output neuron a class.
+    """A network that fits Xylo, to be trained: an input a row of a picture, hidden neurons, and two outputs.
 
     Hidden neurons begin with weights whose mean is 0, so that a grey column drives none of them.
     """
 
-    def __init__(self, hidden: int = 40, outputs: int = 2, inputs: int = INPUTS):
+    def __init__(self, hidden: int = 40):
         super().__init__()
-        check_size(inputs, hidden, outputs)
-        self.hidden = XyloLayer(inputs, hidden, shifts=(1, 2), most=HIDDEN_SPIKES)
-        self.output = XyloLayer(hidden, outputs, shifts=(2, 3), most=OUTPUT_SPIKES)
+        check_size(hidden=hidden)
+        self.hidden = XyloLayer(INPUTS, hidden, shifts=(1, 2), most=HIDDEN_SPIKES)
+        self.output = XyloLayer(hidden, 2, shifts=(2, 3), most=OUTPUT_SPIKES)
         with torch.no_grad():
             first = self.hidden.linear.weight.normal_(0, 0.1)
             first.sub_(first.mean(1, keepdim=True))
@@ -167,7 +167,7 @@ class XyloNet(nn.Module):
         return in_two_layers(self.hidden, self.output, spikes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores [batch, outputs] for images [batch, 1, height, width]: spikes of the output neurons."""
+        """Scores [batch, 2] for images [batch, 1, height, width]: spikes of the output neurons."""
         return self.run(columns(images)).scores
 
 

@@ -181,25 +181,24 @@ class WinnerTakeAll:
 
 
 @guarded
-def assign_labels(counts: Tensor, labels: Tensor, classes: int = 2) -> Tensor:
+def assign_labels(counts: Tensor, labels: Tensor) -> Tensor:
     """The class that each neuron fires for most, on average over the images of that class; int64 [neurons], −1 for a
     neuron that never fired.
 
     Args:
         counts: spikes of every neuron for every image of a labelling set, [images, neurons].
-        labels: int64 [images], 0 to classes − 1; every class occurs.
+        labels: int64 [images], 0 or 1; both occur.
     """
     if counts.ndim != 2 or labels.shape != counts.shape[:1]:
         raise ValueError(f"counts have shape {tuple(counts.shape)}, labels {tuple(labels.shape)}; one label an image")
-    require_whole(classes=(classes, 1))
     found = sorted(set(labels.tolist()))
-    require(found == list(range(classes)), "labels", found, f"every whole number from 0 to {classes - 1}")
-    mean = torch.stack([counts[labels == label].mean(0) for label in range(classes)])
+    require(found == [0, 1], "labels", found, "0 and 1, and both of them")
+    mean = torch.stack([counts[labels == label].mean(0) for label in (0, 1)])
     return torch.where(counts.sum(0) > 0, mean.argmax(0), -1)
 
 
 @guarded
-def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
+def vote(counts: Tensor, neuron_labels: Tensor) -> Tensor:
     """Every spike votes for the label of its neuron; int64 [images], −1 where no neuron with a label fired. Of equal
     votes the first class wins.
 
@@ -210,8 +209,7 @@ def vote(counts: Tensor, neuron_labels: Tensor, classes: int = 2) -> Tensor:
     if counts.dim() != 2 or neuron_labels.shape != counts.shape[1:]:
         shapes = f"counts have shape {tuple(counts.shape)}, neuron_labels {tuple(neuron_labels.shape)}"
         raise ValueError(f"{shapes}; one label a neuron")
-    require_whole(classes=(classes, 1))
-    found = set(neuron_labels.tolist())
-    require(found <= set(range(-1, classes)), "neuron_labels", sorted(found), f"whole numbers from -1 to {classes - 1}")
-    votes = torch.stack([counts[:, neuron_labels == label].sum(1) for label in range(classes)], dim=1)
+    found = sorted(set(neuron_labels.tolist()))
+    require(set(found) <= {-1, 0, 1}, "neuron_labels", found, "-1, 0 or 1 each")
+    votes = torch.stack([counts[:, neuron_labels == label].sum(1) for label in (0, 1)], dim=1)
     return torch.where(votes.sum(1) > 0, votes.argmax(1), -1)

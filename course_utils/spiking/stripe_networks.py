@@ -113,15 +113,15 @@ class Activity(NamedTuple):
 class FlatLIF(nn.Module):
     """Model 1, a reconstruction: flatten, linear, LIF. The picture is a current that stays on; spikes are counted.
 
-    The current of a white pixel is `scale`; 1 is what the picture gives by itself. A side has `size` pixels.
+    The current of a white pixel is `scale`; 1 is what the picture gives by itself.
     """
 
-    def __init__(self, scale: float = 1.0, steps: int = STEPS, size: int = 16):
+    def __init__(self, scale: float = 1.0, steps: int = STEPS):
         super().__init__()
         at_least_0("a finite current", scale=scale)
         require_whole(steps=(steps, 1))
         self.scale, self.steps = scale, steps
-        self.linear = nn.Linear(size * size, 2)
+        self.linear = nn.Linear(16 * 16, 2)
         self.lif = norse.LIFCell()
 
     @guarded
@@ -133,26 +133,24 @@ class FlatLIF(nn.Module):
 class BroadConv(nn.Module):
     """Model 2: two convolutions, a pool and three layers of LIF neurons, for a 16×16 picture. Far too big.
 
-    The report does not say how many feature maps, here `hidden`, its second convolution had.
+    The report does not say how many feature maps its second convolution had; here they are 32.
     """
 
-    @guarded
-    def __init__(self, hidden: int = 32, scale: float = SCALE, steps: int = 10):
+    steps = 10
+
+    def __init__(self):
         super().__init__()
-        at_least_0("a finite current", scale=scale)
-        require_whole(steps=(steps, 1))
-        self.scale, self.steps = scale, steps
         self.conv1 = RowConv(1, 13, 4)
         self.lif1 = norse.LIFCell()
         self.pool = nn.MaxPool2d(2)
-        self.conv2 = nn.Conv2d(13, hidden, 4)
+        self.conv2 = nn.Conv2d(13, 32, 4)
         self.lif2 = norse.LIFCell()
-        self.linear = nn.Linear(hidden * 3 * 3, 2)
+        self.linear = nn.Linear(32 * 3 * 3, 2)
         self.lif3 = norse.LIFCell()
 
     @guarded
     def forward(self, images: Tensor) -> Tensor:
-        current = self.conv1(self.scale * images)
+        current = self.conv1(SCALE * images)
         first = over_time(self.lif1, current.expand(self.steps, *current.shape))
         second = over_time(self.lif2, each_step(self.conv2, each_step(self.pool, first)))
         return over_time(self.lif3, each_step(self.linear, second.flatten(2))).sum(0)
@@ -262,18 +260,16 @@ class RecurrentLIF(nn.Module):
     """LIF neurons with synapses among each other, and time constants that are trained (the lesson derives them).
 
     i_t = λ_syn i_(t−1) + input_t + W_rec s_(t−1), and v_t = λ_mem v_(t−1) (1 − s_(t−1)) + (1 − λ_mem) i_t. A neuron
-    spikes above 1 and is reset to 0. λ = exp(−Δt/τ) with Δt = 1 ms; ln τ is what is trained, so τ stays above 0.
- If they are not
-    `recurrent`, there is no W_rec; if they are not `learnable`, all time constants stay as they are given.
+    spikes above 1 and is reset to 0. λ = exp(−Δt/τ) with Δt = 1 ms, and τ of 10 and 5 ms to begin with.
+    ln τ is what is trained, so τ stays above 0. If they are not `recurrent`, there is no W_rec; if they are not
+    `learnable`, all time constants stay as they are.
     """
 
     @guarded
-    def __init__(
-        self, neurons: int, *, recurrent=True, learnable=True, tau_mem_ms: float = 10.0, tau_syn_ms: float = 5.0
-    ):
+    def __init__(self, neurons: int, *, recurrent: bool = True, learnable: bool = True):
         super().__init__()
         self.recurrent = nn.Linear(neurons, neurons, bias=False) if recurrent else None
-        for name, tau_ms in {"log_tau_mem": tau_mem_ms, "log_tau_syn": tau_syn_ms}.items():
+        for name, tau_ms in {"log_tau_mem": 10.0, "log_tau_syn": 5.0}.items():
             value = torch.full((neurons,), math.log(tau_ms))
             if learnable:
                 self.register_parameter(name, nn.Parameter(value))

@@ -63,7 +63,7 @@ def test_membranes_end_and_inputs_that_are_too_large_are_named():
 
 
 def test_what_a_decaying_value_adds_up_to():
-    assert multiplied(WHOLE // 2, start=8) == (8 + 4 + 2 + 1) / 8
+    assert multiplied(WHOLE // 2) == 2 - 2**-21
     assert multiplied(0) == 1
     assert multiplied(3277) == pytest.approx(WHOLE / (WHOLE - 3277), rel=1e-4)
 

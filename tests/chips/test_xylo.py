@@ -250,9 +250,12 @@ def test_what_does_not_fit_is_refused_with_what_is_missing(sizes: tuple[int, int
         check_size(*sizes)
     if sizes[1]:
         with pytest.raises(ValueError, match=message):
-            XyloNet(sizes[1], sizes[2], sizes[0])
-        with pytest.raises(ValueError, match=message):
             random_configuration(0, *sizes)
+
+
+def test_a_network_keeps_to_its_size():
+    with pytest.raises(ValueError, match="1001 hidden neurons; Xylo has 1000, 1 too few"):
+        XyloNet(1001)
 
 
 @pytest.mark.parametrize(

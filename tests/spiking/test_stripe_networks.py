@@ -78,9 +78,7 @@ def test_nothing_is_left_over_from_the_batch_before(name) -> None:
     ("build", "by_hand"),
     [
         (FlatLIF, 256 * 2 + 2),
-        (partial(FlatLIF, size=8), 64 * 2 + 2),
         (BroadConv, (13 * 16 + 13) + (32 * 13 * 16 + 32) + (32 * 9 * 2 + 2)),
-        (partial(BroadConv, hidden=5), (13 * 16 + 13) + (5 * 13 * 16 + 5) + (5 * 9 * 2 + 2)),
         (LeanConv, (2 * 16 + 2) + (72 * 2 + 2)),
         (LIReadout, (2 * 16 + 2) + (2 * 12 * 12 * 2 + 2)),
         (PatchNet, (8 * 16 + 8) + (8 * 2 + 2)),
@@ -91,8 +89,7 @@ def test_nothing_is_left_over_from_the_batch_before(name) -> None:
 def test_parameters_as_counted_by_hand(build, by_hand) -> None:
     model = build()
     assert sum(values.numel() for values in model.parameters()) == by_hand
-    side = math.isqrt(model.linear.in_features) if isinstance(model, FlatLIF) else 16
-    assert model(PICTURES[:2, :, :side, :side]).shape == (2, 2)
+    assert model(PICTURES[:2]).shape == (2, 2)
 
 
 @torch.no_grad()
@@ -140,17 +137,6 @@ def test_each_step_is_the_layer_at_every_step() -> None:
     assert torch.allclose(models.each_step(layer, inputs), one_by_one, atol=1e-6)
 
 
-def test_over_time_hands_the_state_on_and_begins_at_rest() -> None:
-    cell, inputs = norse.LIFCell(), torch.rand(30, 4, 2)
-    state, spikes = None, []
-    for now in inputs:
-        spike, state = cell(now, state)
-        spikes.append(spike)
-    for _ in range(2):
-        assert torch.equal(models.over_time(cell, inputs), torch.stack(spikes))
-    assert torch.stack(spikes).any()
-
-
 def test_poisson_noise_belongs_to_the_network_and_is_restored_with_it(tmp_path) -> None:
     model = LeanConv(PoissonInput(seed=3))
     torch.manual_seed(0)
@@ -168,9 +154,6 @@ def test_poisson_rates_follow_the_gain_and_are_cut_at_one() -> None:
     rates = PoissonInput(steps=4000, gain=2.0)(torch.tensor([0.0, 0.1, 0.3, 0.5, 0.9])).mean(0)
     expected = torch.tensor([0.0, 0.2, 0.6, 1.0, 1.0])
     assert (rates - expected).abs().max() < 4 * math.sqrt(0.25 / 4000)
-
-
-# --- the LI readout --------------------------------------------------------------------------------------------------
 
 
 def awake(seed: int, **options: object) -> LIReadout:
@@ -209,23 +192,16 @@ def test_the_score_is_the_readout_of_the_traces() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("readout", ["last", "mean", "integral"])
+@pytest.mark.parametrize("readout", READOUTS)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_one_output_neuron_has_the_difference_of_two(readout, seed) -> None:
+def test_one_output_neuron_has_the_difference_of_two_but_for_a_maximum(readout, seed) -> None:
     two = awake(seed, readout=readout).double()
     one = difference(two, readout=readout)
     scores, score = two(STRIPES[:20].double()), one(STRIPES[:20].double())
     assert (score[:, 0] == 0).all()
     expected = scores[:, 1] - scores[:, 0]
     assert expected.std() > 0.01
-    torch.testing.assert_close(score[:, 1], expected, atol=1e-12, rtol=1e-12)
-
-
-@torch.no_grad()
-def test_a_maximum_over_time_is_no_difference() -> None:
-    two = awake(0, readout="maximum")
-    scores, score = two(STRIPES), difference(two, readout="maximum")(STRIPES)
-    assert (score[:, 1] - (scores[:, 1] - scores[:, 0])).abs().max() > 0.1
+    assert torch.allclose(score[:, 1], expected, atol=1e-12, rtol=1e-12) == (readout != "maximum")
 
 
 @torch.no_grad()
@@ -249,18 +225,6 @@ def test_every_map_spikes_once_awake(seed) -> None:
     torch.manual_seed(seed)
     rates = awaken(LIReadout(), STRIPES).activity(STRIPES).hidden.mean((0, 1, 3, 4))
     assert (rates > 0.005).all() and (rates < 0.2).all()
-
-
-@pytest.mark.parametrize("gain", [0, -1, float("nan")])
-def test_a_gain_that_is_not_above_zero_is_refused(gain) -> None:
-    model = LIReadout()
-    before = model.conv.weight.clone()
-    with pytest.raises(ValueError, match=r"gain is .*; it must be (above 0|a number)"):
-        awaken(model, STRIPES, gain)
-    assert (model.conv.weight == before).all(), "nothing was changed"
-
-
-# --- patches and turning stripes --------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -351,9 +315,6 @@ def test_later_frames_change_nothing_before_them() -> None:
     whole, part = model.activity(TRIALS), model.activity(cut)
     assert torch.equal(whole.hidden[:10], part.hidden[:10])
     assert not torch.equal(whole.hidden[10:], part.hidden[10:])
-
-
-# --- quicker, and the same ------------------------------------------------------------------------------------------
 
 
 def step_by_step(cell, inputs: torch.Tensor) -> torch.Tensor:

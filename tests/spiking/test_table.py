@@ -25,7 +25,8 @@ def test_where_a_constant_current_ends(name) -> None:
     assert run(torch.full((400, 1, 1), 0.1, dtype=torch.float64))[-1].item() == pytest.approx(0.1 * factor, rel=1e-4)
 
 
-RECURRENT = RecurrentLIF(1, recurrent=False, learnable=False, tau_syn_ms=1e-3).double()
+RECURRENT = RecurrentLIF(1, recurrent=False, learnable=False).double()
+RECURRENT.log_tau_syn.fill_(-10.0)  # nothing is left of a current
 TRAINS = {  # spikes; what one step would leave of the error if nothing passed the reset; whether something does
     "LIF, zero": (lambda x: LIF(spike=Surrogate()).run(x).spikes, 0.0, True),
     "LIF, subtract": (lambda x: LIF(spike=Surrogate(), reset="subtract").run(x).spikes, LIF().decay_mem, True),
