@@ -69,7 +69,7 @@ RUNS = {name: run for one in (*harder_stripes.EXPERIMENTS, *EXPERIMENTS) for nam
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_seed_fixes_a_model_of_the_experiments(name) -> None:
-    recipe = RUNS[name].__self__
+    recipe = RUNS[name]
     samples = recipe.task.draw(0, 4, 1, 1).train[0]
 
     def scores() -> torch.Tensor:

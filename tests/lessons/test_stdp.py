@@ -69,8 +69,8 @@ def test_the_lesson_changes_weights_as_the_package_does(lesson) -> None:
 
 def test_the_experiment_records_what_it_measures() -> None:
     learner = Learner(neurons=6, train=8, labelling=40, test=30)
-    record = learner.record(seed=1)
-    assert record == learner.record(seed=1), "the same seed, the same numbers"
+    record = learner(seed=1)
+    assert record == learner(seed=1), "the same seed, the same numbers"
     assert record.baseline["accuracy"] == 1 and 0 <= record.beside["random weights, labelled"] <= 1
     assert record.data == {"source": "drawn", "train": 8, "validation": 40, "test": 30}
     assert record.dense == 50 * 256 * 6 > record.accumulates > 0

@@ -6,9 +6,9 @@ from torch import nn
 
 from course_utils.data import patches, stripes
 from course_utils.lessons.harder_stripes.models import FIFTH, TAKEN_BACK, PatchNet
-from course_utils.lessons.stripe_snn.experiment import Recipe, awake, experiment
+from course_utils.lessons.stripe_snn.experiment import Recipe, awake
 from course_utils.lessons.stripe_snn.tasks import Task, share_right
-from course_utils.training.experiment import Split
+from course_utils.training.experiment import Experiment, Split
 from course_utils.training.loop import accuracy
 
 LESSON = "harder_stripes"
@@ -52,6 +52,6 @@ def _change_by_change(task: Task) -> dict[str, Recipe]:
 EASY, HARD = patch_task("patches, easy", patches.EASY), patch_task("patches, hard")
 ON_HARD = _on_patches(HARD) | {"6 with a sum over all places": _net(HARD, pool="sum")} | _change_by_change(HARD)
 EXPERIMENTS = (
-    experiment("patches-easy", "patches of 8×8, little noise", _on_patches(EASY)),
-    experiment("patches-hard", "patches of 5×5, more noise: models 5 and 6, and each change between them", ON_HARD),
+    Experiment("patches-easy", "patches of 8×8, little noise", _on_patches(EASY)),
+    Experiment("patches-hard", "patches of 5×5, more noise: models 5 and 6, and each change between them", ON_HARD),
 )

@@ -1,6 +1,6 @@
 """The five stripe models over five seeds, on the plain and the hard set; how networks learn from drawn images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -34,7 +34,7 @@ class ResetApart(nn.Module):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained for a task."""
+    """How a network is trained for a task: a run of an experiment."""
 
     lesson: str  # where it is taught
     task: Task
@@ -67,7 +67,7 @@ class Recipe:
         }
         return measured(model, split, spiking=(norse.LIFCell, ResetApart, models.RecurrentLIF), **(own | fields))
 
-    def record(self, seed: int, checkpoint: Path | None = None) -> Record:
+    def __call__(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Train, read the test set once, and say what was measured."""
         return self.measured(*self.train(seed, checkpoint))
 
@@ -97,7 +97,7 @@ ON_HARD = {
 }
 
 
-def reset_apart(images: Tensor, seed: int, steps: int) -> models.FlatLIF:
+def reset_apart(images: Tensor, seed: int, steps: int = models.STEPS) -> models.FlatLIF:
     """Model 1 with library defaults, but no gradient passes the reset."""
     model = models.FlatLIF(steps=steps)
     model.lif = ResetApart()
@@ -106,7 +106,7 @@ def reset_apart(images: Tensor, seed: int, steps: int) -> models.FlatLIF:
 
 # The fourth of this square, 50 steps as Norse computes them, is "1: flat, library defaults" of the plain stripes.
 ON_RESET = {
-    "50 steps, reset apart": _first_four(partial(reset_apart, steps=50), 30, 1e-3),
+    "50 steps, reset apart": _first_four(reset_apart, 30, 1e-3),
     "10 steps": _first_four(lambda images, seed: models.FlatLIF(steps=10), 30, 1e-3, steps=10),
     "10 steps, reset apart": _first_four(partial(reset_apart, steps=10), 30, 1e-3, steps=10),
 }
@@ -148,16 +148,11 @@ def weak_spots(seed: int, checkpoint: Path | None = None) -> Record:
     return recipe.measured(model, split, curve, beside=beside, measured=letter)
 
 
-def experiment(name: str, about: str, recipes: Mapping[str, Recipe]) -> Experiment:
-    """Each recipe's network, by its name in tables, from five seeds."""
-    return Experiment(name, about, {model: recipe.record for model, recipe in recipes.items()})
-
-
 EXPERIMENTS = (
-    experiment("stripes-plain", "the five stripe models on plain stripes", ON_PLAIN),
-    experiment("stripes-hard", "the fifth model on faint, noisy stripes", ON_HARD),
-    experiment("stripes-reset", "the first stripe model: fewer steps, and no gradient through the reset", ON_RESET),
-    experiment("stripes-scale", "the first stripe model: its input scale and its learning rate", ON_SCALE),
-    experiment("stripes-cure", "the fifth stripe model: parts of its cure, alone and left out", ON_CURE),
+    Experiment("stripes-plain", "the five stripe models on plain stripes", ON_PLAIN),
+    Experiment("stripes-hard", "the fifth model on faint, noisy stripes", ON_HARD),
+    Experiment("stripes-reset", "the first stripe model: fewer steps, and no gradient through the reset", ON_RESET),
+    Experiment("stripes-scale", "the first stripe model: its input scale and its learning rate", ON_SCALE),
+    Experiment("stripes-cure", "the fifth stripe model: parts of its cure, alone and left out", ON_CURE),
     Experiment("stripes-map", "where the fourth stripe model fails", {"4: lean, constant current": weak_spots}),
 )

@@ -30,17 +30,15 @@ class Task:
     beside: Callable[[nn.Module, Split], dict[str, float]] = lambda model, split: {}
     pixels: str = "images"  # what the set calls its pixels
 
-    def draw(
-        self, seed: int, train: int = TRAIN, validation: int = VALIDATION, test: int = TEST, chosen_from: int = 0
-    ) -> Split:
+    def draw(self, seed: int, train: int = TRAIN, validation: int = VALIDATION, test: int = TEST) -> Split:
         """So many images float [count, 1, …], 0 to 1, of each part, with labels [count]; no image is in two parts.
 
-        The validation images follow those of the training, but begin at the number `chosen_from` or after it.
+        The validation images follow those of the training, but not before the number `TRAIN`.
 
         Raises:
             ValueError: the parts would overlap.
         """
-        first = max(train, chosen_from)
+        first = max(train, TRAIN)
         require(first + validation <= self.first_test, "first_test", self.first_test, f"{first + validation} or more")
 
         def part(count: int, first: int) -> Part:
