@@ -22,6 +22,15 @@ SIZE = 16
 GREYS = (0, 75)  # of a picture, from black to white; noise may go beyond
 
 
+def _patch_image(
+    row: int, column: int, noise: float, side: int = 5, orientation: str = "horizontal", seed: int = 0
+) -> np.ndarray:
+    """Grey levels with a patch of stripes of one peak that begins there."""
+    clean, stripes = np.ones((SIZE, SIZE)), wave(side, 1)
+    clean[row : row + side, column : column + side] += stripes[:, None] if orientation == "horizontal" else stripes
+    return photograph(clean, noise, np.random.default_rng(seed))
+
+
 def _picture(ax: Axes, image: np.ndarray, title: str, row: int = 0, column: int = 0, side: int = 0) -> None:
     """Grey levels, and a frame around a patch at this row and column, so many pixels a side; none if that is 0."""
     ax.imshow(image, vmin=GREYS[0], vmax=GREYS[1])
@@ -31,9 +40,7 @@ def _picture(ax: Axes, image: np.ndarray, title: str, row: int = 0, column: int 
 
 def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: int, seed: int) -> tuple[Figure, str]:
     """A patch in noise, and how well each place explains it as horizontal and as vertical stripes of one peak."""
-    clean, stripes = np.ones((SIZE, SIZE)), wave(patch, 1)
-    clean[row : row + patch, column : column + patch] += stripes[:, None] if orientation == "horizontal" else stripes
-    image = photograph(clean, noise, np.random.default_rng(seed))
+    image = _patch_image(row, column, noise, patch, orientation, seed)
     maps = evidence(image[None], patch, 1, noise)[:, 0]
     odds = np.diff(logsumexp(maps, axis=(1, 2))).item()
     guess, certainty = ORIENTATIONS[int(odds > 0)], expit(abs(odds))
@@ -53,19 +60,6 @@ def draw_evidence(patch: int, orientation: str, noise: float, row: int, column: 
         f"best places reach {maps[0].max():.0f} as horizontal, {maps[1].max():.0f} as vertical stripes; the filter "
         f"says {guess} with probability {certainty:.3f}, which is {verdict}."
     )
-
-
-evidence_explorer = partial(
-    Explorer, draw_evidence, patch=(5, 4, 8), orientation=ORIENTATIONS, noise=(0.3, 0.1, 2, 0.1),
-    row=(3, 0, 8), column=(8, 0, 8), seed=(0, 0, 20),  # places where a patch of any of these sizes fits
-)  # fmt: skip
-
-
-def _patch_image(row: int, column: int, noise: float) -> np.ndarray:
-    """Grey levels with a 5×5 patch of horizontal stripes that begins there."""
-    clean = np.ones((SIZE, SIZE))
-    clean[row : row + 5, column : column + 5] += wave(5, 1)[:, None]
-    return photograph(clean, noise, np.random.default_rng(0))
 
 
 def draw_slide(orientation: str, row: int, column: int) -> tuple[Figure, str]:
@@ -91,10 +85,6 @@ def draw_slide(orientation: str, row: int, column: int) -> tuple[Figure, str]:
     )
 
 
-_LAST = SIZE - 5  # row or column at which a patch can begin
-slide_explorer = partial(Explorer, draw_slide, orientation=ORIENTATIONS, row=(3, 0, _LAST), column=(6, 0, _LAST))
-
-
 def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
     """A patch without noise, the spikes of one map that looks for an edge, and whether it spikes anywhere."""
     image = _patch_image(row, column, 0)
@@ -114,4 +104,10 @@ def draw_anywhere(row: int, column: int) -> tuple[Figure, str]:
     return figure, f"A patch at row {row}, column {column}. One map spikes near it; h is 1 at the steps {at}, else 0."
 
 
+evidence_explorer = partial(
+    Explorer, draw_evidence, patch=(5, 4, 8), orientation=ORIENTATIONS, noise=(0.3, 0.1, 2, 0.1),
+    row=(3, 0, 8), column=(8, 0, 8), seed=(0, 0, 20),  # places where a patch of any of these sizes fits
+)  # fmt: skip
+_LAST = SIZE - 5  # row or column at which a patch can begin
+slide_explorer = partial(Explorer, draw_slide, orientation=ORIENTATIONS, row=(3, 0, _LAST), column=(6, 0, _LAST))
 anywhere_explorer = partial(Explorer, draw_anywhere, row=(3, 0, _LAST), column=(8, 0, _LAST))

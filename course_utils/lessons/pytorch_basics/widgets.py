@@ -76,12 +76,6 @@ def draw_weighted_sum(w1: float, w2: float, bias: float, activation: str) -> tup
     )
 
 
-weighted_sum_explorer = partial(
-    Explorer, draw_weighted_sum, w1=(1, -2, 2, 0.1), w2=(-1, -2, 2, 0.1), bias=(0.2, -2, 2, 0.1),
-    activation=("ReLU", "none", "sigmoid"),
-)  # fmt: skip
-
-
 def draw_layers() -> tuple[Figure, str]:
     """A network of two layers, the weights of one neuron and those of one layer pointed out."""
     figure, ax = _canvas(6.4)
@@ -148,12 +142,6 @@ def draw_descent(landscape: str, start: float, learning_rate: float, momentum: f
     )
 
 
-descent_explorer = partial(
-    Explorer, draw_descent, landscape=("two valleys", "bowl", "plateau", "ripples"), start=(2, -2.4, 2.4, 0.1),
-    learning_rate=(0.05, 0.01, 1, 0.01), momentum=(0, 0, 0.95, 0.05), steps=(40, 1, 100),
-)  # fmt: skip
-
-
 def draw_graph(w: float, x: float, y: float) -> tuple[Figure, str]:
     """The graph of L = (w·x − y)²: numbers run forward, derivatives run back."""
     error = w * x - y
@@ -183,4 +171,12 @@ def draw_graph(w: float, x: float, y: float) -> tuple[Figure, str]:
     )
 
 
+weighted_sum_explorer = partial(
+    Explorer, draw_weighted_sum, w1=(1, -2, 2, 0.1), w2=(-1, -2, 2, 0.1), bias=(0.2, -2, 2, 0.1),
+    activation=("ReLU", "none", "sigmoid"),
+)  # fmt: skip
+descent_explorer = partial(
+    Explorer, draw_descent, landscape=("two valleys", "bowl", "plateau", "ripples"), start=(2, -2.4, 2.4, 0.1),
+    learning_rate=(0.05, 0.01, 1, 0.01), momentum=(0, 0, 0.95, 0.05), steps=(40, 1, 100),
+)  # fmt: skip
 graph_explorer = partial(Explorer, draw_graph, w=(2, -3, 3, 0.5), x=(3, -3, 3, 0.5), y=(5, -5, 5, 0.5))

@@ -88,9 +88,6 @@ def draw_code(encoder: str, steps: int, scale: float) -> tuple[Figure, str]:
     )
 
 
-encoder_explorer = partial(Explorer, draw_code, encoder=CODES, steps=(50, 1, 200), scale=(2.5, 0.5, 50, 0.5))
-
-
 def draw_scale(scale: float, steps: int) -> tuple[Figure, str]:
     """Spike counts of a constant-current neuron over grey levels, above the grey levels that occur."""
     neuron = encoders.ENCODING_NEURON
@@ -117,4 +114,5 @@ def draw_scale(scale: float, steps: int) -> tuple[Figure, str]:
     )
 
 
+encoder_explorer = partial(Explorer, draw_code, encoder=CODES, steps=(50, 1, 200), scale=(2.5, 0.5, 50, 0.5))
 scale_explorer = partial(Explorer, draw_scale, scale=(20, 1, 100), steps=(50, 1, 200))

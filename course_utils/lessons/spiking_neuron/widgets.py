@@ -63,9 +63,6 @@ def draw_steps(dt_ms: float, tau_mem_ms: float) -> tuple[Figure, str]:
     return figure, f"Time step {dt_ms} ms, time constant {tau_mem_ms} ms: the exact step is right, Euler's {fate}."
 
 
-step_explorer = partial(Explorer, draw_steps, dt_ms=(5, 1, 25, "Δt (ms)"), tau_mem_ms=(10, 6, 30, "τ (ms)"))
-
-
 def draw_neuron(
     current: float, tau_mem_ms: float, threshold: float, refractory_ms: float, reset: str
 ) -> tuple[Figure, str]:
@@ -94,6 +91,7 @@ def draw_neuron(
     )
 
 
+step_explorer = partial(Explorer, draw_steps, dt_ms=(5, 1, 25, "Δt (ms)"), tau_mem_ms=(10, 6, 30, "τ (ms)"))
 neuron_explorer = partial(
     Explorer, draw_neuron, current=(1.5, 0, 4, 0.05, "current RI"), tau_mem_ms=(10, 5, 40, "τ (ms)"),
     threshold=(1, 0.5, 2, 0.1), refractory_ms=(0, 0, 10, 0.5), reset=("zero", "subtract"),

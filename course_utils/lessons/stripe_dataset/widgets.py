@@ -33,12 +33,6 @@ def draw_stripes(
     )
 
 
-stripe_explorer = partial(
-    Explorer, draw_stripes, size=(16, 12, 32), peaks=(4, 1, 5), orientation=ORIENTATIONS, noise=(0.3, 0, 3, 0.1),
-    contrast=(1, 0, 1, 0.05), seed=(0, 0, 20),
-)  # fmt: skip
-
-
 def draw_sampling(size: int, peaks: int) -> tuple[Figure, str]:
     """A wave, the pixels that sample it, and the slowest wave through the same pixels."""
     figure, ax = plt.subplots(figsize=(7.2, 3.2))
@@ -62,4 +56,8 @@ def _peaks(number: int) -> str:
     return "1 peak" if number == 1 else f"{number} peaks"
 
 
+stripe_explorer = partial(
+    Explorer, draw_stripes, size=(16, 12, 32), peaks=(4, 1, 5), orientation=ORIENTATIONS, noise=(0.3, 0, 3, 0.1),
+    contrast=(1, 0, 1, 0.05), seed=(0, 0, 20),
+)  # fmt: skip
 sampling_explorer = partial(Explorer, draw_sampling, size=(16, 8, 32), peaks=(3, 1, 20))
