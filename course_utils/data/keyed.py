@@ -29,11 +29,9 @@ def _shifted(x: Tensor, bits: int) -> Tensor:
 
 @guarded
 def keys(samples: Tensor, *parts: int) -> Tensor:
-    """A key for each sample, int64 [batch].
+    """A key for each sample, int64 [batch], from the numbers of the samples in their set, int64 [batch].
 
-    Args:
-        samples: int64 [batch], the numbers of the samples in their set.
-        parts: what else the numbers shall depend on: seed, epoch, which layer.
+    `parts` are what else the numbers shall depend on: seed, epoch, which layer.
     """
     require(samples.dtype == torch.int64, "dtype of samples", samples.dtype, "int64, for they are numbers of samples")
     key = _mixed((samples + 1) * _GOLDEN)

@@ -21,21 +21,16 @@ from course_utils.data.stripes import most_peaks, wave
 class PatchSettings:
     """What a patch set is drawn from; place, orientation, `peaks` and `noise` are equally likely.
 
-    Attributes:
-        size: pixels a side of the image.
-        patch: pixels a side of the patch, 4 to `size`.
-        peaks: the possible numbers of bright stripes. The patch must be able to show them, see `most_peaks`: eight
-            pixels show 1 to 3 peaks, five pixels only 1. Two peaks on five pixels meet nothing but zeros of the wave,
-            so the patch would be blank; three would be one peak again, turned over.
-        noise: the possible standard deviations of the noise.
-        contrast: amplitude of the sine wave; 1 is the original's.
+    The patch must be able to show the peaks, see `most_peaks`: eight pixels show 1 to 3 peaks, five pixels only 1. Two
+    peaks on five pixels meet nothing but zeros of the wave, so the patch would be blank; three would be one peak again,
+    turned over.
     """
 
-    size: int = 16
-    patch: int = 8
-    peaks: Sequence[int] = (1, 2, 3)
-    noise: Sequence[float] = (0.1,)
-    contrast: float = 1.0
+    size: int = 16  # pixels a side of the image
+    patch: int = 8  # pixels a side of the patch, 4 to `size`
+    peaks: Sequence[int] = (1, 2, 3)  # the possible numbers of bright stripes
+    noise: Sequence[float] = (0.1,)  # the possible standard deviations of the noise
+    contrast: float = 1.0  # amplitude of the sine wave; 1 is the original's
 
 
 EASY = PatchSettings(patch=8, peaks=tuple(range(1, most_peaks(8) + 1)), noise=(0.1,))

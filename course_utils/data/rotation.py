@@ -23,19 +23,14 @@ TURNS = ("clockwise", "counter-clockwise")  # a turn's place is its label: 0 and
 class RotationSettings:
     """What turning stripes are drawn from; every choice is equally likely.
 
-    Attributes:
-        size: pixels a side.
-        frames: pictures a trial, 2 or more.
-        peaks: the possible numbers of bright stripes.
-        noise: the possible standard deviations of the noise, which is drawn anew for each frame.
-        sweep_deg: least and greatest angle between the first and the last frame; above 0 and below 180 degrees, after
-            which the last frame would look like the first, with bright and dark exchanged.
+    `sweep_deg` is the least and the greatest angle between the first and the last frame; above 0 and below 180 degrees,
+    after which the last frame would look like the first, with bright and dark exchanged.
     """
 
-    size: int = 16
-    frames: int = 20
-    peaks: Sequence[int] = (2, 3)
-    noise: Sequence[float] = (0.1, 0.2, 0.3)
+    size: int = 16  # pixels a side
+    frames: int = 20  # pictures a trial, 2 or more
+    peaks: Sequence[int] = (2, 3)  # the possible numbers of bright stripes
+    noise: Sequence[float] = (0.1, 0.2, 0.3)  # the possible standard deviations of the noise, new for each frame
     sweep_deg: tuple[float, float] = (90.0, 170.0)
 
 

@@ -14,12 +14,10 @@ _NAME = re.compile(r"(0|[1-9][0-9]*)_([01])\.png", re.IGNORECASE)
 
 
 class StripeFolder(Dataset):
-    """Stripe images in the order of their index; the label is read from the file's name.
+    """Stripe images of the folder `root` in the order of their index; the label is read from the file's name.
 
-    Args:
-        root: the folder with the images. Other files than `.png`, such as a CSV listing, are no part of the set, nor
-            are those that macOS leaves (`._…`).
-        transform: what is done with each image, for example `torchvision.transforms.ToTensor()`.
+    Other files than `.png`, such as a CSV listing, are no part of the set, nor are those that macOS leaves (`._…`).
+    `transform` is what is done with each image, for example `torchvision.transforms.ToTensor()`.
 
     Raises:
         NotADirectoryError: `root` is no folder.
@@ -57,8 +55,7 @@ class StripeFolder(Dataset):
     def __getitem__(self, position: int) -> tuple[Any, int]:
         """The image at this position (grey, transformed if a transform is given) and its label.
 
-        Raises:
-            ValueError: the file is damaged, transparent in places, or of another size than the first one read.
+        A damaged one, one that is transparent in places, or of another size than the first one read is refused.
         """
         _, label, path = self._files[position]
         image = grey(str(path), picture(str(path), read_bytes(path)))

@@ -11,13 +11,10 @@ from course_utils.data.require import guarded
 def linear_accuracy(
     train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], count: int = 10_000, *, alpha: float = 300.0
 ) -> float:
-    """Accuracy on the test set of a ridge classifier on inputs of standard deviation 1.
+    """Accuracy on the test set of a ridge classifier, trained on the first `count` inputs, of standard deviation 1.
 
-    Args:
-        train: images [count, channels, size, size], or spikes [count, time, …], which are added up over time; labels.
-        test: the same.
-        count: how many to train on.
-        alpha: weight of the squared weights in the loss.
+    Inputs are images [count, channels, size, size], or spikes [count, time, …] of five dimensions, which are added up
+    over time; `alpha` weighs the squared weights in the loss.
     """
     (x, y), (x_test, y_test) = (
         ((inputs.sum(1) if inputs.dim() == 5 else inputs).flatten(1).numpy().astype(np.float32), labels.numpy())

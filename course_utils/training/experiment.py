@@ -96,18 +96,14 @@ def measured(
 class Experiment:
     """Models to train and seeds to train them from.
 
-    Attributes:
-        name: what the command line calls it.
-        about: one line for the list.
-        runs: how each model, by its name in tables, is trained and tested from a seed: (seed, checkpoint) to a record.
-            The checkpoint is a file in which the run may keep what it needs to go on after an interruption.
-        seeds: the seeds of every model.
+    `runs` says how each model, by its name in tables, is trained and tested: (seed, checkpoint) to a record. The
+    checkpoint is a file in which the run may keep what it needs to go on after an interruption.
     """
 
-    name: str
-    about: str
+    name: str  # what the command line calls it
+    about: str  # one line for the list
     runs: Mapping[str, Callable[[int, Path], Record]]
-    seeds: Sequence[int] = (0, 1, 2, 3, 4)
+    seeds: Sequence[int] = (0, 1, 2, 3, 4)  # of every model
 
     def run(
         self, folder: Path | None = None, *, seeds: Sequence[int] | None = None, models: Sequence[str] | None = None

@@ -30,28 +30,20 @@ Forward = Callable[[nn.Module, Tensor, Tensor], Tensor]  # (model, inputs, their
 
 @dataclass
 class History:
-    """What happened during training.
-
-    Attributes:
-        loss: mean training loss of each epoch.
-        accuracy: fraction of the validation set that was right after each epoch, 0 to 1, where it was watched.
-        updates: the loss of every update.
-        seconds: how long every update took.
-    """
+    """What happened during training: the mean loss of each epoch, and the accuracy on the validation set after it, 0 to
+    1, where it was watched; loss and seconds of every update."""
 
     loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
-    updates: list[float] = field(default_factory=list, repr=False, compare=False)
-    seconds: list[float] = field(default_factory=list, repr=False, compare=False)
+    updates: list[float] = field(default_factory=list, repr=False, compare=False)  # their losses
+    seconds: list[float] = field(default_factory=list, repr=False, compare=False)  # that each of them took
 
 
 class Interrupted(KeyboardInterrupt):
     """A training was interrupted. In a notebook one calm line stands in the place of the traceback.
 
-    It is an error, so "Run All" stops here: what follows would measure a network that is half trained.
-
-    Attributes:
-        history: what had happened until then.
+    It is an error, so "Run All" stops here: what follows would measure a network that is half trained. `history` is
+    what had happened until then.
     """
 
     def __init__(self, history: History, epochs: int, goes_on: bool):
