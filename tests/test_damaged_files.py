@@ -2,10 +2,8 @@
 
 import gzip
 import hashlib
-import io
 import random
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import nir
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from course_utils.data import digits, locate
@@ -28,40 +25,25 @@ from course_utils.exchange.graphs import from_nir
 from course_utils.exchange.nir_files import read_nir, write_nir
 from course_utils.training import ledger
 from course_utils.training.loop import fit
+from tests.archives import pack, photographs, recordings
 from tests.training.test_ledger import RECORD
 
 RNG = np.random.default_rng(0)
 
 
-def zipped(path: Path, content: dict[str, bytes]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, data in content.items():
-            packed.writestr(name, data)
-    return path
-
-
 def of_events(name: str) -> Callable[[Path], tuple[Path, Callable]]:
     def make(folder: Path) -> tuple[Path, Callable]:
-        events = [bytes([*RNG.integers(0, 34, 2), 128, 0, 9]) for _ in range(40)]
-        content = {
-            f"{part}/{digit}/{digit + 1:05}.bin": b"".join(events) for part in ("Train", "Test") for digit in range(10)
-        }
+        content = recordings(data=b"".join(bytes([*RNG.integers(0, 34, 2), 128, 0, 9]) for _ in range(40)))
         for part in ("Train", "Test") if "/" in name else ():
-            zipped(folder / "NMNIST" / f"{part}.zip", {n: d for n, d in content.items() if part in n})
-        path = folder / name if "/" in name else zipped(folder / name, content)
+            pack(folder / "NMNIST" / f"{part}.zip", {n: d for n, d in content.items() if part in n})
+        path = folder / name if "/" in name else pack(folder / name, content)
         return path, lambda: [(p.source, p.labels, p.numbers, list(map(np.stack, p.events))) for p in load_nmnist()]
 
     return make
 
 
 def of_vehicles(folder: Path) -> tuple[Path, Callable]:
-    content = {}
-    for name in ("Motorbikes/image_0001", "Motorbikes/image_0002", "airplanes/image_0001", "airplanes/image_0002"):
-        buffer = io.BytesIO()
-        Image.fromarray(RNG.integers(0, 256, (40, 60), dtype=np.uint8)).save(buffer, "jpeg")
-        content[f"{name}.jpg"] = buffer.getvalue()
-    path = zipped(folder / "caltech101_vehicles.zip", content)
+    path = pack(folder / "caltech101_vehicles.zip", photographs())
     return path, lambda: (lambda found: (found.source, found.images, found.labels))(load_vehicles())
 
 

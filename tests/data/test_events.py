@@ -26,6 +26,7 @@ from course_utils.data.events import (
     time_surface,
     window,
 )
+from tests.archives import EVENT, pack
 
 some_events = st.lists(
     st.tuples(st.integers(0, 33), st.integers(0, 33), st.integers(0, 1), st.integers(0, 2**23 - 1)), max_size=30
@@ -144,16 +145,9 @@ def test_frames_by_hand():
     assert sorted(map(tuple, made.nonzero().tolist())) == [(0, 0, 0, 0), (0, 1, 6, 5), (1, 0, 33, 33), (1, 1, 6, 5)]
 
 
-def pack(path: Path, *names: str, data: bytes = encode([(1, 2, 1, 3)])) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(path, "w") as packed:
-        for name in names:
-            packed.writestr(f"{name}.bin", data)
-
-
-def every_digit(part: str, first: int = 0) -> list[str]:
+def every_digit(part: str, first: int) -> dict[str, bytes]:
     """Ten recordings, one of each digit, beginning with this one."""
-    return [f"{part}/{(first + place) % 10}/{place + 1:05}" for place in range(10)]
+    return {f"{part}/{(first + place) % 10}/{place + 1:05}.bin": EVENT for place in range(10)}
 
 
 def labels_of(recordings: Iterable[Recordings]) -> list[list[int]]:
@@ -163,13 +157,13 @@ def labels_of(recordings: Iterable[Recordings]) -> list[list[int]]:
 def test_a_part_of_the_set_and_then_the_whole(only_here: Path):
     """The first recordings are the same of both."""
     train, test = every_digit("Train", first=3), every_digit("Test", first=7)
-    pack(only_here / "NMNIST_1100.zip", *train, *test)
+    pack(only_here / "NMNIST_1100.zip", train | test)
     part, first_of_part = load_nmnist(), load_nmnist(1, 1)
     assert part[0].source == "N-MNIST, its first 10 + 10 recordings"
     assert labels_of(part) == [list(range(10))] * 2
     assert part[0].numbers.tolist() == [7, 8, 9, 0, 1, 2, 3, 4, 5, 6], "files count from 1"
-    pack(only_here / "NMNIST" / "Train.zip", *train, "Train/8/01001")
-    pack(only_here / "NMNIST" / "Test.zip", *test, "Test/9/00101")
+    pack(only_here / "NMNIST" / "Train.zip", train | {"Train/8/01001.bin": EVENT})
+    pack(only_here / "NMNIST" / "Test.zip", test | {"Test/9/00101.bin": EVENT})
     whole, first_of_whole = load_nmnist(), load_nmnist(1, 1)
     assert whole[0].source == "N-MNIST, 11 + 11 of its recordings"
     assert labels_of(whole) == [[0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]]

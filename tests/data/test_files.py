@@ -1,8 +1,6 @@
 """Files in and out: archives with other layouts, pictures of other kinds, a writer that loses nothing."""
 
-import io
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,30 +14,9 @@ from course_utils.data.files import CannotWrite, try_to_write, writing
 from course_utils.data.saccades import load_event_digits
 from course_utils.data.stripe_folder import StripeFolder
 from course_utils.data.vehicles import load_vehicles
+from tests.archives import EVENT, pack, photographs, recordings
 
-EVENT = bytes([5, 6, 0x80, 0, 9])
 LEFT = {"__MACOSX/Train/3/._00001.bin": b"", ".DS_Store": b"", "Train/3/._00001.bin": b"junk", "README.txt": b"hello"}
-
-
-def recordings(name: Callable[[str], str] = str) -> dict[str, bytes]:
-    """An archive of N-MNIST with ten recordings a part, its names changed."""
-    return {name(f"{part}/{digit}/{digit + 1:05}.bin"): EVENT for part in ("Train", "Test") for digit in range(10)}
-
-
-def photographs(name: Callable[[str], str] = str) -> dict[str, bytes]:
-    buffer = io.BytesIO()
-    Image.new("L", (60, 40), 90).save(buffer, "jpeg")
-    return {name(f"{kind}/image_000{n}.jpg"): buffer.getvalue() for kind in ("Motorbikes", "airplanes") for n in (1, 2)}
-
-
-def pack(path: Path, content: dict[str, bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as packed:
-        for name, data in content.items():
-            info = zipfile.ZipInfo()
-            info.filename = name  # as it is, a "\" too
-            packed.writestr(info, data)
-
 
 # --- archives: understood … -----------------------------------------------------------------------------------------
 

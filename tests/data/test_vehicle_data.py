@@ -1,6 +1,5 @@
 """Motorbikes and airplanes: photographs of one shape, silhouettes, parts, and files that do not fit."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.linear_model import RidgeClassifier
 from course_utils.data import vehicles
 from course_utils.data.locate import find
 from course_utils.data.vehicles import Vehicles, draw_vehicles, from_files, load_vehicles, shaped, split
+from tests.archives import jpeg, pack
 
 DRAWN = draw_vehicles(200)
 
@@ -71,18 +71,11 @@ def pictures(folder: Path, *modes_and_sizes: tuple[str, tuple[int, int]] | None)
     return paths
 
 
-def archive(folder: Path) -> None:
-    """Photographs as they are delivered."""
-    some = {"Motorbikes/1": ("red", (90, 60)), "Motorbikes/2": ("red", (160, 100))}
-    some |= {"airplanes/1": ("white", (260, 100)), "airplanes/2": ("white", (90, 45))}
-    with zipfile.ZipFile(folder / "caltech101_vehicles.zip", "w") as packed:
-        for name, (colour, size) in some.items():
-            Image.new("RGB", size, colour).save(folder / "picture.jpg")
-            packed.write(folder / "picture.jpg", f"{name}.jpg")
-
-
 def test_photographs_from_an_archive(only_here: Path):
-    archive(only_here)
+    red, white = {"colour": "red", "mode": "RGB"}, {"colour": "white", "mode": "RGB"}
+    content = {"Motorbikes/1.jpg": jpeg((90, 60), **red), "Motorbikes/2.jpg": jpeg((160, 100), **red)}
+    content |= {"airplanes/1.jpg": jpeg((260, 100), **white), "airplanes/2.jpg": jpeg((90, 45), **white)}
+    pack(only_here / "caltech101_vehicles.zip", content)
     found = load_vehicles()
     assert found.source == "Caltech-101, 2 + 2 of its photographs"
     assert found.labels.tolist() == [0, 0, 1, 1]
