@@ -140,7 +140,7 @@ def votes(session: nox.Session) -> None:
 def house(session: nox.Session) -> None:
     """Print how large the package is and what depends on what."""
     set_up(session)
-    session.run(PYTHON, "-m", "course_utils.tools.house")
+    session.run(PYTHON, "-m", "tests.house")
 
 
 @nox.session(default=False)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from course_utils.tools import house
+from tests import house
 
 FRESH = """
 import json, sys

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from course_utils.classroom.letters import LETTERS, letter_table, letters_in
-from course_utils.tools import house
 from course_utils.tools.views import tags
+from tests import house
 from tests import notebook_cells as notebooks
 
 GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "eta", "theta", "kappa", "lambda", "mu", "nu"}
