@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from course_utils.data.files import writing
 
-_NOTED_LATER = {"data", "loss"}  # a checkpoint of before says nothing of them, and goes on all the same
 VERSION = torch.__version__.partition("+")[0]
 
 
@@ -67,24 +66,20 @@ class Checkpoint:
                 about = file.metadata() or {}
                 # copies: Windows replaces no file that somebody still looks into
                 tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no mapping)
-                said = json.loads(about["settings"])
-                if about.get("content") not in (None, _sum_of(tensors)):  # None: of before
+                said, begun_with = json.loads(about["settings"]), about["torch"]
+                if about["content"] != _sum_of(tensors):
                     raise ValueError("its content does not have the sum that was noted")
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise ValueError(
                 f"{self.file} is damaged or no checkpoint ({error}); remove it to begin anew, or name another file"
             ) from error
-        wanted = json.loads(self._identity)
-        unsaid = _NOTED_LATER - said.keys()
-        if said != {name: value for name, value in wanted.items() if name not in unsaid}:
+        if said != json.loads(self._identity):
             raise ValueError(
                 f"{self.file} was left by another training, {about['settings']}, not {self._identity}; remove it, or "
                 "name another file"
             )
-        if about.get("torch", VERSION) != VERSION:
-            print(
-                f"{self.file.name} was begun with PyTorch {about['torch']}; with {VERSION} the last digits may differ."
-            )
+        if begun_with != VERSION:
+            print(f"{self.file.name} was begun with PyTorch {begun_with}; with {VERSION} the last digits may differ.")
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "happened": {}}
         try:
             for name, tensor in tensors.items():

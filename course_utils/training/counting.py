@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class OperationCounter:
         self._totals["spikes"] += spikes.count_nonzero().item()
 
 
+@guarded
 def weights_met(layer: nn.Module, active: Tensor) -> float:
     """How many weights of a layer all spikes that enter it meet, [batch, …]: where they do, or how many at each place.
 

@@ -221,7 +221,6 @@ def fit_plan(
     kept.recall()
     team.wait()
     done, saved = len(history.updates), time.monotonic()
-    history.seconds += [0.0] * (done - len(history.seconds))  # a checkpoint of before knows nothing of them
     device = next(model.parameters()).device
     shared = DistributedDataParallel(model) if team.size > 1 else model
     model.train()
