@@ -224,5 +224,5 @@ def test_squared_error_is_half_the_distance_to_the_label() -> None:
     ],
 )
 def test_a_network_of_other_layers_is_refused(layers) -> None:
-    with pytest.raises(ValueError, match=r"layers given|is no Linear or Conv2d"):
+    with pytest.raises(ValueError, match=r"number of layers is 1|it must be a Linear or a Conv2d"):
         SpikingNet(*layers, rule=TWINS["running"])

@@ -120,10 +120,10 @@ RECORD = Response(np.array([1.0, 2.0]), np.array([2.0, 2.0]), [], 10.0)
             for name in ("tau_mem_ms", "tau_syn_ms", "threshold")
             for value in (0, -1, math.inf, math.nan)
         ),
-        (partial(Membrane, 5.0, 5.0), "both time constants are 5"),
-        (partial(respond, np.ones(2), [np.zeros(1)], 10.0, MEMBRANE), "2 weights for 1 inputs"),
-        (partial(respond, np.ones(1), [np.array([-1.0])], 10.0, MEMBRANE), r"spikes at -1\.0 ms; times begin at 0"),
-        (partial(gradient, RECORD, np.ones(1), MEMBRANE, 1), "1 slopes for 2 spikes"),
+        (partial(Membrane, 5.0, 5.0), "tau_syn_ms is 5.0; it must be unlike tau_mem_ms"),
+        (partial(respond, np.ones(2), [np.zeros(1)], 10.0, MEMBRANE), "number of weights is 2; it must be 1"),
+        (partial(respond, np.ones(1), [np.array([-1.0])], 10.0, MEMBRANE), "spikes_ms is -1.0; it must be 0 or more"),
+        (partial(gradient, RECORD, np.ones(1), MEMBRANE, 1), "number of slopes is 1; it must be 2"),
     ],
 )
 def test_bad_input_is_named(call, says) -> None:

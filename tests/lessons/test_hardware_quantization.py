@@ -20,6 +20,7 @@ def test_the_lesson_rounds_as_the_package_does(lesson) -> None:
         ours, theirs = (values.clone().requires_grad_() for _ in range(2))
         held = lesson["to_integers"](ours, 50.0, bits)
         assert torch.equal(held, hardware.to_integers(theirs, 50.0, bits))
+        assert torch.equal(held, checks.check_whole_weights.right(ours, 50.0, bits))
         (held * torch.arange(57)).sum().backward()
         (hardware.to_integers(theirs, 50.0, bits) * torch.arange(57)).sum().backward()
         assert torch.equal(ours.grad, theirs.grad) and 0 < (ours.grad == 0).sum() < 57

@@ -1,6 +1,7 @@
 """A convolution of spikes step by step, and dropout over time."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets
@@ -148,10 +149,5 @@ def draw_dropout(p: float, steps: int) -> tuple[Figure, str]:
     )
 
 
-def dropout_explorer() -> Explorer:
-    """One mask held over all steps against one redrawn at each."""
-    return Explorer(
-        draw_dropout,
-        p=ipywidgets.FloatSlider(0.2, min=0.0, max=0.5, step=0.05, description="p"),
-        steps=ipywidgets.IntSlider(50, 10, 100, step=10, description="time steps"),
-    )
+# one mask held over all steps against one redrawn at each
+dropout_explorer = partial(Explorer, draw_dropout, p=(0.2, 0.0, 0.5, 0.05, "p"), steps=(50, 10, 100, 10, "time steps"))

@@ -1,6 +1,7 @@
 """A pixel that sends events, a player of recordings, and the same events in three kinds of picture."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -57,14 +58,14 @@ def draw_pixel(contrast: float, level: float, threshold: float) -> tuple[Figure,
     )
 
 
-def pixel_explorer() -> Explorer:
-    """Contrast, level of the light, and threshold against the events of one pixel."""
-    return Explorer(
-        draw_pixel,
-        contrast=ipywidgets.FloatSlider(1.0, min=0, max=2, step=0.1),
-        level=ipywidgets.FloatSlider(4, min=1, max=14, step=1, description="light of the ground"),
-        threshold=ipywidgets.FloatSlider(0.2, min=0.05, max=0.6, step=0.05),
-    )
+# contrast, level of the light, and threshold against the events of one pixel
+pixel_explorer = partial(
+    Explorer,
+    draw_pixel,
+    contrast=(1.0, 0, 2, 0.1),
+    level=(4, 1, 14, "light of the ground"),
+    threshold=(0.2, 0.05, 0.6, 0.05),
+)
 
 
 def show_events(events: Events, ax: Axes, *, most: int = 3) -> None:
@@ -110,8 +111,8 @@ def event_player(recordings: Sequence[Events], labels: Sequence[int]) -> Explore
     return Explorer(
         draw,
         digit=ipywidgets.Dropdown(options=list(first)),
-        start=ipywidgets.IntSlider(20, 0, 290, step=5, description="start (ms)"),
-        width=ipywidgets.IntSlider(30, 1, 50, description="width (ms)"),
+        start=(20, 0, 290, 5, "start (ms)"),
+        width=(30, 1, 50, "width (ms)"),
     )
 
 
@@ -132,8 +133,5 @@ def draw_surface(events: Events, time_ms: int, tau_ms: int) -> tuple[Figure, str
 
 def surface_explorer(events: Events) -> Explorer:
     """Time and time constant against the surfaces of a recording."""
-    return Explorer(
-        lambda time, tau: draw_surface(events, time, tau),
-        time=ipywidgets.IntSlider(70, 0, LAST_MS, step=5, description="time (ms)"),
-        tau=ipywidgets.IntSlider(20, 2, 150, step=2, description="τ (ms)"),
-    )
+    draw = partial(draw_surface, events)
+    return Explorer(draw, time_ms=(70, 0, LAST_MS, 5, "time (ms)"), tau_ms=(20, 2, 150, 2, "τ (ms)"))

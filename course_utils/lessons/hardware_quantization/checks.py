@@ -7,28 +7,28 @@ import torch
 from torch import Tensor
 
 from course_utils.chips.placing import INPUTS, circuits_for
-from course_utils.chips.virtual_chip import to_integers
-from course_utils.classroom.exercise import Exercise, NotYet, attempt
-
-_Layers = Sequence[tuple[int, int]]  # how many neurons, how many inputs each
+from course_utils.classroom.exercise import Exercise, NotYet, attempt, tell
 
 
-def _each(circuits: Callable[[int], float]) -> Callable[[_Layers], float]:
-    return lambda layers: sum(neurons * circuits(inputs) for neurons, inputs in layers)
+def _taken(layers: Sequence[tuple[int, int]], circuits: Callable[[int], float] = circuits_for) -> float:
+    """Circuits of layers of so many neurons with so many inputs each, by what a neuron with so many takes."""
+    return sum(neurons * circuits(inputs) for neurons, inputs in layers)
 
 
 check_circuits_taken = Exercise(
-    right=lambda layers: _each(circuits_for)(layers),
+    right=_taken,
     cases=[([(1, 128)],), ([(1, 129)],), ([(338, 16), (2, 338)],), ([(338, 256), (2, 338)],), ([(5, 384), (3, 385)],)],
     draw=lambda rng: ([(int(rng.integers(1, 400)), int(rng.integers(1, 600))) for _ in range(3)],),
     wrong={
-        "You count neurons. One with more than 128 inputs takes several circuits.": _each(lambda inputs: 1),
-        "You round down. 129 inputs do not fit into one circuit.": _each(lambda inputs: inputs // INPUTS),
-        "One circuit too many where the inputs just fit: 128 take one.": _each(lambda inputs: inputs // INPUTS + 1),
-        "There are no broken circuits: round up for each neuron.": _each(lambda inputs: inputs / INPUTS),
-        "A signed input takes two of a circuit's 256 synapses: 128 fit.": _each(lambda inputs: -(-inputs // 256)),
+        "You count neurons. One with more than 128 inputs takes several circuits.": {"circuits": lambda inputs: 1},
+        "You round down. 129 inputs do not fit into one circuit.": {"circuits": lambda inputs: inputs // INPUTS},
+        "One circuit too many where the inputs just fit: 128 take one.":
+            {"circuits": lambda inputs: inputs // INPUTS + 1},
+        "There are no broken circuits: round up for each neuron.": {"circuits": lambda inputs: inputs / INPUTS},
+        "A signed input takes two of a circuit's 256 synapses: 128 fit.":
+            {"circuits": lambda inputs: -(-inputs // 256)},
         "You add up inputs of several neurons. A circuit belongs to one neuron: round up for each.": [
-            lambda layers: -(-_each(lambda inputs: inputs)(layers) // INPUTS),
+            lambda layers: -(-_taken(layers, lambda inputs: inputs) // INPUTS),
             lambda layers: sum(-(-neurons * inputs // INPUTS) for neurons, inputs in layers),
         ],
     },
@@ -42,13 +42,13 @@ def _away(x: Tensor) -> Tensor:
     return x.sign() * (x.abs() + 0.5).floor()
 
 
-def _held(rounded: Callable[[Tensor], Tensor]) -> Callable[[Tensor, float, int], Tensor]:
+def _whole(weight: Tensor, scale: float, bits: int, rounded: Callable[[Tensor], Tensor] = _away) -> Tensor:
     """Scaled, rounded in this way, clamped to what so many bits and a sign hold."""
-    return lambda weight, scale, bits: rounded(weight * scale).clamp(1 - 2**bits, 2**bits - 1)
+    return rounded(weight * scale).clamp(1 - 2**bits, 2**bits - 1)
 
 
 check_whole_weights = Exercise(
-    right=lambda weight, scale, bits: to_integers(weight, scale, bits),
+    right=_whole,
     cases=[
         (torch.tensor([0.5, 1.5, 2.5, -0.5, -2.5, 0.2, -1.2, 31.6, 63.4, 64.0, 700.0, -700.0]) / 8, 8.0, bits)
         for bits in (6, 3)
@@ -56,25 +56,25 @@ check_whole_weights = Exercise(
     draw=lambda rng: (torch.tensor(rng.integers(-300, 300, 12) / 32.0).float(), 16.0, int(rng.integers(2, 8))),
     wrong={
         "`round` takes halves to the even neighbour: 0.5 becomes 0, and 2.5 becomes 2. The chip's software rounds them "
-        "away from zero.": _held(torch.round),
+        "away from zero.": {"rounded": torch.round},
         "`floor(x + 0.5)` is right for positive numbers. It takes −2.5 to −2; away from zero is −3.":
-            _held(lambda x: (x + 0.5).floor()),
-        "You cut off what comes after the point. 2.9 would become 2.": _held(torch.trunc),
-        "You scale, but do not round.": [_held(lambda x: x), lambda w, scale, bits: w * scale],
+            {"rounded": lambda x: (x + 0.5).floor()},
+        "You cut off what comes after the point. 2.9 would become 2.": {"rounded": torch.trunc},
+        "You scale, but do not round.": [{"rounded": lambda x: x}, lambda w, scale, bits: w * scale],
         "Multiply by the scale before you round.": [
-            lambda w, scale, bits: _held(_away)(w, 1.0, bits),
-            lambda w, scale, bits: _held(lambda x: x)(_away(w), scale, bits),
+            lambda w, scale, bits: _whole(w, 1.0, bits),
+            lambda w, scale, bits: _whole(_away(w), scale, bits, lambda x: x),
         ],
         "Nothing stops large weights. 6 bits end at 63.": lambda w, scale, bits: _away(w * scale),
-        "6 bits reach ±63. The sign comes on top.": lambda w, scale, bits: _held(_away)(w, scale, bits - 1),
+        "6 bits reach ±63. The sign comes on top.": lambda w, scale, bits: _whole(w, scale, bits - 1),
         "With 6 bits the largest is 2⁶ − 1 = 63.": lambda w, scale, bits: _away(w * scale).clamp(-(2**bits), 2**bits),
         "−64 belongs to two's complement. This chip's weights are symmetric.":
             lambda w, scale, bits: _away(w * scale).clamp(-(2**bits), 2**bits - 1),
         "A weight keeps its sign: with 6 bits negative ones end at −63, not at 0.":
-            lambda w, scale, bits: _held(_away)(w, scale, bits).clamp(min=0),
+            lambda w, scale, bits: _whole(w, scale, bits).clamp(min=0),
         "The chip holds the whole numbers, not weights in the model's units.":
-            lambda w, scale, bits: _held(_away)(w, scale, bits) / scale,
-        "Right for 6 bits only: the limit follows from `bits`.": lambda w, scale, bits: _held(_away)(w, scale, 6),
+            lambda w, scale, bits: _whole(w, scale, bits) / scale,
+        "Right for 6 bits only: the limit follows from `bits`.": lambda w, scale, bits: _whole(w, scale, 6),
     },
     otherwise="Scale, round, clamp to ±(2ᵇ − 1).",
     solved="Halves away from zero, and nothing beyond ±63 for 6 bits.",
@@ -140,14 +140,15 @@ def _grade_borrowed(answer: Callable[[Tensor, Tensor], Tensor]) -> None:
     if found.requires_grad:
         (found * UPSTREAM).sum().backward()
     value, gradient = found.detach(), computed.grad
-    if torch.equal(value, COMPUTED):
-        raise NotYet("This has the model's value. The chip's is wanted.")
-    if value.shape != SHOWN.shape or not torch.allclose(value, SHOWN, atol=1e-6):
-        raise NotYet("The value must be what the chip showed, and nothing else.")
-    if gradient is None or not gradient.any():
-        raise NotYet("The value is right, but no gradient arrives at what the model computed.")
-    if not torch.allclose(gradient, UPSTREAM):
-        raise NotYet("The value is right. The gradient must pass as if the result were `computed` itself.")
+    near = value.shape == SHOWN.shape and torch.allclose(value, SHOWN, atol=1e-6)
+    tell({
+        "This has the model's value. The chip's is wanted.": torch.equal(value, COMPUTED),
+        "The value must be what the chip showed, and nothing else.": not near,
+        "The value is right, but no gradient arrives at what the model computed.":
+            gradient is None or not gradient.any(),
+        "The value is right. The gradient must pass as if the result were `computed` itself.":
+            gradient is not None and not torch.allclose(gradient, UPSTREAM),
+    })
 
 
 check_borrowed = Exercise(

@@ -1,10 +1,9 @@
 """Many chips as points, and one picture on a chip of one's choice."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -54,14 +53,14 @@ def strips(found: Mapping[str, Sequence[float]], ax: Axes, *, horizontal: bool =
 # --- one picture on one chip ----------------------------------------------------------------------------------------
 
 
-@functools.cache
+@cache
 def faint_stripes() -> tuple[Tensor, list[int]]:
     """Faint stripes that the network has not seen, [count, 1, 16, 16], and their labels."""
     made = make_stripes(PICTURES, seed=0, first=FIRST_TEST, settings=SETTINGS)
     return torch.tensor(made.images)[:, None] / 255, made.labels.tolist()
 
 
-@functools.cache
+@cache
 def without_limits(picture: int) -> Seen:
     """The network's run of a picture where a chip has no limits."""
     return VirtualChip(faint_network()).see(faint_stripes()[0][picture : picture + 1])
@@ -123,12 +122,12 @@ def draw_chip(bits: int, mismatch: int, chip: int, picture: int) -> tuple[Figure
     )
 
 
-def chip_explorer() -> Explorer:
-    """How many bits, how much mismatch, which chip, which picture."""
-    return Explorer(
-        draw_chip,
-        bits=ipywidgets.IntSlider(6, 2, 8, description="bits of a weight"),
-        mismatch=ipywidgets.IntSlider(20, 0, 40, 5, description="mismatch (%)"),
-        chip=ipywidgets.IntSlider(1, 0, 19, description="chip (its seed)"),
-        picture=ipywidgets.IntSlider(0, 0, PICTURES - 1, description="picture"),
-    )
+# how many bits, how much mismatch, which chip, which picture
+chip_explorer = partial(
+    Explorer,
+    draw_chip,
+    bits=(6, 2, 8, "bits of a weight"),
+    mismatch=(20, 0, 40, 5, "mismatch (%)"),
+    chip=(1, 0, 19, "chip (its seed)"),
+    picture=(0, 0, PICTURES - 1),
+)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,18 +30,11 @@ from course_utils.training.counting import Operations
 from course_utils.training.loop import accuracy
 
 LIMITS = limits(0.2)  # 6 bits, 8-bit readout, noise, and 20 % between one circuit and the next
-DRAWS, CHIPS, IMAGES = 5, 10, 100  # chips and images of each draw
-WEIGHTS = Path(__file__).with_name("capstone.safetensors")
 
 
 @dataclass(frozen=True)
 class Demands:
-    """What a level asks for.
-
-    Attributes:
-        median, nine_of_ten: accuracy that half of the hidden chips reach, and that nine of ten reach, at least.
-        operations: synaptic operations an image, at most.
-    """
+    """What a level asks for: accuracies that half and nine of ten of the hidden chips reach, operations at most."""
 
     median: float
     nine_of_ten: float
@@ -56,32 +50,19 @@ LEVELS = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was found about a model.
+    """What was found about a model."""
 
-    Attributes:
-        seed: that everything was drawn from.
-        draws: of each draw, the accuracy on each of its hidden chips, as it comes.
-        images: of each draw.
-        no_limits, alike: accuracy on the same images without any limit; on a chip of 6 bits without differing circuits.
-        baseline: accuracy of comparing the variances of row means and column means, on the same images.
-        circuits: that the network takes.
-        operations: synaptic ones an image, on the first chip of each draw; those between inputs and hidden neurons are
-            `input_operations` of them.
-        spikes: of the hidden neurons, an image, on the same chips.
-        steps: of time.
-    """
-
-    seed: int
-    draws: tuple[tuple[float, ...], ...]
-    images: int
-    no_limits: float
-    alike: float
-    baseline: float
-    circuits: int
-    operations: float
-    input_operations: float
-    spikes: float
-    steps: int
+    seed: int  # that everything was drawn from
+    draws: tuple[tuple[float, ...], ...]  # of each draw, the accuracy on each of its hidden chips, as it comes
+    images: int  # of each draw
+    no_limits: float  # accuracy on the same images without any limit
+    alike: float  # and on a chip of 6 bits without differing circuits
+    baseline: float  # and of comparing the variances of row means and column means
+    circuits: int  # that the network takes
+    operations: float  # synaptic ones an image, on the first chip of each draw
+    input_operations: float  # those of them between inputs and hidden neurons
+    spikes: float  # of the hidden neurons, an image, on the same chips
+    steps: int  # of time
 
     @property
     def chips(self) -> tuple[float, ...]:
@@ -145,9 +126,9 @@ class Judgement:
 def kept_network(way: str, seed: int = 0) -> LIReadout:
     """The network of the lesson's solution, trained from seed 0, 1 or 2: "without a chip", then "for any chip"."""
     model = LIReadout(partial(stripe_input, steps=12, scale=12.0), pool="sum", filters=3, outputs=1)
-    prefix = f"{way} {seed}, "
-    kept = {name.removeprefix(prefix): values for name, values in load_file(WEIGHTS).items() if name.startswith(prefix)}
-    model.load_state_dict(kept, strict=False)  # Norse's time constants are not in the file
+    kept = load_file(Path(__file__).with_name("capstone.safetensors"))
+    for name, values in model.named_parameters():
+        values.data = kept[f"{way} {seed}, {name}"]
     return model
 
 
@@ -165,14 +146,10 @@ def hidden_seed(model: LIReadout, word: str = "") -> int:
     chosen.append(("spikes", model.encode(draw_images(1, 0)[0])))
     digest = hashlib.sha256(f"{word} {model.readout}".encode())
     for name, values in chosen:
-        digest.update(name.encode() + _coarse(values.detach()).int().cpu().contiguous().numpy().tobytes())
+        values = values.detach()
+        coarse = (1000 * values.double()).round() if values.dim() < 2 else to_integers(values, fitting_scale(values))
+        digest.update(name.encode() + coarse.int().cpu().contiguous().numpy().tobytes())
     return int.from_bytes(digest.digest()[:4], "big")
-
-
-def _coarse(values: Tensor) -> Tensor:
-    if values.dim() < 2:
-        return (1000 * values.double()).round()
-    return to_integers(values, fitting_scale(values))
 
 
 def computes(encode: Callable[[Tensor], Tensor], images: Tensor) -> bool:
@@ -202,13 +179,7 @@ def hidden_chips(model: LIReadout, seed: int, count: int) -> Iterator[VirtualChi
 
 @torch.no_grad()
 def judge(
-    model: LIReadout,
-    word: str = "",
-    *,
-    seed: int | None = None,
-    draws: int = DRAWS,
-    images: int = IMAGES,
-    chips: int = CHIPS,
+    model: LIReadout, word: str = "", *, seed: int | None = None, draws: int = 5, images: int = 100, chips: int = 10
 ) -> Judgement:
     """Run a model on hidden images and hidden chips, as they come: without calibration, without further training.
 
@@ -216,8 +187,7 @@ def judge(
         model: trained; it is not changed. Its biases count in thousandths of the threshold.
         word: the examiner's, see above.
         seed: of another judgement, to compare two models on the same images and chips; None takes the model's own.
-        draws: how often images and chips are drawn.
-        images, chips: number of hidden ones in each draw.
+        draws, images, chips: how often hidden ones are drawn, and how many of each.
 
     Raises:
         ValueError: the model is no `LIReadout`, does not fit the chip, holds weights that are not finite, or sends it
@@ -230,26 +200,18 @@ def judge(
     seed = hidden_seed(model, word) if seed is None else seed
     for layer in (model.conv, model.linear):
         layer.bias.copy_((1000 * layer.bias).round() / 1000)
-    found = []
     with torch.random.fork_rng():
         _check_encoder(model.encode, draw_images(images, seed)[0])
-        for number in range(seed, seed + draws):
-            torch.manual_seed(number)  # the chips' noise
-            found.append(_one_draw(model, *draw_images(images, number), [*hidden_chips(model, number, chips)]))
-    per_chip, *shares, spent, hidden, steps = zip(*found, strict=True)
-    no_limits, alike, baseline, operations, spikes = (statistics.fmean(part) for part in (*shares, spent, hidden))
+        found = [_one_draw(model, number, images, chips) for number in range(seed, seed + draws)]
+    mean = {name: statistics.fmean(one[name] for one in found) for name in found[0] if name != "chips"}
     return Judgement(
         seed=seed,
-        draws=per_chip,
+        draws=tuple(one["chips"] for one in found),
         images=images,
-        no_limits=no_limits,
-        alike=alike,
-        baseline=baseline,
         circuits=circuits,
-        operations=operations,
-        input_operations=operations - spikes * model.linear.out_features,
-        spikes=spikes,
-        steps=steps[0],
+        input_operations=mean["operations"] - mean["spikes"] * model.linear.out_features,
+        steps=int(mean.pop("steps")),
+        **mean,
     )
 
 
@@ -264,16 +226,19 @@ def _check_encoder(encode: Callable[[Tensor], Tensor], shown: Tensor) -> None:
         )
 
 
-def _one_draw(model: LIReadout, shown: Tensor, labels: Tensor, chips: list[VirtualChip]) -> tuple:
-    """Accuracy on the chips, without limits, if circuits are equal, of the baseline; operations, spikes, steps."""
+def _one_draw(model: LIReadout, number: int, images: int, count: int) -> dict[str, Any]:
+    """What `Judgement` tells of the images and chips of this number."""
+    torch.manual_seed(number)  # the chips' noise
+    shown, labels = draw_images(images, number)
+    chips = [*hidden_chips(model, number, count)]
     on_first = chips[0].activity(shown)
     guesses = torch.tensor(stripes.row_column_baseline((shown[:, 0] * 255).round().to(torch.uint8).numpy()))
-    return (
-        tuple(accuracy(chip, shown, labels) for chip in chips),
-        accuracy(VirtualChip(model), shown, labels),
-        accuracy(VirtualChip(model, BRAINSCALES), shown, labels),
-        (guesses == labels).double().mean().item(),
-        energy.accumulates_by_step(model, on_first).sum(0).mean().item(),
-        on_first.hidden.sum().item() / len(shown),
-        len(on_first.inputs),
-    )
+    return {
+        "chips": tuple(accuracy(chip, shown, labels) for chip in chips),
+        "no_limits": accuracy(VirtualChip(model), shown, labels),
+        "alike": accuracy(VirtualChip(model, BRAINSCALES), shown, labels),
+        "baseline": (guesses == labels).double().mean().item(),
+        "operations": energy.accumulates_by_step(model, on_first).sum(0).mean().item(),
+        "spikes": on_first.hidden.sum().item() / images,
+        "steps": len(on_first.inputs),
+    }

@@ -1,6 +1,6 @@
 """The exercises of the last lesson, the capstone among them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from torch import nn
@@ -14,18 +14,13 @@ from course_utils.spiking.stripe_networks import LIReadout
 Ends = tuple[float, float]
 
 
-def wilson(right: int, count: int, z: float = 1.96) -> Ends:
-    """The 95 % interval of an accuracy (E. B. Wilson, 1927)."""
-    p, shrink = right / count, 1 + z**2 / count
+def wilson(right: int, count: int, around_p: bool = False, wider: Callable[[int], float] = lambda count: 1.0) -> Ends:
+    """The 95 % interval of an accuracy (E. B. Wilson, 1927), which a slip moves or stretches."""
+    p, z = right / count, 1.96
+    shrink = 1 + z**2 / count
     centre, half = (p + z**2 / (2 * count)) / shrink, z / shrink * (p * (1 - p) / count + (z / count) ** 2 / 4) ** 0.5
+    centre, half = p if around_p else centre, wider(count) * half
     return centre - half, centre + half
-
-
-def _around(right: int, count: int, *, centre: float | None = None, wider: float = 1.0) -> Ends:
-    """Wilson's interval, moved or stretched."""
-    low, high = wilson(right, count)
-    middle, half = (low + high) / 2 if centre is None else centre, wider * (high - low) / 2
-    return middle - half, middle + half
 
 
 def _plain(right: int, count: int) -> Ends:
@@ -35,7 +30,7 @@ def _plain(right: int, count: int) -> Ends:
 
 
 check_wilson = Exercise(
-    right=lambda right, count: wilson(right, count),
+    right=wilson,
     cases=[(198, 198), (190, 198), (93, 100), (9, 20), (1, 30)],
     draw=lambda rng: (int(rng.integers(1, 50)), int(rng.integers(50, 500))),
     tolerance=5e-4,  # 1.96 may have more digits
@@ -43,16 +38,12 @@ check_wilson = Exercise(
         "This is p ± 1.96 √(p(1 − p)/n). For 198 right of 198 its width is 0: a network without an error would be "
         "known for certain. Wilson's interval asks which true accuracies could have shown what you saw.":
             [_plain, lambda right, count: tuple(np.clip(_plain(right, count), 0, 1))],
-        "Return shares between 0 and 1, not per cent.": lambda right, count: tuple(
-            100 * end for end in wilson(right, count)
-        ),
+        "Return shares between 0 and 1, not per cent.":
+            lambda right, count: tuple(100 * end for end in wilson(right, count)),
         "Both ends are right, but the lower one comes first.": lambda right, count: wilson(right, count)[::-1],
-        "Your interval lies around p. Wilson's lies around m, which is nearer to one half.":
-            lambda right, count: _around(right, count, centre=right / count),
-        "The centre is right, the half width is not. Is everything divided by 1 + z²/n?": [
-            lambda right, count: _around(right, count, wider=1 + 1.96**2 / count),
-            lambda right, count: _around(right, count, wider=2),
-        ],
+        "Your interval lies around p. Wilson's lies around m, which is nearer to one half.": {"around_p": True},
+        "The centre is right, the half width is not. Is everything divided by 1 + z²/n?":
+            [{"wider": lambda count: 1 + 1.96**2 / count}, {"wider": lambda count: 2}],
     },
     otherwise="The interval is m ± h.",
     solved="An accuracy without its interval is half a number.",
@@ -66,7 +57,7 @@ def _with_ties(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool
 
 
 check_pareto = Exercise(
-    right=lambda costs, accuracies: front(costs, accuracies),
+    right=front,
     cases=[
         ([1.0, 2.0, 3.0, 4.0], [0.6, 0.9, 0.8, 0.95]),
         ([5.0, 1.0, 5.0, 2.0], [0.9, 0.7, 0.8, 0.7]),
@@ -74,15 +65,12 @@ check_pareto = Exercise(
     ],
     draw=lambda rng: tuple(rng.integers(0, 6, (2, 9)).astype(float).tolist()),
     wrong={
-        "You mark the networks that are beaten. Mark the others.": lambda costs, accuracies: [
-            not free for free in front(costs, accuracies)
-        ],
-        "You prefer the dearer network. A cost is better when it is lower.": lambda costs, accuracies: front(
-            [-cost for cost in costs], accuracies
-        ),
-        "The cheapest and the best are not all. A compromise that nobody beats counts, too.": lambda costs, rights: (
-            [cost == min(costs) or right == max(rights) for cost, right in zip(costs, rights, strict=True)]
-        ),
+        "You mark the networks that are beaten. Mark the others.":
+            lambda costs, accuracies: [not free for free in front(costs, accuracies)],
+        "You prefer the dearer network. A cost is better when it is lower.":
+            lambda costs, accuracies: front([-cost for cost in costs], accuracies),
+        "The cheapest and the best are not all. A compromise that nobody beats counts, too.": lambda costs, rights:
+            [cost == min(costs) or right == max(rights) for cost, right in zip(costs, rights, strict=True)],
         "You leave out every network. Does each one beat itself? To beat, it must be better in at least one of the "
         "two.": lambda costs, accuracies: [False] * len(costs),
         "Do two equal networks beat each other? To beat, one must be better in at least one of the two.": _with_ties,

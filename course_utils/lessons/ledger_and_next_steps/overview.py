@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from course_utils.chips.energy import CONVENTIONS
 from course_utils.classroom.tables import Table
 from course_utils.data.locate import COURSE_ROOT
+from course_utils.data.require import require
 from course_utils.training.counting import Operations
 from course_utils.training.ledger import Record
 
@@ -56,13 +57,9 @@ COSTS: dict[str, Callable[[Record], float]] = {
 
 @dataclass(frozen=True)
 class Result:
-    """One network at one task: a record, or those of several seeds.
+    """One network at one task: a record, or those of several seeds."""
 
-    Attributes:
-        records: of one lesson, experiment, task, model and source of data; at least one.
-    """
-
-    records: tuple[Record, ...]
+    records: tuple[Record, ...]  # of one lesson, experiment, task, model and source of data; at least one
 
     @property
     def first(self) -> Record:
@@ -110,8 +107,8 @@ def results(records: Iterable[Record]) -> list[Result]:
     def shared(record: Record) -> tuple[str, ...]:
         return number(record), record.experiment, record.task, record.model, record.data["source"]
 
-    groups = itertools.groupby(sorted(records, key=lambda record: (*shared(record), record.seed)), key=shared)
-    return [Result(tuple(members)) for _, members in groups]
+    ordered = sorted(records, key=lambda record: (*shared(record), record.seed))
+    return [Result(tuple(members)) for _, members in itertools.groupby(ordered, key=shared)]
 
 
 def by_task(found: Iterable[Result]) -> dict[str, list[Result]]:
@@ -127,13 +124,8 @@ def by_task(found: Iterable[Result]) -> dict[str, list[Result]]:
 
 
 def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool]:
-    """Which networks no other one beats (V. Pareto's front): none is both as good and as cheap, and better in one.
-
-    Raises:
-        ValueError: the two differ in number.
-    """
-    if len(costs) != len(accuracies):
-        raise ValueError(f"there are {len(costs)} costs but {len(accuracies)} accuracies")
+    """Which networks no other one beats (V. Pareto's front): none is both as good and as cheap, and better in one."""
+    require(len(costs) == len(accuracies), "number of accuracies", len(accuracies), f"{len(costs)}, one a cost")
     points = list(zip(costs, accuracies, strict=True))
     return [
         not any(c <= cost and a >= accuracy and (c < cost or a > accuracy) for c, a in points)
@@ -170,32 +162,20 @@ def result_table(found: Iterable[Result]) -> Table:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a notebook says of itself.
+    """What a notebook says of itself."""
 
-    Attributes:
-        name: of its file, without the ending: the number and the topic.
-        title: as it stands in its first line.
-        objectives: what one can do afterwards, one sentence each.
-        writes_records: whether it writes any into the ledger.
-    """
-
-    name: str
-    title: str
-    objectives: tuple[str, ...]
-    writes_records: bool
+    name: str  # of its file, without the ending: the number and the topic
+    title: str  # as it stands in its first line
+    objectives: tuple[str, ...]  # what one can do afterwards, one sentence each
+    writes_records: bool  # whether it writes any into the ledger
 
 
 def read_lesson(name: str, notebook: NotebookNode) -> Lesson:
-    """Read the first cell of a lesson, and whether any cell writes a record.
-
-    Raises:
-        ValueError: the first cell has no title, or no numbered objectives.
-    """
+    """Read the first cell of a lesson, its title and numbered objectives, and whether any cell writes a record."""
     first = notebook.cells[0].source
     title = re.match(r"# (.+)", first)
     objectives = re.findall(r"^\d\. (.+(?:\n   .+)*)", first, re.MULTILINE)
-    if not title or not objectives:
-        raise ValueError(f"the first cell of {name} has no {'objectives' if title else 'title'}")
+    require(bool(title and objectives), f"first cell of {name}", first[:40], "one with a title and numbered objectives")
     writes = any(cell.cell_type == "code" and "ledger.write(" in cell.source for cell in notebook.cells)
     return Lesson(name, title[1], tuple(" ".join(text.split()).rstrip(",.") for text in objectives), writes)
 
@@ -208,9 +188,9 @@ def missing(lessons: Iterable[Lesson], records: Iterable[Record]) -> list[str]:
 
 def objective_table(lessons: Iterable[Lesson], folder: Path = Path()) -> Table:
     """A row a lesson: its title, as a link if its notebook lies in `folder`, and what one can do after it."""
-    rows = []
-    for lesson in lessons:
-        here = (folder / f"{lesson.name}.ipynb").is_file()
-        title = f"[{lesson.title}]({lesson.name}.ipynb)" if here else lesson.title
-        rows.append((title, "; ".join(lesson.objectives)))
-    return Table(["lesson", "you can"], rows)
+
+    def title(lesson: Lesson) -> str:
+        file = f"{lesson.name}.ipynb"
+        return f"[{lesson.title}]({file})" if (folder / file).is_file() else lesson.title
+
+    return Table(["lesson", "you can"], [(title(lesson), "; ".join(lesson.objectives)) for lesson in lessons])

@@ -46,7 +46,7 @@ def activation_explorer() -> Explorer:
     """Sliders for the activation, the firing-rate scale and the synapse."""
     return Explorer(
         draw_activation,
-        activation=ipywidgets.FloatSlider(0.7, min=0.1, max=2.0, step=0.1),
+        activation=(0.7, 0.1, 2, 0.1),
         rate_hz=ipywidgets.SelectionSlider(
             options=[1, 25, 50, 100, 250, 500, 1000], value=250, description="scale, Hz"
         ),

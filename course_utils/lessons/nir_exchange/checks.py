@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from course_utils.classroom.exercise import Exercise, NotYet, attempt
+from course_utils.classroom.exercise import Exercise, NotYet, attempt, tell
 from course_utils.exchange.platforms import PLATFORMS
 from course_utils.lessons.nir_exchange.widgets import example_graph
 from course_utils.spiking.neurons import LIF
@@ -21,9 +21,8 @@ check_decay = Exercise(
     wrong={
         "This is what is lost in a step. β is what is left.": lambda tau_s, dt_s: dt_s / tau_s,
         "This is the exact solution, exp(−dt/τ). Norse takes Euler's step, and the graph is to be read as Norse does: "
-        "for τ = 8 ms and dt = 1 ms that is 0.875, not 0.882. That is enough to move spikes.": lambda tau_s, dt_s: (
-            np.exp(-dt_s / tau_s)
-        ),
+        "for τ = 8 ms and dt = 1 ms that is 0.875, not 0.882. That is enough to move spikes.":
+            lambda tau_s, dt_s: np.exp(-dt_s / tau_s),
         "You divided τ by dt. How much of the potential leaks in one step?": lambda tau_s, dt_s: 1 - tau_s / dt_s,
         "You took the rate 1/τ. How much leaks in one step of dt?": lambda tau_s, dt_s: 1 - 1 / tau_s,
         "Right for dt = 1 ms only. Use `dt_s`.": lambda tau_s, dt_s: 1 - 0.001 / tau_s,
@@ -49,32 +48,41 @@ check_threshold = Exercise(
 )
 
 
-def _cuba(x, j, v, dt_s, tau_syn_s, tau_mem_s, w_in, r, *, old=False, leak_first=False, jump=None):
+def _cuba(
+    x,
+    i,
+    v,
+    dt_s,
+    tau_syn_s,
+    tau_mem_s,
+    w_in,
+    r,
+    *,
+    old: bool = False,
+    leak_first: bool = False,
+    jump: Callable = lambda w_in, share: w_in * share,
+) -> tuple:
     """One step of a CubaLIF below its threshold, or one of the ways to get it wrong."""
-    jump = w_in * dt_s / tau_syn_s if jump is None else jump
-    new = (1 - dt_s / tau_syn_s) * ((j + jump * x) if leak_first else j) + (0 if leak_first else jump * x)
-    return new, (1 - dt_s / tau_mem_s) * v + dt_s / tau_mem_s * r * (j if old else new)
+    kept, arriving = 1 - dt_s / tau_syn_s, jump(w_in, dt_s / tau_syn_s) * x
+    new = kept * (i + arriving) if leak_first else kept * i + arriving
+    return new, (1 - dt_s / tau_mem_s) * v + dt_s / tau_mem_s * r * (i if old else new)
 
 
 check_cuba = Exercise(
     right=_cuba,
     cases=[(1.0, 0.0, 0.0, 1e-3, 2e-3, 4e-3, 2.0, 1.0), (0.0, 1.0, 0.5, 1e-4, 2e-3, 4e-3, 2.0, 3.0)],
     draw=lambda rng: (
-        *rng.uniform(0, 2, 3),
-        rng.uniform(1e-4, 1e-3),
-        *rng.uniform(2e-3, 2e-2, 2),
-        *rng.uniform(0.5, 3, 2),
+        *rng.uniform(0, 2, 3), rng.uniform(1e-4, 1e-3), *rng.uniform(2e-3, 2e-2, 2), *rng.uniform(0.5, 3, 2)
     ),
     wrong={
         "Your potential sees the current of the step before: Euler's step of both equations at once. Every spike would "
-        "come one step late. Norse and snnTorch use the new current.": lambda *a: _cuba(*a, old=True),
+        "come one step late. Norse and snnTorch use the new current.": {"old": True},
         "Your current leaks after it has taken its input. Here an input arrives whole: the old current leaks, then "
-        "the input is added.": lambda *a: _cuba(*a, leak_first=True),
-        "You add x itself, right for w_in = τ_syn/dt only. It climbs by w_in·dt/τ_syn of x.": lambda *a: _cuba(
-            *a, jump=1.0
-        ),
-        "You left out w_in.": lambda *a: _cuba(*a, jump=a[3] / a[4]),
-        "You add w_in·x. A step of dt brings w_in·dt/τ_syn of it.": lambda *a: _cuba(*a, jump=a[6]),
+        "the input is added.": {"leak_first": True},
+        "You add x itself, right for w_in = τ_syn/dt only. It climbs by w_in·dt/τ_syn of x.":
+            {"jump": lambda w_in, share: 1.0},
+        "You left out w_in.": {"jump": lambda w_in, share: share},
+        "You add w_in·x. A step of dt brings w_in·dt/τ_syn of it.": {"jump": lambda w_in, share: w_in},
         "Return the current first, then the potential.": lambda *a: _cuba(*a)[::-1],
         "You left out r.": lambda *a: _cuba(*a[:-1], 1.0),
     },
@@ -88,12 +96,10 @@ def _count(spikes: Tensor) -> Tensor:
     return functional.avg_pool2d(spikes.flatten(0, 1), 2, divisor_override=1).unflatten(0, spikes.shape[:2])
 
 
-def _pooled_by(weight: float = 1.0, **neuron: object) -> Callable[[Tensor, float, str], Tensor]:
+def _pool(spikes: Tensor, dt_ms: float, update: str, weight: float = 1.0, **neuron: object) -> Tensor:
     """A pool made of LIF neurons with these parameters, each synapse of this weight."""
-    chosen = {"tau_mem_ms": 4.0, "threshold": 0.01} | neuron
-    return lambda spikes, dt_ms, update: (
-        LIF(**({"dt_ms": dt_ms, "update": update} | chosen)).run(weight * _count(spikes)).spikes
-    )
+    chosen = {"tau_mem_ms": 4.0, "threshold": 0.01, "dt_ms": dt_ms, "update": update} | neuron
+    return LIF(**chosen).run(weight * _count(spikes)).spikes
 
 
 def _grade_pool(pool_by_neurons: Callable[[Tensor, float, str], Tensor]) -> None:
@@ -106,26 +112,22 @@ def _grade_pool(pool_by_neurons: Callable[[Tensor, float, str], Tensor]) -> None
             if isinstance(found, tuple):
                 raise NotYet("`run` of a LIF returns spikes and potentials. Return the spikes.")
             found = attempt(lambda found=found: found, like=wanted)
-            if not ran.called:
-                raise NotYet("No `LIF` ran. A chip has no maximum: let a neuron decide, by its `run`.")
-            if not ((found == 0) | (found == 1)).all():
-                raise NotYet("Return spikes, 0 or 1. Have your values passed the threshold of a neuron?")
             at = f"With steps of {dt_ms:g} ms ({update})"
-            if invented := int((found > wanted).sum()):
-                raise NotYet(
-                    f"{at} {invented} spikes come from windows without one. Is something left over from earlier steps? "
-                    "A reset to zero leaves nothing, if every window with a spike fires."
-                )
-            if missed := int((wanted > found).sum()):
-                raise NotYet(
-                    f"{at} {missed} spikes are missed. One spike in a window must pass by itself. Euler's step lifts "
-                    "the potential by dt/τ, or by a quarter of that if you take the mean: less, the shorter the step. "
-                    "The threshold must lie below."
-                )
+            invented, missed = int((found > wanted).sum()), int((wanted > found).sum())
+            tell({
+                "No `LIF` ran. A chip has no maximum: let a neuron decide, by its `run`.": not ran.called,
+                "Return spikes, 0 or 1. Have your values passed the threshold of a neuron?":
+                    not ((found == 0) | (found == 1)).all(),
+                f"{at} {invented} spikes come from windows without one. Is something left over from earlier steps? A "
+                "reset to zero leaves nothing, if every window with a spike fires.": invented,
+                f"{at} {missed} spikes are missed. One spike in a window must pass by itself. Euler's step lifts the "
+                "potential by dt/τ, or by a quarter of that if you take the mean: less, the shorter the step. The "
+                "threshold must lie below.": missed,
+            })
 
 
 check_pool_by_neurons = Exercise(
-    right=_pooled_by(),
+    right=_pool,
     grade=_grade_pool,
     wrong={
         "Return the spikes": lambda spikes, dt_ms, update: LIF(dt_ms=dt_ms).run(_count(spikes)),
@@ -134,8 +136,8 @@ check_pool_by_neurons = Exercise(
             lambda spikes, dt_ms, update: (_count(spikes) > 0).float(),
         ],
         "Have your values passed the threshold": lambda spikes, dt_ms, update: LIF().run(_count(spikes)).v,
-        "left over from earlier steps": _pooled_by(threshold=0.05, reset="subtract"),
-        "must pass by itself": [_pooled_by(tau_mem_ms=1.0, threshold=0.5), _pooled_by(threshold=1.0)],
+        "left over from earlier steps": {"threshold": 0.05, "reset": "subtract"},
+        "must pass by itself": [{"tau_mem_ms": 1.0, "threshold": 0.5}, {"threshold": 1.0}],
         "of the shape [30, 4, 3, 3, 3]": lambda spikes, dt_ms, update: LIF().run(spikes).spikes,
     },
     solved="One spike or more in the window: a spike, at once, whatever step a reader takes.",
@@ -147,16 +149,14 @@ def _in_the_way(graph: nir.NIRGraph, known: Collection[str], ends: Collection[st
 
 
 check_in_the_way = Exercise(
-    right=lambda graph, known: _in_the_way(graph, known),
+    right=_in_the_way,
     cases=[(example_graph(), PLATFORMS[platform].nodes) for platform in ("BrainScaleS-2", "Speck", "Loihi 2", "Xylo")],
     wrong={
-        "These are the nodes that the reader knows. Which ones does it not know?": lambda graph, known: [
-            name for name, node in graph.nodes.items() if type(node).__name__ in known
-        ],
-        "Input and Output only mark the ends. Every reader knows them.": lambda g, known: _in_the_way(g, known, ()),
-        "You return the kinds of nodes. Return their names: two nodes may be of one kind.": lambda graph, known: {
-            type(graph.nodes[name]).__name__ for name in _in_the_way(graph, known)
-        },
+        "These are the nodes that the reader knows. Which ones does it not know?":
+            lambda graph, known: [name for name, node in graph.nodes.items() if type(node).__name__ in known],
+        "Input and Output only mark the ends. Every reader knows them.": {"ends": ()},
+        "You return the kinds of nodes. Return their names: two nodes may be of one kind.":
+            lambda graph, known: {type(graph.nodes[name]).__name__ for name in _in_the_way(graph, known)},
         "You find nothing. `type(node).__name__` is a text such as 'LIF'.": lambda graph, known: set(),
     },
     otherwise="Return the names of the nodes whose kind is not in the set.",

@@ -1,9 +1,8 @@
 """The picture of a NIR graph, for all platforms, and a neuron that is read with the wrong time step."""
 
-import functools
 from collections import OrderedDict
+from functools import cache, partial
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import nir
 import norse.torch as norse
@@ -81,7 +80,7 @@ def draw_nir(graph: nir.NIRGraph, platform: str | None = None) -> tuple[Figure, 
     return figure, f"{alt} In the way to {platform}: {named}."
 
 
-@functools.cache
+@cache
 def example_graph() -> nir.NIRGraph:
     """A graph of the lesson's form, with random weights."""
     with torch.random.fork_rng(devices=[]):  # nobody else's random numbers are touched
@@ -101,15 +100,13 @@ def example_graph() -> nir.NIRGraph:
     return graphs.to_nir(network, input_shape=(2, 34, 34), dt_s=DT_MS / 1000)
 
 
-def platform_explorer() -> Explorer:
-    """The lesson's graph for every platform."""
-    return Explorer(
-        lambda platform: draw_nir(example_graph(), platform),
-        platform=ipywidgets.Dropdown(options=list(PLATFORMS), description="platform"),
-    )
+# the lesson's graph for every platform
+platform_explorer = partial(
+    Explorer, lambda platform: draw_nir(example_graph(), platform), platform=list(PLATFORMS)
+)
 
 
-@functools.cache
+@cache
 def drive() -> torch.Tensor:
     """A current between 0 and 1 for each step."""
     return torch.rand(STEPS, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -147,11 +144,11 @@ def draw_time_step(tau_ms: float, assumed_ms: float, current: float) -> tuple[Fi
     )
 
 
-def time_step_explorer() -> Explorer:
-    """Time constant, assumed step and current against what the neuron does."""
-    return Explorer(
-        draw_time_step,
-        tau_ms=ipywidgets.FloatSlider(5.0, min=2, max=20, step=0.5, description="τ (ms)"),
-        assumed_ms=ipywidgets.FloatSlider(0.1, min=0.1, max=2, step=0.1, description="assumed dt (ms)"),
-        current=ipywidgets.FloatSlider(1.5, min=0.5, max=3, step=0.1, description="mean current"),
-    )
+# time constant, assumed step and current against what the neuron does
+time_step_explorer = partial(
+    Explorer,
+    draw_time_step,
+    tau_ms=(5.0, 2, 20, 0.5, "τ (ms)"),
+    assumed_ms=(0.1, 0.1, 2, 0.1, "assumed dt (ms)"),
+    current=(1.5, 0.5, 3, 0.1, "mean current"),
+)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from course_utils.data.require import require
 from course_utils.spiking.ranges import above_0
 
 
 @dataclass(frozen=True)
 class Membrane:
-    """Time constants in ms, different from one another, and the threshold, above 0."""
+    """Time constants in ms, different from one another, and the threshold; all above 0."""
 
     tau_mem_ms: float = 10.0
     tau_syn_ms: float = 5.0
@@ -27,8 +28,7 @@ class Membrane:
 
     def __post_init__(self):
         above_0(tau_mem_ms=self.tau_mem_ms, tau_syn_ms=self.tau_syn_ms, threshold=self.threshold)
-        if self.tau_mem_ms == self.tau_syn_ms:
-            raise ValueError(f"both time constants are {self.tau_mem_ms} ms; the solution used here needs two values")
+        require(self.tau_mem_ms != self.tau_syn_ms, "tau_syn_ms", self.tau_syn_ms, "unlike tau_mem_ms")
 
     def after(self, v: float, i: float, ms: float) -> tuple[float, float]:
         """Potential and current after some time in which nothing happens."""
@@ -46,28 +46,21 @@ class Membrane:
             return None  # below the threshold, and nothing drives it up
         # v has one peak: there −v + i = 0
         a, b = 1 / self.tau_mem_ms, 1 / self.tau_syn_ms
-        share = self.tau_syn_ms / (self.tau_mem_ms - self.tau_syn_ms)
-        ratio = i * share * b / ((v + i * share) * a) if v + i * share else math.inf
-        peak_ms = math.log(ratio) / (b - a) if ratio > 0 and math.isfinite(ratio) else within_ms
+        driven = i * a / (b - a)  # this decays with τ_syn, v and as much of the other sign with τ_mem
+        ratio = driven * b / ((v + driven) * a) if v + driven else math.inf
+        peak_ms = math.log(ratio) / (b - a) if 0 < ratio < math.inf else within_ms
         end_ms = min(within_ms, peak_ms)
         return brentq(above, 0.0, end_ms, xtol=1e-14, rtol=1e-14) if end_ms > 0 and above(end_ms) > 0 else None
 
 
 @dataclass(frozen=True)
 class Response:
-    """What one neuron did.
+    """What one neuron did."""
 
-    Attributes:
-        times_ms: its spikes, ascending.
-        currents: the synaptic current at each of them.
-        inputs: (time in ms, number of the input) of every input spike, ascending.
-        until_ms: when it ended.
-    """
-
-    times_ms: np.ndarray
-    currents: np.ndarray
-    inputs: list[tuple[float, int]]
-    until_ms: float
+    times_ms: np.ndarray  # its spikes, ascending
+    currents: np.ndarray  # the synaptic current at each of them
+    inputs: list[tuple[float, int]]  # (time in ms, number of the input) of every input spike, ascending
+    until_ms: float  # when it ended
 
 
 def respond(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membrane: Membrane) -> Response:
@@ -79,11 +72,10 @@ def respond(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, m
         until_ms: above 0; later input spikes are left out.
         membrane: of the neuron.
     """
-    if len(weights) != len(spikes_ms):
-        raise ValueError(f"{len(weights)} weights for {len(spikes_ms)} inputs")
+    require(len(weights) == len(spikes_ms), "number of weights", len(weights), f"{len(spikes_ms)}, one an input")
     inputs = sorted((float(time), j) for j, times in enumerate(spikes_ms) for time in times if time < until_ms)
-    if inputs and inputs[0][0] < 0:
-        raise ValueError(f"an input spikes at {inputs[0][0]} ms; times begin at 0")
+    if inputs:
+        require(inputs[0][0] >= 0, "the first of spikes_ms", inputs[0][0], "0 or more")
     now, v, i = 0.0, 0.0, 0.0
     times, currents = [], []
     for time, j in [*inputs, (until_ms, None)]:
@@ -111,8 +103,8 @@ def gradient(response: Response, slopes: np.ndarray, membrane: Membrane, inputs:
         membrane: as in `respond`.
         inputs: how many inputs there are.
     """
-    if len(slopes) != len(response.times_ms):
-        raise ValueError(f"{len(slopes)} slopes for {len(response.times_ms)} spikes")
+    spikes = len(response.times_ms)
+    require(len(slopes) == spikes, "number of slopes", len(slopes), f"{spikes}, one an output spike")
     events = [(time, "in", j) for time, j in response.inputs] + [(t, "out", k) for k, t in enumerate(response.times_ms)]
     tau_mem, tau_syn = membrane.tau_mem_ms, membrane.tau_syn_ms
     now, adjoint_v, adjoint_i = response.until_ms, 0.0, 0.0

@@ -31,7 +31,6 @@ from course_utils.spiking.gradients import Neuron, spikes_and_potentials
 from course_utils.spiking.surrogates import straight_through
 
 NEURON = Neuron()
-ONLY_ABOVE = "at least 1/e = 0.368 where the leak is corrected for: below it the factor may be negative"
 
 
 def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
@@ -39,26 +38,27 @@ def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
 
     The neuron's spikes leave a trace that leaks as its membrane does, f_t = λ f_(t−1) + s_t. With N spikes in all the
     factor is 1 + f′_T / N, where f′ = ln(λ) f is the slope of that trace between spikes, as in the authors' code. It
-    lies between 1 + ln λ and 1; for a neuron that fires steadily over T steps it is about 1 − 1/T.
-
-    Raises:
-        ValueError: the correction is on and λ is below 1/e. There 1 + ln λ is negative: a neuron whose only spike comes
-            at the last step would be taught the reverse.
+    lies between 1 + ln λ and 1; for a neuron that fires steadily over T steps it is about 1 − 1/T. Below λ = 1/e it may
+    be negative: a neuron whose only spike comes at the last step would be taught the reverse.
     """
-    require(not neuron.corrected or neuron.decay >= 1 / math.e, "decay", neuron.decay, ONLY_ABOVE)
+    allowed = "at least 1/e = 0.368 where the leak is corrected for: below it the factor may be negative"
+    require(not neuron.corrected or neuron.decay >= 1 / math.e, "decay", neuron.decay, allowed)
     f = torch.zeros_like(s[0])
     for now in s:
         f = neuron.decay * f + now
     count = s.sum(0)
-    factor = 1 + math.log(neuron.decay) * f / count.clamp(min=1) if neuron.corrected else torch.ones_like(f)
-    return torch.where(count > 0, factor, torch.zeros_like(factor))
+    factor = 1 + math.log(neuron.decay) * f / count.clamp(min=1) if neuron.corrected else 1.0
+    return torch.where(count > 0, factor, torch.zeros_like(f))
+
+
+Layer = Callable[[Tensor, Tensor, Tensor, Neuron], Tensor]  # of x, weight, bias, neuron
 
 
 class Rule(NamedTuple):
-    """How a hidden layer and the output send errors back. Both are called with (x, weight, bias, neuron)."""
+    """How a hidden layer and the output send errors back."""
 
-    hidden: Callable[[Tensor, Tensor, Tensor, Neuron], Tensor]
-    output: Callable[[Tensor, Tensor, Tensor, Neuron], Tensor]
+    hidden: Layer
+    output: Layer
 
 
 def _currents(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -128,17 +128,13 @@ class SpikingNet(nn.Module):
 
     def __init__(self, *layers: nn.Module, rule: Rule, neuron: Neuron = NEURON):
         super().__init__()
-        if len(layers) < 2:
-            raise ValueError(f"{len(layers)} layers given; a spiking network needs a hidden layer and an output")
+        require(len(layers) >= 2, "number of layers", len(layers), "2 or more: a hidden layer and an output")
         for layer in layers:
-            plain = isinstance(layer, nn.Linear) or (
-                isinstance(layer, nn.Conv2d) and layer.stride == (1, 1) and layer.padding == (0, 0)
-            )
-            if not plain or layer.bias is None:
-                raise ValueError(f"{layer} is no Linear or Conv2d of stride 1 without padding, with a bias")
-        self.layers = nn.ModuleList(layers)
-        self.rule = rule
-        self.neuron = neuron
+            stride, padding = getattr(layer, "stride", (1, 1)), getattr(layer, "padding", (0, 0))
+            plain = isinstance(layer, nn.Linear | nn.Conv2d) and (*stride, *padding) == (1, 1, 0, 0)
+            known = plain and layer.bias is not None
+            require(known, "a layer", layer, "a Linear or a Conv2d of stride 1 without padding, with a bias")
+        self.layers, self.rule, self.neuron = nn.ModuleList(layers), rule, neuron
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:

@@ -1,9 +1,8 @@
 """Explorers of a neuron's stairs, and of errors that travel back through time: who is blamed, and when."""
 
-import functools
+from functools import cache, partial
 from typing import NamedTuple
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -48,38 +47,28 @@ def draw_stairs(leak: float, threshold: float, net: int) -> tuple[Figure, str]:
     )
 
 
-def stairs_explorer() -> Explorer:
-    """How many spikes a neuron makes of its input, and which slope the collapsed and the running rule see."""
-    return Explorer(
-        draw_stairs,
-        leak=ipywidgets.FloatSlider(0.9, min=0.5, max=1, step=0.05, description="leak λ"),
-        threshold=ipywidgets.FloatSlider(1, min=0.8, max=2, step=0.1, description="threshold"),
-        net=ipywidgets.IntSlider(25, 10, 50, description="net"),
-    )
+# how many spikes a neuron makes of its input, and which slope the collapsed and the running rule see
+stairs_explorer = partial(
+    Explorer, draw_stairs, leak=(0.9, 0.5, 1, 0.05, "leak λ"), threshold=(1.0, 0.8, 2, 0.1), net=(25, 10, 50)
+)
 
 
 # --- blame ----------------------------------------------------------------------------------------------------------
 
 
 class Blamed(NamedTuple):
-    """What a small network did, and the errors of its hidden currents by one rule.
+    """What a small network did, and the errors of its hidden currents by one rule."""
 
-    Attributes:
-        x: input spikes, [time, inputs].
-        s: hidden spikes, [time, hidden].
-        delta: errors of the hidden currents, [time, hidden].
-    """
-
-    x: np.ndarray
-    s: np.ndarray
-    delta: np.ndarray
+    x: np.ndarray  # input spikes, [time, inputs]
+    s: np.ndarray  # hidden spikes, [time, hidden]
+    delta: np.ndarray  # errors of the hidden currents, [time, hidden]
 
     def change(self, since: int) -> np.ndarray:
         """The gradient of the weights [hidden, inputs], from this step (1 is the first) to the last."""
         return self.delta[since - 1 :].T @ self.x[since - 1 :]
 
 
-@functools.cache
+@cache
 def blamed(rule: str) -> Blamed:
     """The network, run once forwards, and once backwards by one of the three rules."""
     double = {"dtype": torch.float64}
@@ -125,10 +114,7 @@ def draw_blame(rule: str, step: int) -> tuple[Figure, str]:
     return figure, f"Errors by the {rule} rule, from the last step back to step {step}. At this step hidden {told}."
 
 
-def blame_explorer() -> Explorer:
-    """Which spikes send blame where, step by step from the last one back."""
-    return Explorer(
-        draw_blame,
-        rule=ipywidgets.Dropdown(options=list(TWINS), value="running", description="rule"),
-        step=ipywidgets.IntSlider(8, 1, STEPS, description="back to step"),
-    )
+# which spikes send blame where, step by step from the last one back
+blame_explorer = partial(
+    Explorer, draw_blame, rule=["running", "collapsed", "surrogate"], step=(8, 1, STEPS, "back to step")
+)

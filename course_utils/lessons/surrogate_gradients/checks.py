@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.classroom.exercise import Exercise
+from course_utils.classroom.exercise import Exercise, tensors
 
 
 def _triangle(x: Tensor, width: float, height: float) -> Tensor:
@@ -42,28 +42,28 @@ check_triangle_slope = Exercise(
 )
 
 
-def _root(order: Callable[[int], float]) -> Callable[[list[float], float], float]:
+def _balanced(norms: list[float], height: float, order: Callable[[int], float] = lambda layers: layers - 1) -> float:
     """The height divided by a root of the error's growth; its order depends on the number of layers."""
-    return lambda norms, height: height / (norms[0] / norms[-1]) ** (1 / order(len(norms)))
+    return height / (norms[0] / norms[-1]) ** (1 / order(len(norms)))
 
 
 check_balanced_height = Exercise(
-    right=_root(lambda layers: layers - 1),
+    right=_balanced,
     cases=[([48.0, 24.0, 12.0, 6.0], 1.0), ([0.09, 0.5, 1.0], 0.2)],
     draw=lambda rng: (rng.uniform(0.1, 10, rng.integers(3, 9)).tolist(), rng.uniform(0.2, 2)),
     wrong={
         "You found the height that would let the error grow or shrink even faster. Where it grows from the last layer "
-        "to the first, the height must shrink.": _root(lambda layers: 1 - layers),
+        "to the first, the height must shrink.": {"order": lambda layers: 1 - layers},
         "This would be right if all layers together multiplied by β once. Each of them does: take a root.":
-            _root(lambda layers: 1),
+            {"order": lambda layers: 1},
         "Your root has the number of layers. Between four layers there are only three ways: one less.":
-            _root(lambda layers: layers),
+            {"order": lambda layers: layers},
         "Your root has one more than the number of layers. Between four layers the error makes three ways.":
-            _root(lambda layers: layers + 1),
+            {"order": lambda layers: layers + 1},
         "You halved the exponent, as for squared norms. These norms are not squared.":
-            _root(lambda layers: 2 * (layers - 1)),
+            {"order": lambda layers: 2 * (layers - 1)},
         "The norms were measured at the height that is given. Your answer ignores this: scale that height.":
-            lambda norms, height: _root(lambda layers: layers - 1)(norms, 1.0),
+            lambda norms, height: _balanced(norms, 1.0),
         "You compare two neighbours. Only the first and the last norm count, and how many ways lie between them.": [
             lambda norms, height: height * norms[1] / norms[0],
             lambda norms, height: height * norms[-1] / norms[-2],
@@ -75,14 +75,16 @@ check_balanced_height = Exercise(
 )
 
 
-def _batch_norm(axes: tuple[int, ...] = (0, 1), combine: Callable = lambda z, scale, shift: scale * z + shift):
+def _batch_norm(
+    current: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    axes: tuple[int, ...] = (0, 1),
+    combine: Callable = lambda z, scale, shift: scale * z + shift,
+) -> Tensor:
     """Batch norm over these axes of currents [time, batch, neurons]; scale and shift come in by `combine`."""
-
-    def batch_norm(current: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        mean, variance = current.mean(axes, keepdim=True), current.var(axes, keepdim=True, correction=0)
-        return combine((current - mean) / (variance + 1e-5).sqrt(), scale, shift)
-
-    return batch_norm
+    mean, variance = current.mean(axes, keepdim=True), current.var(axes, keepdim=True, correction=0)
+    return combine((current - mean) / (variance + 1e-5).sqrt(), scale, shift)
 
 
 def _draw_currents(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,26 +93,25 @@ def _draw_currents(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     spread, means, steps = np.linspace(1, 3, neurons), np.linspace(0, 2, neurons), np.linspace(0, 3, 50)[:, None, None]
     images = np.linspace(-3, 3, 60)[:, None]
     current = spread * rng.normal(size=(50, 60, neurons)) + steps + images + means
-    parts = current, np.linspace(0.5, 2, neurons), np.linspace(1, -1.2, neurons)
-    return tuple(torch.tensor(part, dtype=torch.float32) for part in parts)
+    return tensors(current, np.linspace(0.5, 2, neurons), np.linspace(1, -1.2, neurons))
 
 
 check_batch_norm = Exercise(
-    right=_batch_norm(),
+    right=_batch_norm,
     draw=_draw_currents,
     draws=3,
     tolerance=1e-2,  # with or without the small number under the root, and whether the variance counts n or n − 1
     wrong={
-        "You normalise every time step by itself. What the steps say by their difference is lost.": _batch_norm((1,)),
-        "You normalise every image by itself, over time.": _batch_norm((0,)),
+        "You normalise every time step by itself. What the steps say by their difference is lost.": {"axes": (1,)},
+        "You normalise every image by itself, over time.": {"axes": (0,)},
         "You normalise over the neurons. That is layer norm; batch norm gives each neuron its own mean.":
-            _batch_norm((2,)),
+            {"axes": (2,)},
         "You have one mean for all neurons. Each neuron needs its own: average over time and batch only.":
-            _batch_norm((0, 1, 2)),
+            {"axes": (0, 1, 2)},
         "Mean 0 and variance 1, as it should be. Now the scale and the shift of each neuron.":
-            _batch_norm(combine=lambda z, scale, shift: z),
+            {"combine": lambda z, scale, shift: z},
         "You shift first and scale afterwards, so the shift is scaled, too.":
-            _batch_norm(combine=lambda z, scale, shift: (z + shift) * scale),
+            {"combine": lambda z, scale, shift: (z + shift) * scale},
         "You divide by the variance. Divide by its root, the standard deviation.":
             lambda x, scale, shift: (x - x.mean((0, 1))) / x.var((0, 1)) * scale + shift,
         "You forgot to take the mean away.": lambda x, scale, shift: x / x.std((0, 1)) * scale + shift,
@@ -124,8 +125,8 @@ check_batch_norm = Exercise(
         ],
         "You measure a part of the batch. Mean and spread are those of all images.":
             lambda x, scale, shift: (x - x[:, :30].mean((0, 1))) / x[:, :30].std((0, 1)) * scale + shift,
-        "Scaled, but not shifted: add the shift of each neuron.": _batch_norm(combine=lambda z, scale, _: z * scale),
-        "Scale and shift have changed places.": _batch_norm(combine=lambda z, scale, shift: z * shift + scale),
+        "Scaled, but not shifted: add the shift of each neuron.": {"combine": lambda z, scale, _: z * scale},
+        "Scale and shift have changed places.": {"combine": lambda z, scale, shift: z * shift + scale},
     },
     solved="One mean and one standard deviation for each neuron, over time and batch together.",
     otherwise="For each neuron: take away the mean over time and batch, divide by the standard deviation over time and "

@@ -49,15 +49,10 @@ class _Neurons(torch.autograd.Function):
 
 
 class Hidden(NamedTuple):
-    """What one hidden layer did, [time, batch, neurons] each.
+    """What one hidden layer did, [time, batch, neurons] each."""
 
-    Attributes:
-        spikes: 0 or 1.
-        u: membrane potentials before the reset.
-    """
-
-    spikes: Tensor
-    u: Tensor
+    spikes: Tensor  # 0 or 1
+    u: Tensor  # membrane potentials before the reset
 
 
 def run_lif(current: Tensor, spike: Callable[[Tensor], Tensor], decay_mem: float) -> Hidden:

@@ -1,9 +1,8 @@
 """An explorer of width, height and depth: how large the error is in every layer."""
 
-import functools
+from functools import cache, partial
 from typing import NamedTuple
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -22,24 +21,16 @@ BINS = np.linspace(-6, 6, 61)
 
 
 class Network(NamedTuple):
-    """What the explorer needs of a network of 20 layers, each with 64 neurons, that has seen 32 digits.
+    """What the explorer needs of a network of 20 layers, each with 64 neurons, that has seen 32 digits."""
 
-    Attributes:
-        layers: spikes and potentials.
-        weights: into each layer, [neurons, neurons before].
-        decay: λ of the membranes.
-        error: of the last layer, the same at all time steps.
-        share: of the potentials minus the threshold that lie in each of `BINS`, relative to the fullest.
-    """
-
-    layers: list[Hidden]
-    weights: list[torch.Tensor]
-    decay: float
-    error: torch.Tensor
-    share: np.ndarray
+    layers: list[Hidden]  # spikes and potentials
+    weights: list[torch.Tensor]  # into each layer, [neurons, neurons before]
+    decay: float  # λ of the membranes
+    error: torch.Tensor  # of the last layer, the same at all time steps
+    share: np.ndarray  # of the potentials minus the threshold that lie in each of `BINS`, relative to the fullest
 
 
-@functools.cache
+@cache
 def explored_network(seed: int = 0) -> Network:
     """Run it once; a surrogate changes nothing of what is kept here."""
     pixels = torch.tensor(load_digits().data[:512])
@@ -91,11 +82,11 @@ def draw_errors(width: float, height: float, depth: int) -> tuple[Figure, str]:
     )
 
 
-def error_explorer() -> Explorer:
-    """Width, height and depth against the error in every layer."""
-    return Explorer(
-        draw_errors,
-        width=ipywidgets.FloatSlider(0.2, min=0.1, max=4, step=0.1, description="width γ"),
-        height=ipywidgets.FloatSlider(0.9, min=0.05, max=4, step=0.05, description="height β"),
-        depth=ipywidgets.IntSlider(DEPTH, 2, DEPTH, description="layers"),
-    )
+# width, height and depth against the error in every layer
+error_explorer = partial(
+    Explorer,
+    draw_errors,
+    width=(0.2, 0.1, 4, 0.1, "width γ"),
+    height=(0.9, 0.05, 4, 0.05, "height β"),
+    depth=(DEPTH, 2, DEPTH, "layers"),
+)

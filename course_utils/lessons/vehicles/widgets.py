@@ -19,8 +19,8 @@ from course_utils.data.vehicles import CLASSES, HEIGHT, WIDTH, load_vehicles
 from course_utils.lessons.vehicles import front_end
 from course_utils.spiking.encoders import ranks
 
-CHOICES = {"fine": ["fine"], "coarse": ["coarse"], "both scales": ["fine", "coarse"]}
-CENTRES = {"on": ["on"], "off": ["off"], "on and off": ["on", "off"]}
+CHOICES = {"coarse": ["coarse"], "fine": ["fine"], "both scales": ["fine", "coarse"]}
+CENTRES = {"on and off": ["on", "off"], "on": ["on"], "off": ["off"]}
 RANKS = (3, 10, 30, 100, 300, 1000)
 
 
@@ -86,9 +86,9 @@ def front_end_explorer() -> Explorer:
     """A picture, the scale and the centre of its cells, and how many ranks count."""
     return Explorer(
         draw_front_end,
-        picture=ipywidgets.Dropdown(options=list(example_pictures()), description="picture"),
-        scale=ipywidgets.Dropdown(options=list(CHOICES), value="coarse", description="scale"),
-        centre=ipywidgets.Dropdown(options=list(CENTRES), value="on and off", description="centre"),
+        picture=[*CLASSES, "digit"],
+        scale=list(CHOICES),
+        centre=list(CENTRES),
         ranks=ipywidgets.SelectionSlider(options=RANKS, value=100, description="ranks"),
     )
 
