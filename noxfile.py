@@ -24,6 +24,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 (whoever comes with an older one s
 HERE = Path(__file__).resolve().parent
 LOCK = HERE / "requirements.lock"
 EXTRA_LOCK = HERE / "requirements-extra.lock"  # the extras `xylo` and `neurobench`, without what they ask for
+HUB_LOCK = HERE / "requirements-hub.lock"  # JupyterHub and its proxy, on the versions of requirements.lock
 SLIDES = HERE / "course_utils" / "tools" / "slides"
 PEERS = ("spikingjelly==2.0.0", "loguru==0.7.3")  # only a benchmark uses them, from a folder of their own
 
@@ -80,6 +81,13 @@ def install_extras(session: nox.Session) -> None:
     )
 
 
+def install_hub(session: nox.Session) -> None:
+    """Add JupyterHub and its proxy."""
+    session.run(
+        find_uv_bin(), "pip", "install", "--python", PYTHON, "--no-deps", "--require-hashes", "-r", str(HUB_LOCK)
+    )
+
+
 @nox.session
 def lab(session: nox.Session) -> None:
     """Set up, write what is missing of your own copies of the lessons, and open them."""
@@ -97,6 +105,10 @@ def tests(session: nox.Session) -> None:
         install_extras(session)
     except nox.command.CommandFailed:
         session.warn("No compiler for Xylo's simulator, it seems: the tests that need it are skipped.")
+    try:
+        install_hub(session)
+    except nox.command.CommandFailed:
+        session.warn("JupyterHub cannot be installed: its test is skipped.")
     session.run(PYTHON, "-m", "ruff", "check", ".")
     session.run(PYTHON, "-m", "pytest", *session.posargs)
 
@@ -127,6 +139,21 @@ def experiment(session: nox.Session) -> None:
     """Run what takes longer than a lesson: python noxfile.py -s experiment -- --list"""
     set_up(session)
     session.run(PYTHON, "-m", "course_utils.tools.experiment", *session.posargs)
+
+
+@nox.session(default=False)
+def hub(session: nox.Session) -> None:
+    """Set up a hub for a class and start it, as root: see docs/teaching.md"""
+    set_up(session)
+    install_hub(session)
+    session.run(PYTHON, "-m", "jupyterhub", "-f", str(HERE / "hub" / "jupyterhub_config.py"), *session.posargs)
+
+
+@nox.session(default=False)
+def rehearse(session: nox.Session) -> None:
+    """The day before a class, OK or FAIL a line: … -s rehearse -- li_readout --hub https://hub.example.org"""
+    set_up(session)
+    session.run(PYTHON, "-m", "course_utils.tools.rehearse", *session.posargs)
 
 
 @nox.session(default=False)
@@ -189,11 +216,13 @@ def lock(session: nox.Session) -> None:
     import tomllib  # not known to the versions that are turned away above
 
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = HERE / ".nox" / "extras.in"
-    wanted = [line for extra in ("xylo", "neurobench") for line in project["optional-dependencies"][extra]]
-    extras.write_text("\n".join(wanted), encoding="utf-8")
+    extras, hub = HERE / ".nox" / "extras.in", HERE / ".nox" / "hub.in"
+    for file, names in ((extras, ("xylo", "neurobench")), (hub, ("hub",))):
+        wanted = [line for name in names for line in project["optional-dependencies"][name]]
+        file.write_text("\n".join(wanted), encoding="utf-8")
     compile_lock(session, "pyproject.toml", "--extra", "test", "-o", str(LOCK))
     compile_lock(session, str(extras), "--no-deps", "--no-annotate", "-o", str(EXTRA_LOCK))
+    compile_lock(session, str(hub), "--no-annotate", "--constraints", str(LOCK), "-o", str(HUB_LOCK))
     pins = re.findall(r"^[a-z0-9].*==.*?(?= \\$)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     head, _, _ = (HERE / "environment.yml").read_text(encoding="utf-8").partition("      # from requirements.lock")
     lines = [head + "      # from requirements.lock, written by `python noxfile.py -s lock`", "      - -e ."]

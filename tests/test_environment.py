@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 EXTRA_LOCK = (ROOT / "requirements-extra.lock").read_text(encoding="utf-8")
+HUB_LOCK = (ROOT / "requirements-hub.lock").read_text(encoding="utf-8")
 ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -25,6 +26,7 @@ def entries_of(lock: str) -> dict[Requirement, str]:
 
 ENTRIES = entries_of(LOCK)
 EXTRA_ENTRIES = entries_of(EXTRA_LOCK)
+HUB_ENTRIES = entries_of(HUB_LOCK)
 PINS = list(ENTRIES)
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
 
@@ -39,12 +41,12 @@ def test_environment_yml_holds_the_pins_of_the_lock():
 
 def test_every_pin_is_exact_and_hashed():
     assert len(PINS) > 100
-    for pin, entry in (ENTRIES | EXTRA_ENTRIES).items():
+    for pin, entry in (ENTRIES | EXTRA_ENTRIES | HUB_ENTRIES).items():
         assert re.fullmatch(r"==[^*,]+", str(pin.specifier)), f"{pin} is no exact version"
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), f"{pin} has no hash"
 
 
-@pytest.mark.parametrize("text", [LOCK, EXTRA_LOCK, ENVIRONMENT], ids=["lock", "extra lock", "environment.yml"])
+@pytest.mark.parametrize("text", [LOCK, EXTRA_LOCK, HUB_LOCK, ENVIRONMENT], ids=["lock", "extra", "hub", "conda"])
 def test_no_address_is_written_down(text: str):
     """An address would bind the course to one index or mirror."""
     assert re.findall(r"https?:|(?:git|file|ftp)(?:\+\w+)?://| @ |--(?:extra-)?index-url|--find-links", text) == []
@@ -67,11 +69,21 @@ def test_the_project_asks_for_the_course_and_the_extra_lock_holds_the_other_extr
     assert card <= {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
 
 
+def test_the_hub_joins_the_course_without_changing_a_version():
+    wanted = {Requirement(text).name for text in PROJECT["optional-dependencies"]["hub"]}
+    assert wanted <= {pin.name for pin in HUB_ENTRIES}
+    shared = {pin.name: pin.specifier for pin in PINS}
+    assert [pin for pin in HUB_ENTRIES if shared.get(pin.name, pin.specifier) != pin.specifier] == []
+
+
 def test_what_is_installed_is_what_the_lock_says():
     """Of a package only one pin holds here."""
-    here = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate()]
+    here, extras = (
+        [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+        for pins in (PINS, [*EXTRA_ENTRIES, *HUB_ENTRIES])
+    )
     assert len(here) == len({pin.name for pin in here})
-    extras = [pin for pin in EXTRA_ENTRIES if installed_version(pin.name)]
+    extras = [pin for pin in extras if installed_version(pin.name)]
     found = {pin: installed_version(pin.name) for pin in [*here, *extras]}
     wrong = [
         f"{pin}: {version or 'not installed'}"
