@@ -76,12 +76,8 @@ def stripe_image(
     pixel = clip(1 + contrast · sin(2π · peaks · k/(size − 1)) + ε, 0, 10) · 255/10, rounded down, where k counts the
     rows (horizontal stripes) or columns (vertical ones) from 0, and ε is normal with mean 0.5 and deviation `noise`.
 
-    Args:
-        size: pixels a side, 4 or more.
-        peaks: bright stripes, 1 or more, and fewer than (size − 1)/2.
-        orientation: "horizontal" or "vertical".
-        noise: standard deviation of the noise that `rng` draws, 0 or more.
-        contrast: amplitude of the wave, 0 to 1.
+    Images have 4 pixels a side or more, 1 peak or more but fewer than (size − 1)/2, an orientation "horizontal" or
+    "vertical", noise from `rng` with a deviation of 0 or more, and a contrast of 0 to 1.
     """
     require(orientation in ORIENTATIONS, "orientation", orientation, f"one of {', '.join(ORIENTATIONS)}")
     check_stripes(size, peaks, noise, contrast)

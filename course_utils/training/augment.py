@@ -42,14 +42,9 @@ def warped(images: Tensor, keys: Tensor, degrees: float = 0.0, zoom: float = 0.0
 
     Bending is the elastic distortion of P. Y. Simard, D. Steinkraus and J. C. Platt, "Best practices for convolutional
     neural networks applied to visual document analysis", ICDAR 2003; here five by five points of an image move, and
-    the rest of it follows.
-
-    Args:
-        images: of any values.
-        keys: [batch].
-        degrees: how far images turn at most, to either side.
-        zoom: how much larger or smaller they become at most, as a fraction below 1.
-        bend: how far a point moves, downwards and sideways, in pixels: its standard deviation.
+    the rest of it follows: `bend` is the standard deviation of how far a point moves, downwards and sideways, in
+    pixels. Images turn by at most so many `degrees` to either side, and `zoom`, below 1, is the share by which they
+    become larger or smaller at most.
     """
     angle, scale = (2 * keyed.uniform(keys, 2) - 1).unbind(1)
     grid = _grid(images, torch.deg2rad(degrees * angle), 1 + zoom * scale)
