@@ -13,7 +13,6 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -30,11 +29,7 @@ MINE = COURSE_ROOT / "my_course"  # a student's own copies
 
 
 def notebook(topic: str) -> Path:
-    """The lesson about this topic, such as "li_readout", whatever number its file carries today.
-
-    Raises:
-        ValueError: there is none, or more than one.
-    """
+    """The one lesson about this topic, such as "li_readout", whatever number its file carries today."""
     found = sorted(LESSONS.glob(f"[0-9][0-9]_{topic}.ipynb"))
     if len(found) != 1:
         raise ValueError(f"topic is {topic!r}; {LESSONS} holds {len(found)} notebooks NN_{topic}.ipynb, one is needed")
@@ -148,17 +143,9 @@ def committed(notebook: NotebookNode) -> NotebookNode:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in map(_without_widget, cell.outputs) if output is not None]
-    view.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {
-                "name": "python",
-                "file_extension": ".py",
-                "mimetype": "text/x-python",
-                "version": "3.11",
-            },
-        }
-    )
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    language = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "version": "3.11"}
+    view.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": language})
     return view
 
 
@@ -184,21 +171,14 @@ def render(path: Path) -> float:
     return seconds
 
 
-VIEWS: dict[str, Callable[[NotebookNode], NotebookNode]] = {
-    "student": student,
-    "instructor": instructor,
-    "slides": slides,
-}
+VIEWS = {view.__name__: view for view in (student, instructor, slides)}
 
 
 def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
-    """Write one view of these lessons into a folder.
+    """Write one view of these lessons into a folder: what was written, and what was kept and is outdated by now.
 
     A notebook that is there already is kept if there is anything in it that was not written here: an answer, an
     output, a note.
-
-    Returns:
-        What was written, and what was kept although the lesson is another one by now.
     """
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
