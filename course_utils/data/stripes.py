@@ -28,15 +28,12 @@ NOISE_MEAN = 0.5
 
 @dataclass(frozen=True)
 class StripeSettings:
-    """What a stripe set is drawn from: images of so many pixels a side, and of this amplitude of the sine wave.
+    """What a stripe set is drawn from; every image takes one of `peaks` and one of `noise`, equally likely."""
 
-    Every image takes one number of bright stripes (`peaks`) and one standard deviation of the noise, equally likely.
-    """
-
-    size: int = 16
-    peaks: Sequence[int] = (1, 2, 3, 4, 5)
-    noise: Sequence[float] = (0.1, 0.2, 0.3)
-    contrast: float = 1.0
+    size: int = 16  # pixels a side
+    peaks: Sequence[int] = (1, 2, 3, 4, 5)  # the possible numbers of bright stripes
+    noise: Sequence[float] = (0.1, 0.2, 0.3)  # the possible standard deviations of the noise
+    contrast: float = 1.0  # amplitude of the sine wave; 1 is the original's
 
 
 PLAIN = StripeSettings()
