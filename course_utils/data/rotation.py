@@ -105,7 +105,7 @@ def tracking_baseline(frames: np.ndarray) -> np.ndarray:
 
 
 def controls(frames: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """The same trials [count, time, size, size] with less than their order in time, and with it reversed.
+    """The same trials [count, time, size, size] with less than their order in time, and with it reversed, by name.
 
     "single frame" is the middle one all the time, "bag of frames" their mean all the time, "shuffled" an order of its
     own for each trial, from this seed.

@@ -44,7 +44,7 @@ MARGIN = 8  # pixels of ground around an image, more than it is ever moved
 
 @dataclass(frozen=True)
 class Camera:
-    """An event camera and the light before it.
+    """An event camera and the light before it. `RANGES` says what each number may be.
 
     Attributes:
         threshold: how much ln(light) has to change for an event.

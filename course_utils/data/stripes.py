@@ -161,7 +161,7 @@ def choices(settings: Any, rng: np.random.Generator) -> tuple[int, int, float]:
 
 
 def numbered(kind: Callable[..., Any], draw: Callable, count: int, seed: int, first: int) -> Any:
-    """The pictures number `first`, 0 or more, to `first + count − 1` of a seed, 0 or more, as a set.
+    """So many pictures of a seed, 1 or more, from number `first` on, as a set; seed and number are 0 or more.
 
     `draw` gets the generator of a number; of all that it returns `kind` makes the set, from arrays [count, …].
     """
