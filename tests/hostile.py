@@ -21,6 +21,7 @@ import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -29,9 +30,16 @@ import torch
 from torch import Tensor, nn
 
 import course_utils
+from course_utils.spiking.encoders import constant_current
+from course_utils.spiking.stripe_networks import LIReadout
+from tests.chips.fifth import fifth
 
 NAN, INF = math.nan, math.inf
-LEFT_OUT = (".tools", ".widgets", ".experiment", "nengodl", "old_packages", "keras_twin", "team", "letters")
+LEFT_OUT = (".tools", ".widgets", ".experiment", "nengo", "old_packages", "keras_twin", "team", "letters")
+# Seconds a call, and their arguments are those of others: the emulator, and a measurement of every circuit.
+TOO_SLOW = ("chips.loihi.emulate", "chips.loihi.load_nengo_loihi", "chips.chip_training.calibrate")
+# What cannot be made from annotations alone: the model that fits a chip.
+EXAMPLES = {LIReadout: lambda: fifth(encode=partial(constant_current, steps=3, scale=20.0))}
 CALL_S = 10.0  # of this process's own time
 TRIES = 60
 
@@ -97,9 +105,9 @@ def modules(*names: str) -> Iterator[types.ModuleType]:
 def public(module: types.ModuleType) -> Iterator[tuple[str, Callable, type | None]]:
     """Functions, classes and their methods, by name; with a method its class."""
     for name, found in list(vars(module).items()):
-        if name.startswith("_") or getattr(found, "__module__", None) != module.__name__:
-            continue
         where = f"{module.__name__.removeprefix('course_utils.')}.{name}"
+        if name.startswith("_") or getattr(found, "__module__", None) != module.__name__ or where in TOO_SLOW:
+            continue
         if inspect.isfunction(found):
             yield where, found, None
         elif inspect.isclass(found) and not issubclass(found, BaseException | torch.autograd.Function):
@@ -137,6 +145,7 @@ class Maker:
             Path: lambda: self.folder / f"{rng.randrange(10**9)}",
             nn.Module: lambda: rng.choice((nn.Linear(4, 3), nn.Flatten(), nn.ReLU())),
             type(None): lambda: None,
+            **EXAMPLES,
         }
         if isinstance(hint, type) and hint in plain:
             return plain[hint]()

@@ -9,7 +9,7 @@ the leak of the neurons enter if they are asked for. It compares networks. It do
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -102,9 +102,9 @@ class Convention:
     def energy_nj(self, operations: Operations) -> float:
         """Energy of a sample, zeros skipped and neurons left out, for its operations as `counting.OperationCounter`
         finds them; a record of the ledger has them, too."""
-        added, multiplied = operations.accumulates, operations.multiply_accumulates
-        at_least_0("a number", accumulates=added, multiply_accumulates=multiplied)
-        return (added * self.ac_pj + multiplied * self.mac_pj) / 1000
+        counts = {field.name: getattr(operations, field.name) or 0.0 for field in fields(Operations)}
+        at_least_0("a number", **counts)
+        return (counts["accumulates"] * self.ac_pj + counts["multiply_accumulates"] * self.mac_pj) / 1000
 
     def dense_nj(self, macs: float) -> float:
         """Energy of a network without spikes, which multiplies by every weight, zeros or not."""
@@ -182,6 +182,7 @@ def folded(model: LIReadout) -> LIReadout:
     return made
 
 
+@guarded
 def accumulates_by_step(model: LIReadout, activity: Activity) -> Tensor:
     """Synaptic operations of a run at every step, [time, batch]; differentiable, so that training can lower them.
 

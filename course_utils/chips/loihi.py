@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.chips.virtual_chip import check_finite, fold_pool, neuron_counts, rates_of
+from course_utils.data.require import guarded, require
 from course_utils.exchange.old_packages import holding, import_or_explain
 from course_utils.spiking.neurons import each_step
 from course_utils.spiking.stripe_networks import Activity, LIReadout
@@ -94,6 +95,7 @@ class Core(NamedTuple):
 
 def multiplied(left: int) -> float:
     """What a value adds up to while it decays, in multiples of itself: 4096/(4096 − left), but for the rounding."""
+    require(0 <= left < WHOLE, "left", left, f"0 to {WHOLE - 1}")
     total, value = 0, INPUT
     while value:
         total += value
@@ -101,6 +103,7 @@ def multiplied(left: int) -> float:
     return total / INPUT
 
 
+@guarded
 def in_steps(weights: Tensor, largest: float) -> Tensor:
     """Weights of a group of synapses, any shape, as they hold them: 8 bits with the sign, times a power of 2 for all of
     them, in whole units. 254 units stand for the largest weight of the core.
@@ -113,6 +116,7 @@ def in_steps(weights: Tensor, largest: float) -> Tensor:
     return (UNIT * (mantissa * 2.0 ** (1 - min(finer, 6))).round()).long()
 
 
+@guarded
 def core_for(weights: Tensor, bias: Tensor, cell: nn.Module, threshold: float) -> Core:
     """The whole numbers that Nengo would write into a core for a layer of Norse's neurons with this threshold."""
     step_mem, step_syn = rates_of(cell)
@@ -147,6 +151,7 @@ def _input_spikes(model: LIReadout, images: Tensor) -> Tensor:
     return inputs
 
 
+@guarded
 def integrate(arriving: Tensor, core: Core) -> tuple[Tensor, Tensor]:
     """Spikes (bool) and potentials of a core's neurons, from rest, by the equations at the head of this module, for the
     sum of the weights of all spikes that arrive at each step, whole numbers [time, batch, …] below 2²¹."""

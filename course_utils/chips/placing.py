@@ -10,7 +10,7 @@ from torch import nn
 
 from course_utils.chips.virtual_chip import neuron_counts
 from course_utils.classroom.tables import Table
-from course_utils.data.require import require_whole
+from course_utils.data.require import guarded, require_whole
 from course_utils.spiking.stripe_networks import LIReadout
 
 CIRCUITS = 512
@@ -53,6 +53,7 @@ def places(model: LIReadout, *, join: bool = True, dense: bool = False) -> list[
     return [Place(name, count, fan_in, circuits_for(fan_in, join=join, layer=name)) for name, count, fan_in in layers]
 
 
+@guarded
 def check_fits(taken: list[Place]) -> int:
     """The circuits taken in all; more than the chip has are refused, with the number that is missing."""
     parts = {place.layer: place.neurons * place.circuits for place in taken}

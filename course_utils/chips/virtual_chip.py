@@ -58,8 +58,9 @@ def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
 
 
 def check_finite(**weights: Tensor) -> None:
-    """Refuse weights that are not finite, by their names."""
+    """Refuse weights that are not finite floating-point numbers, by their names."""
     for name, values in weights.items():
+        require(values.is_floating_point(), f"dtype of {name}", values.dtype, "a floating-point one")
         if not values.isfinite().all():
             raise ValueError(f"{name} holds {int((~values.isfinite()).sum())} numbers that are not finite")
 
@@ -187,6 +188,7 @@ def cell_of(model: LIReadout, layer: str) -> nn.Module:
     return model.lif if layer == "hidden" else model.li
 
 
+@guarded
 def rates_of(cell: nn.Module) -> tuple[float, float]:
     """Δt/τ of the membrane and of the synaptic current of Norse's neurons."""
     return float(cell.dt * cell.p.tau_mem_inv), float(cell.dt * cell.p.tau_syn_inv)

@@ -49,6 +49,7 @@ class XyloRun(NamedTuple):
         return self.output.sum(0)
 
 
+@guarded
 def operations(network: nn.Module, spikes: Tensor, ran: XyloRun) -> Operations:
     """What a run costs a sample: each spike is added for itself, and one of the last step arrives nowhere."""
     hidden, inputs = network.hidden.linear.weight.shape
@@ -113,11 +114,13 @@ class XyloLayer(nn.Module):
         most: spikes that a neuron can emit at one step.
     """
 
+    @guarded
     def __init__(self, inputs: int, neurons: int, shifts: tuple[int, int], most: int):
         super().__init__()
         self.linear = nn.Linear(inputs, neurons, bias=False)
         self.shifts, self.most = shifts, most
 
+    @guarded
     def forward(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers of spikes and potentials [time, batch, neurons], from rest, for numbers of spikes that enter."""
         keep_syn, keep_mem = (1 - 2.0**-shift for shift in self.shifts)
@@ -166,6 +169,7 @@ class XyloNet(nn.Module):
         """What the network does for numbers of spikes that enter it, [time, batch, inputs]."""
         return in_two_layers(self.hidden, self.output, spikes)
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         """Scores [batch, 2] for images [batch, 1, height, width]: spikes of the output neurons."""
         return self.run(columns(images)).scores
@@ -194,6 +198,7 @@ class IntegerLayer:
     state_bits: int = STATE_BITS
 
     def __post_init__(self):
+        require(self.weights.dim() == 2, "shape of weights", tuple(self.weights.shape), "[inputs, neurons]")
         top, neurons = 2**WEIGHT_BITS, self.weights.shape[1]
         ranges = {"threshold": (1, 2 ** (STATE_BITS - 1) - 1), "shift_syn": (0, 15), "shift_mem": (0, 15)}
         for name, (lowest, highest) in ({"weights": (-top, top - 1)} | ranges).items():

@@ -37,7 +37,7 @@ def guarded(function: Guarded) -> Guarded:
         @guarded
         def vote(counts: Tensor, neuron_labels: Tensor) -> Tensor: …
 
-    NaN is refused in every number, tensor, array and tuple of them: where a function compares, counts or rounds, NaN
+    NaN is refused in every number, tensor, array and list of them: where a function compares, counts or rounds, NaN
     would come out as a plausible number. What breaks off inside is told with the arguments that it broke off at.
 
     Raises:
@@ -66,7 +66,7 @@ def guarded(function: Guarded) -> Guarded:
 
 
 def _holds_nan(value: object) -> bool:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return any(map(_holds_nan, value))
     kind = getattr(value, "dtype", None)
     real = getattr(kind, "is_floating_point", getattr(kind, "kind", "") == "f")

@@ -167,6 +167,7 @@ def _stages(ann: nn.Sequential) -> list[nn.Sequential]:
     return [nn.Sequential(*stage).requires_grad_(False) for stage in stages]
 
 
+@guarded
 def strongest(activations: Tensor, percentile: float) -> float:
     """The percentile of the activations above 0 (nearest rank); 0 if there are none."""
     active = activations[activations > 0]

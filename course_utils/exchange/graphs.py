@@ -13,6 +13,7 @@ Source: J. E. Pedersen et al., "Neuromorphic intermediate representation: a unif
 brain-inspired computing", Nature Communications 15:8122 (2024).
 """
 
+import dataclasses
 import itertools
 import math
 from collections import OrderedDict
@@ -37,6 +38,7 @@ from course_utils.exchange.libraries import (
     fires,
 )
 from course_utils.exchange.networks import spiking_layers
+from course_utils.spiking.ranges import above_0
 
 Shape = tuple[int, ...]
 SUPPORTED_NODES = (
@@ -61,7 +63,7 @@ def to_nir(network: nn.Sequential, *, input_shape: Shape, dt_s: float) -> nir.NI
         input_shape: of one sample at one time step.
         dt_s: the time step that the network was made for, in seconds.
     """
-    _check_dt(dt_s)
+    above_0("a time in seconds", dt_s=dt_s)
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array(input_shape))}
     order, edges = ["input"], []
     shape, spiking, before = tuple(input_shape), spiking_layers(network), None
@@ -160,10 +162,10 @@ def _max_pool(
         raise ValueError("NIR has no max pooling. Over spikes there is a way round, but here come no spikes")
     if module.ceil_mode or module.return_indices:
         raise ValueError("ceil_mode and return_indices are not in NIR")
-    pool = Neurons(tau=10 * dt_s, threshold=POOL_THRESHOLD)
-    ones = np.ones(_pair(module.kernel_size), np.float32)
-    weight = np.einsum("oi,hw->oihw", np.eye(shape[0], dtype=np.float32), ones)
+    each = np.eye(shape[0], dtype=np.float32)[..., None, None]
+    weight = np.tile(each, (1, 1, *_pair(module.kernel_size)))
     count = _conv_node(module, shape, weight, np.zeros(shape[0], np.float32))
+    pool = Neurons(tau=10 * dt_s, threshold=POOL_THRESHOLD)
     return {f"{name}_count": count, name: _neuron_node(pool, after, dt_s)}
 
 
@@ -178,22 +180,19 @@ def _conv_node(module: nn.Module, shape: Shape, weight: np.ndarray, bias: np.nda
 
 def _neuron_node(of: Neurons, shape: Shape, dt_s: float) -> nir.NIRNode:
     """Every parameter in the full shape, for libraries cannot read less; w_in = τ_syn/dt lets an input jump by 1."""
-    parameters = {"r": of.gain} | ({"v_leak": of.leak} if of.tau is not None else {})
-    if of.threshold is not None:
-        parameters |= {"v_threshold": of.threshold, "v_reset": of.reset}
-    if of.tau is None:
-        pass
-    elif of.tau_syn is None:
-        parameters |= {"tau": of.tau}
-    else:
+    parameters = {"r": of.gain, "v_leak": of.leak, "v_threshold": of.threshold, "v_reset": of.reset, "tau": of.tau}
+    if of.tau_syn is not None:
         parameters |= {"tau_mem": of.tau, "tau_syn": of.tau_syn, "w_in": of.tau_syn / dt_s}
-    for name, value in parameters.items():
+    arrays = {}
+    for field in dataclasses.fields(of.kind.node):
+        if (value := parameters.get(field.name)) is None:
+            continue
         try:
-            parameters[name] = np.broadcast_to(value, shape).astype(np.float64)
+            arrays[field.name] = np.broadcast_to(value, shape).astype(np.float64)
         except ValueError:
             has = f"it has a parameter of shape {np.shape(value)}"
             raise ValueError(f"{has}, but what comes in has {shape}") from None
-    return of.kind.node(**parameters)
+    return of.kind.node(**arrays)
 
 
 def _array(tensor: Tensor) -> np.ndarray:
@@ -203,10 +202,6 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 def _pair(size: Any) -> tuple[int, ...]:
     return tuple(int(part) for part in np.broadcast_to(size, 2))
-
-
-def _check_dt(dt_s: float) -> None:
-    require(0 < dt_s < math.inf, "dt_s", dt_s, "a time in seconds, above 0")
 
 
 def from_nir(
@@ -223,7 +218,7 @@ def from_nir(
         dtype: of weights and parameters. Only float64 makes libraries agree for certain: what they compute differs by
             rounding, and a potential that is that close to its threshold decides otherwise.
     """
-    _check_dt(dt_s)
+    above_0("a time in seconds", dt_s=dt_s)
     require(library in LIBRARIES, "library", library, f"one of {', '.join(LIBRARIES)}")
     first, *order, last = chain(graph)
     shape, loops = _size_of(graph, first), _loops(graph)
@@ -321,14 +316,13 @@ def _neurons_of(node: nir.NIRNode, shape: Shape, dt_s: float) -> Neurons:
         has = f"it has shape {found}" if found else "it has no shape (its parameters are single numbers)"
         raise ValueError(f"{has}, but what comes in has {shape}; give the parameters that shape")
     for parameter in ("tau", "tau_mem", "tau_syn"):
-        tau = getattr(node, parameter, None)
-        if tau is not None and not (tau >= dt_s * (1 - 1e-6)).all():  # a time constant may be in single precision
-            raise ValueError(
-                f"{parameter} falls to {np.min(tau):g} s; it must be no less than the time step dt_s = {dt_s:g}, or "
-                "Euler's step overshoots"
-            )
+        least = np.min(getattr(node, parameter, dt_s))
+        if least < dt_s * (1 - 1e-6):  # a time constant may be in single precision
+            allowed = f"it must be no less than the time step dt_s = {dt_s:g}, or Euler's step overshoots"
+            raise ValueError(f"{parameter} falls to {least:g} s; {allowed}")
     for parameter in ("r", "w_in"):
-        require(np.all(getattr(node, parameter, 1.0) > 0), parameter, np.min(getattr(node, parameter, 1)), "above 0")
+        least = np.min(getattr(node, parameter, 1.0))
+        require(least > 0, parameter, least, "above 0")
     synapse = hasattr(node, "tau_syn")
     return Neurons(
         tau=node.tau_mem if synapse else getattr(node, "tau", None),
@@ -350,22 +344,15 @@ def _layer(node: nir.NIRNode, shape: Shape, dt_s: float) -> nn.Module:
             return Delay(round(steps[0]))
         case nir.Conv2d():
             bias = node.bias if np.any(node.bias) else None  # NIR always writes one; zeros only stand for none
-            padding = node.padding if isinstance(node.padding, str) else _pair(node.padding)
-            layer = nn.Conv2d(
-                node.weight.shape[1] * int(node.groups),
-                len(node.weight),
-                node.weight.shape[2:],
-                stride=_pair(node.stride),
-                padding=padding,
-                dilation=_pair(node.dilation),
-                groups=int(node.groups),
-                bias=bias is not None,
-                dtype=torch.float64,
-            )
+            sizes = {name: _pair(getattr(node, name)) for name in ("stride", "dilation")}
+            sizes |= {"padding": node.padding if isinstance(node.padding, str) else _pair(node.padding)}
+            outputs, inputs, *kernel = node.weight.shape
+            groups = int(node.groups)
+            layer = nn.Conv2d(inputs * groups, outputs, kernel, groups=groups, bias=bias is not None, **sizes).double()
         case nir.Linear() | nir.Affine():
             bias = getattr(node, "bias", None)
             outputs, inputs = node.weight.shape
-            layer = nn.Linear(inputs, outputs, bias=bias is not None, dtype=torch.float64)
+            layer = nn.Linear(inputs, outputs, bias=bias is not None).double()
         case nir.Flatten():
             start, end = int(node.start_dim), int(node.end_dim)
             return nn.Flatten(start + (start >= 0), end + (end >= 0))  # the batch comes first

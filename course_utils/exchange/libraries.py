@@ -252,21 +252,15 @@ def build_neurons(of: Neurons, library: Library, dt_s: float, dtype: torch.dtype
         reset = {"reset_mechanism": "zero", "reset_delay": False} if spikes else {"reset_mechanism": "none"}
         cell = of.kind.snntorch(**{name: _number(value, dtype) for name, value in values.items()}, **reset)
     else:
-        values = {"tau_mem_ms": of.tau, "tau_syn_ms": of.tau_syn, "threshold": threshold}
-        values = {name: _only(value) for name, value in values.items() if value is not None}
-        values = {name: 1000 * value if name.endswith("_ms") else value for name, value in values.items()}
+        values = {"tau_mem_ms": 1000 * of.tau} | ({"tau_syn_ms": 1000 * of.tau_syn} if synapse else {})
+        values |= {"threshold": threshold} if spikes else {}
+        if any(np.ptp(value) for value in values.values()):
+            raise ValueError("its neurons have one value of each parameter in a layer, and here they differ")
+        values = {name: float(np.max(value)) for name, value in values.items()}
         cell = OwnNeurons(of.kind.own(**values, dt_ms=1000 * dt_s, update="euler"))
     return cell if spikes or np.all(unit == 1) else Readout(cell, _number(unit, dtype))
 
 
-def _only(values: np.ndarray) -> float:
-    if not np.all(values == values.flat[0]):
-        raise ValueError("its neurons have one value of each parameter in a layer, and here they differ")
-    return float(values.flat[0])
-
-
 def _number(values: np.ndarray, dtype: torch.dtype) -> Tensor:
     """A single number where all neurons have the same, else one for each."""
-    values = np.asarray(values)
-    same = np.all(values == values.flat[0])
-    return torch.as_tensor(values.flat[0] if same else np.array(values), dtype=dtype)
+    return torch.as_tensor(np.max(values) if np.ptp(values) == 0 else np.array(values), dtype=dtype)

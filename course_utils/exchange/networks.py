@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 from course_utils.exchange.libraries import Delay, fires, step
 
 
@@ -63,6 +63,7 @@ class Comparison(NamedTuple):
         return sum(self.mismatches.values())
 
 
+@guarded
 def compare(one: NetworkRun, other: NetworkRun) -> Comparison:
     """Spike for spike, for runs whose spiking layers have the same names and shapes."""
     shapes = [{name: tuple(spikes.shape) for name, spikes in of.spikes.items()} for of in (one, other)]

@@ -153,11 +153,6 @@ class LIF(LI):
         require(self.reset in ("zero", "subtract"), "reset", self.reset, '"zero" or "subtract"')
         at_least_0("a time", refractory_ms=self.refractory_ms)
 
-    @property
-    def refractory_steps(self) -> int:
-        """The refractory period in whole time steps."""
-        return round(self.refractory_ms / self.dt_ms)
-
     def step(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """One time step: integrate as an LI does, spike above the threshold, reset what has spiked.
 
@@ -172,7 +167,9 @@ class LIF(LI):
             v = torch.where(rests, state.v, integrated)
             # subtraction may leave v above the threshold; a neuron that rests does not spike all the same
             spikes = self.spike(v - self.threshold).masked_fill(rests, 0)
-            resting = (state.rest_steps - 1).clamp(min=0).masked_fill(spikes > 0, self.refractory_steps)
+            resting = (
+                (state.rest_steps - 1).clamp(min=0).masked_fill(spikes > 0, round(self.refractory_ms / self.dt_ms))
+            )
         after = (1 - spikes) * v if self.reset == "zero" else v - spikes * self.threshold
         return spikes, new._replace(v=after, rest_steps=resting)
 

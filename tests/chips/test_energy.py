@@ -113,11 +113,10 @@ def test_computed_neurons_cost_more_than_the_whole_twin():
     ("refused", "message"),
     [
         (lambda: Convention(-1.0, 0.9), "multiply_pj is -1.0; it must be a number, 0 or more"),
-        (lambda: Convention(math.nan, 0.9), "multiply_pj is nan"),
         (lambda: Convention(3.7, 0.0), "add_pj is 0.0"),
         (lambda: Convention(3.7, 0.9, math.inf), "access_pj is inf"),
-        (lambda: Convention(3.7, 0.9, 1.0, -1), "accesses_mac is -1"),
         (lambda: Convention(3.7, 0.9, 1.0, 1, -1), "accesses_ac is -1"),
+        (lambda: FLOAT.energy_nj(Operations(math.nan, 1, 1, 1)), "spikes is nan"),
         (lambda: FLOAT.energy_nj(spikes_only(-1)), "accumulates is -1"),
         (lambda: FLOAT.break_even_with(math.nan, 1), "updates is nan"),
         (lambda: FLOAT.dense_nj(-1), "macs is -1"),

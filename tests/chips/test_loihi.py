@@ -13,17 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.chips import loihi
-from course_utils.chips.loihi import (
-    UNIT,
-    WHOLE,
-    Core,
-    VirtualLoihi,
-    emulate,
-    in_steps,
-    integrate,
-    multiplied,
-    on_the_grid,
-)
+from course_utils.chips.loihi import UNIT, WHOLE, Core, VirtualLoihi, emulate, in_steps, integrate, multiplied
 from course_utils.spiking.encoders import constant_current
 from course_utils.spiking.stripe_networks import LIReadout
 from tests.chips.fifth import IMAGES, fifth
@@ -136,7 +126,7 @@ def test_it_is_near_the_model():
 def test_weights_on_the_grid_are_nearer():
     before = copy.deepcopy(MODEL.state_dict())
     virtual = VirtualLoihi(MODEL).activity(IMAGES)
-    unlike = [(model.activity(IMAGES).hidden != virtual.hidden).sum() for model in (MODEL, on_the_grid(MODEL))]
+    unlike = [(model.activity(IMAGES).hidden != virtual.hidden).sum() for model in (MODEL, loihi.on_the_grid(MODEL))]
     assert unlike[1] < 0.3 * unlike[0]
     assert all(values.equal(before[name]) for name, values in MODEL.state_dict().items()), "the model is as it was"
 

@@ -9,22 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.chips import xylo
-from course_utils.chips.xylo import (
-    HIDDEN_SPIKES,
-    OUTPUT_SPIKES,
-    Configuration,
-    IntegerLayer,
-    XyloLayer,
-    XyloNet,
-    check_size,
-    columns,
-    decrement,
-    quantized,
-    received,
-    run_integers,
-    run_simulator,
-    stairs,
-)
+from course_utils.chips.xylo import Configuration, IntegerLayer, XyloLayer, XyloNet, columns, quantized, run_integers
 from course_utils.data.stripes import make_stripes
 from course_utils.training.loop import fit
 
@@ -56,7 +41,7 @@ def random_configuration(seed: int, inputs: int, hidden: int, outputs: int, *, p
         shifts = (some(12 if patient else 0, 15, neurons) for _ in range(2))
         return IntegerLayer(some(-128, 127, before, neurons), thresholds, *shifts, most)
 
-    return Configuration(made(inputs, hidden, HIDDEN_SPIKES), made(hidden, outputs, OUTPUT_SPIKES))
+    return Configuration(made(inputs, hidden, xylo.HIDDEN_SPIKES), made(hidden, outputs, xylo.OUTPUT_SPIKES))
 
 
 def random_spikes(seed: int, steps: int, batch: int, inputs: int) -> torch.Tensor:
@@ -79,10 +64,10 @@ def trained() -> XyloNet:
     [(100, 2, 25), (103, 2, 25), (-100, 2, -25), (-101, 2, -26), (3, 2, 1), (-1, 2, -1), (0, 2, 0), (77, 0, 77)],
 )
 def test_decay_is_a_shift_and_at_least_one(x: int, shift: int, lost: int):
-    assert decrement(torch.tensor(x), shift).item() == lost
+    assert xylo.decrement(torch.tensor(x), shift).item() == lost
     ends = torch.tensor([32_767, -32_768])
     for _ in range(400):
-        ends = ends - decrement(ends, 5)
+        ends = ends - xylo.decrement(ends, 5)
     assert not ends.any(), "every state decays to 0"
 
 
@@ -104,9 +89,9 @@ def test_several_spikes_at_one_step_and_no_more_than_allowed():
 def test_where_sums_meet_the_end_of_16_bits_the_order_counts():
     i, spikes = torch.tensor([[32_000]]), torch.tensor([[10, 10]])
     weights = torch.tensor([[127], [-127]])
-    assert received(i, spikes, weights).item() == 32_767 - 1270
-    assert received(i, spikes, weights.flip(0)).item() == 32_000
-    assert received(torch.tensor([[0]]), spikes, weights).item() == 0
+    assert xylo.received(i, spikes, weights).item() == 32_767 - 1270
+    assert xylo.received(i, spikes, weights.flip(0)).item() == 32_000
+    assert xylo.received(torch.tensor([[0]]), spikes, weights).item() == 0
 
 
 def test_hidden_spikes_reach_the_output_one_step_later():
@@ -128,8 +113,8 @@ def test_a_picture_goes_in_column_by_column():
 
 def test_stairs_and_their_surrogate():
     v = torch.tensor([-1.5, 0.2, 0.9, 1.0, 2.7, 33.5], requires_grad=True)
-    stairs(v, 31).sum().backward()
-    assert stairs(v, 31).tolist() == [0, 0, 0, 1, 2, 31]
+    xylo.stairs(v, 31).sum().backward()
+    assert xylo.stairs(v, 31).tolist() == [0, 0, 0, 1, 2, 31]
     assert torch.allclose(v.grad, torch.tensor([1 / 9, 1 / 1.69, 1, 1, 1, 1 / 9]))
 
 
@@ -179,7 +164,7 @@ def test_any_network_is_that_of_the_simulator(seed: int, inputs: int, hidden: in
     pytest.importorskip("xylosim.v2")
     configuration = random_configuration(seed, inputs, hidden, outputs, patient=patient)
     spikes = random_spikes(seed, 12, 3, inputs)
-    assert_same(run_integers(configuration, spikes), run_simulator(configuration, spikes))
+    assert_same(run_integers(configuration, spikes), xylo.run_simulator(configuration, spikes))
 
 
 @pytest.mark.parametrize("case", ["sums", "largest", "trained"])
@@ -188,11 +173,11 @@ def test_these_networks_are_those_of_the_simulator(case: str, trained: XyloNet):
     configuration, spikes = {
         "sums": lambda: (random_configuration(0, 16, 60, 8, patient=True), random_spikes(0, 60, 4, 16)),
         "largest": lambda: (random_configuration(1, 16, 1000, 8), random_spikes(1, 6, 1, 16)),
-        "trained": lambda: (quantized(trained), columns(stripes(200, 5000)[0])),
+        "trained": lambda: (quantized(trained), SEEN),
     }[case]()
     ours = run_integers(configuration, spikes)
     assert case != "sums" or ours.hidden_v.min() == -32_768, "sums must meet the ends of 16 bits"
-    assert_same(ours, run_simulator(configuration, spikes))
+    assert_same(ours, xylo.run_simulator(configuration, spikes))
 
 
 def specification(configuration) -> dict[str, torch.Tensor]:
@@ -213,7 +198,7 @@ def specification(configuration) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("bits", [5, 8, 12])
 def test_fewer_bits_of_state_are_kept_and_16_change_nothing(trained: XyloNet, bits: int):
-    spikes = columns(stripes(40, 5000)[0])
+    spikes = SEEN[:, :40]
     assert_same(run_integers(quantized(trained, 16), spikes), run_integers(quantized(trained), spikes))
     coarse = quantized(trained, bits)
     ran = run_integers(coarse, spikes)
@@ -247,15 +232,7 @@ def test_integers_are_those_of_rockpool(trained: XyloNet):
 )
 def test_what_does_not_fit_is_refused_with_what_is_missing(sizes: tuple[int, int, int], message: str):
     with pytest.raises(ValueError, match=message):
-        check_size(*sizes)
-    if sizes[1]:
-        with pytest.raises(ValueError, match=message):
-            random_configuration(0, *sizes)
-
-
-def test_a_network_keeps_to_its_size():
-    with pytest.raises(ValueError, match="1001 hidden neurons; Xylo has 1000, 1 too few"):
-        XyloNet(1001)
+        random_configuration(0, *sizes) if sizes[1] else XyloNet(0)
 
 
 @pytest.mark.parametrize(
@@ -297,10 +274,8 @@ def test_parts_that_do_not_belong_together_are_refused():
 @pytest.mark.parametrize(
     ("spikes", "message"),
     [
-        (torch.zeros(3, 2), r"it must be \[time, batch, 1\]"),
         (torch.zeros(3, 2, 2), r"it must be \[time, batch, 1\]"),
         (torch.full((3, 1, 1), 16), "spikes hold 16; an input takes a whole number, 0 to 15"),
-        (torch.full((3, 1, 1), -1), "spikes hold -1"),
         (torch.full((3, 1, 1), 0.5), "spikes hold 0.5"),
         (torch.full((3, 1, 1), float("nan")), "spikes hold nan"),
     ],
@@ -315,7 +290,7 @@ def test_without_the_simulator_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "xylosim.v2", None)
     configuration = Configuration(layer([1]), layer([1]))
     with pytest.raises(ModuleNotFoundError, match=r"python noxfile\.py -s xylo"):
-        run_simulator(configuration, torch.ones(2, 1, 1))
+        xylo.run_simulator(configuration, torch.ones(2, 1, 1))
     assert run_integers(configuration, torch.ones(2, 1, 1)).output.shape == (2, 1, 1)
     assert not xylo.available()
 

@@ -140,19 +140,6 @@ def test_rates_and_potentials_tend_to_activations_and_scores(seed, steps) -> Non
     assert ((run.potentials[-1] / steps - scores / snn.scales[-1]).abs() <= last / steps + 1e-9).all()
 
 
-def test_ten_times_the_steps_bring_every_layer_ten_times_closer() -> None:
-    """The bounds above are loose in deep layers. The mean error is below one spike in all layers of five nets."""
-    images, errors = pixels(10, 2, 6, 6), {100: [], 1000: []}
-    for ann in map(small_net, range(5)):
-        snn, expected = convert(ann, images), activations(ann, images)
-        for steps, found in errors.items():
-            rates = snn.run(constant_input(images, steps)).rates
-            found.append([(r - a / s).abs().mean() for r, a, s in zip(rates, expected, snn.scales, strict=True)])
-    few, many = (torch.tensor(found).mean(0) for found in errors.values())
-    assert (few < 1 / 100).all() and (many < 1 / 1000).all()
-    assert ((few / many > 5) & (few / many < 20)).all()
-
-
 @pytest.mark.parametrize(("start", "within"), [(0.0, 1.0), (0.5, 0.5)])
 @given(value=st.floats(0, 1), steps=st.integers(1, 500))
 def test_the_rate_is_the_value_cut_off_or_from_half_the_threshold_rounded(start, within, value, steps) -> None:
@@ -267,13 +254,11 @@ def test_a_silent_layer_is_named() -> None:
     [
         ({"balance": "max"}, "balance is 'max'"),
         ({"percentile": 0.0}, "percentile is 0.0"),
-        ({"percentile": 100.1}, "percentile is 100.1"),
         ({"percentile": float("nan")}, "percentile is nan"),
         ({"percentile": 99.0, "balance": None}, '100 unless balance is "data"'),
         ({"start": 1.0}, "start is 1.0"),
         ({"ann": nn.Linear(4, 4)}, "ann is a Linear; it must be an nn.Sequential"),
         ({"images": torch.full((3, 4), 1.5)}, "images hold 1.5"),
-        ({"images": torch.full((3, 4), -0.5)}, "images hold -0.5"),
         ({"images": torch.full((3, 4), float("nan"))}, "images hold nan"),
         ({"images": torch.ones(3, 4, dtype=torch.uint8)}, "images are torch.uint8"),
         ({"images": torch.ones(0, 4)}, r"images are torch.float32 \[0, 4\]"),
@@ -292,13 +277,10 @@ def test_inputs_of_another_shape_are_refused(shape) -> None:
         snn(torch.ones(shape))
 
 
-@pytest.mark.parametrize(("value", "steps"), [(1.5, 3), (-0.1, 3), (0.5, 0), (0.5, -1), (0.5, 2.0), (0.5, True)])
-def test_constant_input_refuses(value, steps) -> None:
-    with pytest.raises(ValueError, match="images hold" if steps == 3 else "steps is"):
-        constant_input(torch.full((1, 1), value), steps)
-
-
-@pytest.mark.parametrize(("potentials", "labels"), [((3, 5, 2), 4), ((3, 5), 5), ((3, 0, 2), 0)])
-def test_accuracy_by_step_refuses(potentials, labels) -> None:
-    with pytest.raises(ValueError, match="labels have shape"):
-        accuracy_by_step(torch.zeros(potentials), torch.zeros(labels, dtype=torch.int64))
+def test_what_goes_in_and_what_is_judged_must_fit() -> None:
+    for value, steps, says in ((1.5, 3, "images hold"), (0.5, 0, "steps is 0"), (0.5, True, "steps is True")):
+        with pytest.raises(ValueError, match=says):
+            constant_input(torch.full((1, 1), value), steps)
+    for potentials, labels in (((3, 5, 2), 4), ((3, 5), 5), ((3, 0, 2), 0)):
+        with pytest.raises(ValueError, match="labels have shape"):
+            accuracy_by_step(torch.zeros(potentials), torch.zeros(labels, dtype=torch.int64))

@@ -88,9 +88,6 @@ def through_a_file(made: nn.Sequential, folder, input_shape=FRAME, dt_s=DT) -> n
     return read_nir(write_nir(folder / "network.nir", to_nir(made, input_shape=input_shape, dt_s=dt_s)))
 
 
-# --- spike for spike -------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def trained() -> tuple[nn.Sequential, Tensor, NetworkRun]:
     made, inputs = network(), frames()
@@ -110,8 +107,7 @@ def test_norse_to_a_file_to_each_library_spike_for_spike(trained, graph, library
         after = run_network(taken_to(library, graph), inputs)
     assert all(0.01 < spikes.double().mean() < 0.99 for spikes in before.spikes.values()), "alive"
     difference = compare(before, after)
-    assert difference.mismatches == {"lif1": 0, "pool": 0, "lif2": 0}
-    assert difference.compared["lif1"] == 15 * 100 * 8 * 15 * 15
+    assert difference.mismatches == {"lif1": 0, "pool": 0, "lif2": 0} and difference.compared["lif1"] == 100 * 15**3 * 8
     assert difference.readout < 1e-6 and before.outputs.abs().max() > 0.1
     assert torch.equal(before.outputs.mean(0).argmax(1), after.outputs.mean(0).argmax(1)), "equal to the image"
 
@@ -127,35 +123,6 @@ def test_from_each_library_to_each_other(trained, graph, library, back, tmp_path
     spikes = {name: spikes[:, :20] for name, spikes in before.spikes.items()}
     difference = compare(after, NetworkRun(before.outputs[:, :20], spikes))
     assert difference.total == 0 and difference.readout < 1e-6
-
-
-@EVERY_LIBRARY
-def test_an_unmended_time_step_is_caught(trained, graph, library) -> None:
-    """The negative control: the graph is read as snnTorch's own reader does, with a step of 0.1 ms."""
-    _, inputs, before = trained
-    with torch.no_grad():
-        after = run_network(taken_to(library, graph, dt_s=1e-4), inputs)
-    difference = compare(before, after)
-    assert all(count > 1000 for count in difference.mismatches.values())
-    assert difference.readout > 0.1
-
-
-def test_real_recordings_where_they_are(trained, graph) -> None:
-    from course_utils.data.download import NotAvailable
-    from course_utils.data.events import frames as cut
-    from course_utils.data.events import load_nmnist
-
-    try:
-        _, recordings = load_nmnist()
-    except NotAvailable:
-        pytest.skip("N-MNIST is not here")
-    inputs = torch.stack([cut(events, 10) for events in recordings.events[:100]], 1).double()
-    with torch.no_grad():
-        before = run_network(trained[0], inputs)
-        for library in LIBRARIES:
-            difference = compare(before, run_network(taken_to(library, graph), inputs))
-            assert difference.total == 0 and difference.readout < 1e-6
-    assert before.spikes["lif2"].any()
 
 
 @EVERY_LIBRARY
@@ -184,18 +151,6 @@ def test_every_pool(pool, library, tmp_path) -> None:
     assert after.outputs.any() and not after.outputs.all()
 
 
-def test_a_max_pool_is_written_as_a_count_and_a_lif() -> None:
-    made = nn.Sequential(OrderedDict(lif=lif(), pool=nn.MaxPool2d(2)))
-    inputs = 1.5 * frames(20)
-    graph = to_nir(made, input_shape=FRAME, dt_s=DT)
-    pool = graph.nodes["pool"]
-    assert (pool.v_threshold < 0.01).all() and (pool.v_reset == 0).all() and pool.tau.shape == (2, 17, 17)
-    spikes = run_network(made, inputs).spikes["lif"].double()
-    pooled = run_network(nn.Sequential(nn.MaxPool2d(2)), spikes).outputs
-    (count, again) = (taken_to("norse", graph)[n] for n in (1, 2))
-    assert torch.equal(run_network(nn.Sequential(count, again), spikes).outputs, pooled)
-
-
 @pytest.mark.parametrize("update", ["euler", "exact"])
 @pytest.mark.parametrize("dt_s", [1e-2, 1e-3, 7e-4, 5e-4, 1e-4, 2e-5])
 def test_a_max_pool_holds_at_every_step_and_discretisation(update, dt_s) -> None:
@@ -207,9 +162,6 @@ def test_a_max_pool_holds_at_every_step_and_discretisation(update, dt_s) -> None
     for tried, exact in ((threshold, True), (0.5, dt_s == 1e-2)):
         spikes = neurons.LIF(**read, threshold=tried).run(counts).spikes
         assert torch.equal(spikes, (counts > 0).double()) == exact
-
-
-# --- loops, delays, neurons without leak ------------------------------------------------------------------------------
 
 
 def looped(library: str, *, seed: int = 0) -> nn.Sequential:
@@ -296,9 +248,6 @@ def test_single_and_half_precision_are_written() -> None:
         assert weight.dtype == (np.float16 if dtype == torch.float16 else np.float32)
 
 
-# --- bit for bit -----------------------------------------------------------------------------------------------------
-
-
 def content(node: nir.NIRNode) -> dict:
     return {name: np.asarray(value) for name, value in node.to_dict().items() if name not in ("metadata", "type")}
 
@@ -311,7 +260,6 @@ def test_graph_to_file_to_graph_is_bit_for_bit(trained, graph) -> None:
         assert type(node) is type(graph.nodes[name])
         for parameter, value in content(node).items():
             assert found[parameter].dtype == value.dtype or value.dtype.kind in "iuUSO", (name, parameter)
-            assert found[parameter].tobytes() == value.tobytes() or np.array_equal(found[parameter], value)
             assert np.array_equal(found[parameter], value), (name, parameter)
 
 

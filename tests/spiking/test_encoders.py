@@ -1,6 +1,5 @@
 """The encoders: their laws and limits, and the libraries that compute the same."""
 
-
 import pytest
 import torch
 from hypothesis import given
@@ -27,9 +26,6 @@ def images(seed: int, count: int = 3) -> torch.Tensor:
 
 def chance(spikes: torch.Tensor, probability: float) -> float:
     return stats.binomtest(int(spikes.sum()), spikes.numel(), probability).pvalue
-
-
-# Poisson
 
 
 @pytest.mark.parametrize("probability", [0.01, 0.3, 0.5, 0.9])
@@ -69,9 +65,6 @@ def test_a_seed_repeats_its_spikes_and_the_ends_are_certain(seed, steps) -> None
     assert (signed == torch.tensor([-1.0, 0.0, 1.0])).all()
 
 
-# regular counts
-
-
 @given(st.floats(0, 1), st.integers(1, 300))
 def test_regular_counts_are_rounded_and_spread_evenly(value, steps) -> None:
     spikes = encoders.regular(torch.tensor(value, dtype=torch.float64), steps)
@@ -85,9 +78,6 @@ def test_regular_levels() -> None:
     for steps in (15, 50, 255):
         assert len(encoders.regular(torch.linspace(0, 1, 2001), steps).sum(0).unique()) == steps + 1
     assert torch.equal(encoders.regular(GREYS, 255).sum(0), 255 * GREYS)
-
-
-# constant current
 
 
 @pytest.mark.parametrize("scale", [0, 5, 10, 20, 50])
@@ -130,9 +120,6 @@ def test_decoding_a_fine_grid_inverts_the_f_i_curve() -> None:
     assert (decoded / values - 1).abs().max() < 0.04
     saturated = encoders.constant_current(torch.tensor([0.6, 0.9]), 50, scale=20)
     assert torch.allclose(encoders.decode_constant_current(saturated, scale=20), torch.tensor(0.5))
-
-
-# latency and rank order
 
 
 @given(st.integers(0, 1000), st.integers(2, 60), st.sampled_from([0.01, 0.1, 0.5]))
@@ -189,9 +176,6 @@ def test_the_first_of_many_spikes() -> None:
     spikes = torch.tensor([[0, 1, 0], [1, 1, 0], [1, 0, 0]]).float()
     assert encoders.first_spikes(spikes).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
     assert torch.equal(encoders.first_spikes(spikes), norse.spike_latency_encode(spikes))
-
-
-# every encoder
 
 
 ENCODERS = {

@@ -10,16 +10,8 @@ from course_utils.lessons.spike_backprop.rules import TWINS
 from course_utils.spiking import layers
 from course_utils.spiking.convnets import Builder
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import (
-    HeldDropout,
-    LeakyReadout,
-    ResidualBlock,
-    SpikingAvgPool,
-    SpikingNeurons,
-    Subsample,
-    draw_weights,
-    each_step,
-)
+from course_utils.spiking.layers import HeldDropout, LeakyReadout, ResidualBlock, SpikingAvgPool, SpikingNeurons
+from course_utils.spiking.neurons import each_step
 from course_utils.spiking.surrogates import Surrogate, smooth_spike
 
 
@@ -78,18 +70,15 @@ def test_the_gradient_of_neurons_is_that_of_finite_differences(decay, constant) 
     assert torch.autograd.gradcheck(lambda x: neurons(x.expand(6, 3, 4)), currents)
 
 
-# --- dropout --------------------------------------------------------------------------------------------------------
-
-
 KEYS = torch.arange(6)
 
 
 def test_a_held_mask_is_held() -> None:
-    dropout = HeldDropout(0.25)
-    out = dropout(torch.ones(10, 6, 3, 40), KEYS)
+    x = torch.rand(3, 2, 4)
+    assert HeldDropout(0.5).eval()(x) is x and HeldDropout(0.0)(x) is x
+    out = HeldDropout(0.25)(torch.ones(10, 6, 3, 40), KEYS)
     assert (out == out[0]).all()
-    assert set(out.unique().tolist()) == {0.0, out.max().item()}
-    assert out.max() == pytest.approx(1 / 0.75)
+    assert set(out.unique().tolist()) == {0.0, out.max().item()} and out.max() == pytest.approx(1 / 0.75)
     assert 0.15 < (out[0] == 0).float().mean() < 0.35
     assert not (out[0, 0] == out[0, 1]).all(), "samples have masks of their own"
 
@@ -118,21 +107,12 @@ def test_masks_without_keys_follow_pytorchs_generator() -> None:
     assert not torch.equal(first, second)
 
 
-def test_nothing_is_dropped_in_evaluation_or_with_p_0() -> None:
-    x = torch.rand(3, 2, 4)
-    assert HeldDropout(0.5).eval()(x) is x
-    assert HeldDropout(0.0)(x) is x
-
-
-# --- synapses -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("gain", [1.0, 2.0])
 @pytest.mark.parametrize(("shape", "inputs"), [((300, 20, 5, 5), 500), ((400, 300), 300)])
 def test_weights_have_the_deviation_of_their_inputs(shape, inputs, gain) -> None:
     torch.manual_seed(0)
     weight = torch.empty(shape)
-    draw_weights(weight, gain)
+    layers.draw_weights(weight, gain)
     assert weight.std().item() == pytest.approx(math.sqrt(gain / inputs), rel=0.01)
     assert abs(weight.mean().item()) < 0.02 * math.sqrt(gain / inputs)
 
@@ -140,10 +120,10 @@ def test_weights_have_the_deviation_of_their_inputs(shape, inputs, gain) -> None
 @pytest.mark.parametrize("dense", [False, True])
 def test_batch_norm_is_over_time_batch_and_places(dense) -> None:
     built = Builder(in_channels=2, size=6, norm=True, gain=1.0)
-    layers = (built.dense(4) if dense else built.conv(4)).layers[:-1]
-    assert [module.bias for module in layers if isinstance(module, nn.Conv2d | nn.Linear)] == [None], "no biases"
+    made = (built.dense(4) if dense else built.conv(4)).layers[:-1]
+    assert [module.bias for module in made if isinstance(module, nn.Conv2d | nn.Linear)] == [None], "no biases"
     x = torch.rand(5, 8, 2, 6, 6) * torch.arange(1, 6).reshape(5, 1, 1, 1, 1)
-    out = each_step(nn.Sequential(*layers), x).movedim(2, 0).flatten(1)
+    out = each_step(nn.Sequential(*made), x).movedim(2, 0).flatten(1)
     assert torch.allclose(out.mean(1), torch.zeros(4), atol=1e-5)
     assert torch.allclose(out.std(1, correction=0), torch.ones(4), atol=1e-2)
 
@@ -158,7 +138,7 @@ def test_a_skip_and_its_path_end_in_the_same_neurons() -> None:
     neurons = Passing(Neuron())
     block = ResidualBlock(nn.Sequential(double, neurons, double), nn.Identity(), neurons)
     assert block(torch.ones(1, 1, 1)).item() == 2 * 2 + 1
-    assert Subsample(2)(torch.arange(9.0).reshape(1, 1, 3, 3)).flatten().tolist() == [0, 2, 6, 8]
+    assert layers.Subsample(2)(torch.arange(9.0).reshape(1, 1, 3, 3)).flatten().tolist() == [0, 2, 6, 8]
 
 
 def test_the_answer_is_that_of_neurons_that_never_fire() -> None:

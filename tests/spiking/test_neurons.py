@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from norse.torch.functional.reset import reset_subtract
 from torch import Tensor
 
-from course_utils.spiking.neurons import LI, LIF, decay, firing_rate, heaviside
+from course_utils.spiking.neurons import LI, LIF, decay, firing_rate
 from course_utils.spiking.stripe_networks import over_time
 from course_utils.spiking.surrogates import Surrogate
 
@@ -55,9 +55,6 @@ def in_nengo(inputs: Tensor, dt_ms: float, **options: object) -> Tensor:
     return torch.from_numpy(simulator.data[probe] * dt_ms / 1000)
 
 
-# --- one step -----------------------------------------------------------------------------------------------------
-
-
 @given(tau=TIMES, dt=TIMES)
 def test_the_exact_leak_is_stable_and_composes(tau, dt) -> None:
     assert 0 <= decay(tau, dt) < 1
@@ -90,13 +87,6 @@ def test_a_state_of_another_batch_is_refused(neuron) -> None:
         neuron.step(torch.ones(2, 3), state)
     with pytest.raises(ValueError, match="another batch"):
         neuron.run(torch.ones(5, 1, 3), state)  # would broadcast
-
-
-def test_heaviside_is_zero_at_zero() -> None:
-    assert heaviside(torch.tensor([-1.0, 0.0, 1e-30])).tolist() == [0, 0, 1]
-
-
-# --- LI -----------------------------------------------------------------------------------------------------------
 
 
 @given(tau=TIMES, dt=st.floats(0.01, 20), current=st.floats(-5, 5))
@@ -140,9 +130,6 @@ def test_a_run_can_be_cut_in_two(neuron) -> None:
         assert torch.equal(whole[90:], rest)
 
 
-# --- LIF ----------------------------------------------------------------------------------------------------------
-
-
 @given(
     current=st.floats(0, 20),
     threshold=st.floats(0.2, 3),
@@ -169,10 +156,6 @@ def test_a_neuron_rests_where_the_reset_left_it() -> None:
     assert v[0] == pytest.approx(30 * (1 - math.exp(-0.1)) - 1), "subtraction keeps what was above the threshold"
 
 
-def test_the_refractory_period_is_rounded_to_steps() -> None:
-    assert [LIF(refractory_ms=time, dt_ms=0.5).refractory_steps for time in (0, 0.2, 0.3, 2.0)] == [0, 0, 1, 4]
-
-
 def test_a_refractory_neuron_still_gathers_synaptic_current() -> None:
     neuron = LIF(tau_syn_ms=5.0, refractory_ms=4.0)
     state = None
@@ -187,9 +170,6 @@ def test_gradients_reach_the_input_and_stop_while_resting() -> None:
     inputs = torch.tensor([30.0, 0.5, 0.5], dtype=torch.float64, requires_grad=True)
     LIF(refractory_ms=1.0, spike=Surrogate(torch.ones_like)).run(inputs).spikes.sum().backward()
     assert inputs.grad[0] != 0 and inputs.grad[1] == 0 and inputs.grad[2] != 0
-
-
-# --- the f–I curve ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tau", [5.0, 10.0, 20.0])
@@ -238,9 +218,6 @@ def test_the_f_i_curve_is_zero_up_to_the_rheobase() -> None:
     assert rates[:4].tolist() == [0, 0, 0, 0] and rates[4] > 0 and rates[5] == 500
 
 
-# --- 1,000 random currents × 200 steps, spike for spike -----------------------------------------------------------
-
-
 def box(beta: float = 0.9, dt_ms: float = 1.0, **options: object) -> norse.LIFBoxCell:
     tau_mem_inv = number((1 - beta) * 1000 / dt_ms)
     return norse.LIFBoxCell(norse.LIFBoxParameters(tau_mem_inv=tau_mem_inv, **options), dt=dt_ms / 1000)
@@ -283,11 +260,6 @@ def test_norse_and_snntorch_spike_alike(name, seed) -> None:
     assert spikes.sum() > 1_000
     assert cell is None or torch.equal(spikes, over_time(cell, inputs))
     assert module is None or torch.equal(spikes, in_snntorch(module, 0.1 * inputs))
-
-
-def test_snntorchs_default_differs() -> None:
-    spikes = LIF(update="euler", reset="subtract").run(random_currents()).spikes
-    assert not torch.equal(spikes, in_snntorch(snntorch.Leaky(beta=number(0.9)), 0.1 * random_currents()))
 
 
 @pytest.mark.parametrize(("tau", "dt"), [(10.0, 1.0), (20.0, 0.5), (5.0, 2.0)])

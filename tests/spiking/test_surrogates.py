@@ -121,13 +121,3 @@ def test_measuring_norms_leaves_the_network_as_it_was() -> None:
 def test_growth_is_the_factor_of_one_layer() -> None:
     assert growth([8.0, 4.0, 2.0, 1.0]) == pytest.approx(2)
     assert growth([0.25, 9.0, 1.0]) == pytest.approx(0.5)
-
-
-def test_a_seed_gives_the_same_network() -> None:
-    same, again, other = (DeepLIF(2, heaviside, seed=seed).weights[1].weight for seed in (1, 1, 2))
-    assert torch.equal(same, again) and not torch.equal(same, other)
-
-
-def test_names_say_what_is_drawn() -> None:
-    names = [repr(spike) for spike in (triangle(2, 0.5), fast_sigmoid(), arctan())]
-    assert names == ["triangle, γ = 2, β = 0.5", "fast sigmoid, slope 25", "arctan, α = 2"]
