@@ -48,20 +48,14 @@ LEAKS = get_args(Leak)
 
 @dataclass(frozen=True)
 class Convention:
-    """What an operation costs.
-
-    Attributes:
-        multiply_pj, add_pj: energy of one, 0 or more; an addition costs something.
-        access_pj: energy of one access to memory.
-        accesses_mac: accesses of a multiply-accumulate: 1 if its weight is fetched and the sum stays in a register.
-        accesses_ac: accesses of an accumulate: 1 for its weight; 3 if its neuron's membrane is read and written, too,
-            as it must be where a spike may come at any time for any neuron.
-    """
+    """What an operation costs."""
 
     multiply_pj: float
-    add_pj: float
-    access_pj: float = 0.0
-    accesses_mac: int = 0
+    add_pj: float  # above 0
+    access_pj: float = 0.0  # of one access to memory
+    accesses_mac: int = 0  # of a multiply-accumulate: 1 if its weight is fetched and the sum stays in a register
+    # Of an accumulate: 1 for its weight; 3 if its neuron's membrane is read and written, too, as it must be where a
+    # spike may come at any time for any neuron.
     accesses_ac: int = 0
 
     def __post_init__(self):
@@ -155,10 +149,8 @@ def convention_table() -> Table:
 
 
 class Twin(nn.Sequential):
-    """The fifth model without time: the same convolution and readout, a ReLU in the place of the spikes.
-
-    Its kernels begin without a mean, so that plain grey drives nothing, and six times as large as PyTorch draws them.
-    """
+    """The fifth model without time: the same convolution and readout, a ReLU in the place of the spikes. Its kernels
+    begin without a mean, so that plain grey drives nothing, and six times as large as PyTorch draws them."""
 
     def __init__(self):
         pool = nn.AvgPool2d(2, stride=1, divisor_override=1)  # a sum

@@ -97,37 +97,24 @@ def converted(v: Tensor, threshold_lsb: float = THRESHOLD_LSB) -> Tensor:
 class Limits:
     """What a chip imposes. Without arguments: nothing.
 
-    Attributes:
-        weight_bits: of a weight without its sign, 2 or more; None leaves weights as they are.
-        clip: whether membranes end at the circuits' range.
-        converter: whether the readout is what the 8-bit converter says of the output neurons.
-        sample_us: time from one sample of the converter to the next, 1 or more. One takes about 1.7 µs at best.
-        threshold_mismatch, tau_mismatch, weight_mismatch, gain_mismatch: standard deviation of the factor by which
-            thresholds, time constants (membrane and synapse, each its own), synapses and the gain of a neuron's
-            synaptic input differ from what was asked for; 0 to below 1.
-        noise: standard deviation of what is added to a membrane at every step, in units of the threshold.
-        readout_noise_lsb: the same for a sample of the converter.
-        events_per_us: how many spikes of the hidden layer get through in 1 µs. An arbiter serves neurons in their
-            order; the spikes of the others are lost. None: all.
-        threshold_lsb: where the threshold lies, above rest and up to 220: how many LSB one unit of a potential is.
-        reset_lsb: where a spike leaves the membrane, 50 to 160 and below the threshold; the model's reset is rest, 80.
-        refractory_us: how long a spike holds it there, in µs of the chip, rounded to steps of 1 µs; up to 32.
+    Each mismatch is the standard deviation of the factor by which something differs from what was asked for; 0 to below
+    1. Times are in µs of the chip.
     """
 
-    weight_bits: int | None = None
-    clip: bool = False
-    converter: bool = False
-    sample_us: float = 1.0
+    weight_bits: int | None = None  # of a weight without its sign, 2 or more; None leaves weights as they are
+    clip: bool = False  # whether membranes end at the circuits' range
+    converter: bool = False  # whether the readout is what the 8-bit converter says of the output neurons
+    sample_us: float = 1.0  # from one sample of the converter to the next, 1 or more; one takes about 1.7 µs at best
     threshold_mismatch: float = 0.0
-    tau_mismatch: float = 0.0
-    weight_mismatch: float = 0.0
-    gain_mismatch: float = 0.0
-    noise: float = 0.0
-    readout_noise_lsb: float = 0.0
-    events_per_us: int | None = None
-    threshold_lsb: float = THRESHOLD_LSB
-    reset_lsb: float = LEAK_LSB
-    refractory_us: float = 0.0
+    tau_mismatch: float = 0.0  # of membrane and synapse, each its own
+    weight_mismatch: float = 0.0  # of synapses
+    gain_mismatch: float = 0.0  # of a neuron's synaptic input
+    noise: float = 0.0  # standard deviation of what is added to a membrane at every step, in units of the threshold
+    readout_noise_lsb: float = 0.0  # the same for a sample of the converter
+    events_per_us: int | None = None  # spikes of the hidden layer that get through in 1 µs, in their neurons' order
+    threshold_lsb: float = THRESHOLD_LSB  # above rest and up to 220: how many LSB one unit of a potential is
+    reset_lsb: float = LEAK_LSB  # where a spike leaves the membrane, 50 to 160 and below the threshold
+    refractory_us: float = 0.0  # how long a spike holds it there, rounded to steps of 1 µs; up to 32
 
     def __post_init__(self):
         for name, value in vars(self).items():

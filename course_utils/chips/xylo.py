@@ -180,22 +180,14 @@ class XyloNet(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class IntegerLayer:
-    """Weights and neurons of a layer as the chip holds them, int64; the threshold and the shifts for each neuron.
+    """Weights and neurons of a layer as the chip holds them, int64; the threshold and the shifts for each neuron."""
 
-    Attributes:
-        weights: −128 to 127, [inputs, neurons].
-        threshold: 1 to 32,767.
-        shift_syn, shift_mem: a and b of `XyloLayer`, 0 to 15.
-        most: spikes that a neuron can emit at one step.
-        state_bits: of a synaptic current and a potential, with the sign; 16 on the chip.
-    """
-
-    weights: Tensor
-    threshold: Tensor
-    shift_syn: Tensor
-    shift_mem: Tensor
-    most: int
-    state_bits: int = STATE_BITS
+    weights: Tensor  # −128 to 127, [inputs, neurons]
+    threshold: Tensor  # 1 to 32,767
+    shift_syn: Tensor  # a of `XyloLayer`, 0 to 15
+    shift_mem: Tensor  # and b
+    most: int  # spikes that a neuron can emit at one step
+    state_bits: int = STATE_BITS  # of a synaptic current and a potential, with the sign; 16 on the chip
 
     def __post_init__(self):
         require(self.weights.dim() == 2, "shape of weights", tuple(self.weights.shape), "[inputs, neurons]")

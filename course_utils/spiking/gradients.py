@@ -28,25 +28,15 @@ PART = 2**18  # neurons that are run together
 
 @dataclass(frozen=True)
 class Neuron:
-    """What all neurons of a network share.
+    """What all neurons of a network share."""
 
-    Attributes:
-        decay: λ, what one step leaves of a potential, above 0, at most 1 (1: no leak, an IF neuron).
-        threshold: V_th, above 0. None: a neuron without spikes, whose potential is its output.
-        spike: its slope counts only in backpropagation through time.
-        corrected: whether the rules of Lee et al. correct for the leak. Without it they treat every neuron as IF.
-        decay_syn: λ of the synaptic current, as `decay`. None: the input is the current.
-        scaled: whether the current is scaled by 1 − λ; else the weights take that factor.
-        reset: "zero" or "subtract", see `neurons.LIF`.
-    """
-
-    decay: float = 0.9
-    threshold: float | None = 1.0
-    spike: Surrogate = field(default=Surrogate(), repr=False)
-    corrected: bool = True
-    decay_syn: float | None = None
-    scaled: bool = False
-    reset: Literal["zero", "subtract"] = "zero"
+    decay: float = 0.9  # λ, what one step leaves of a potential, above 0, at most 1 (1: no leak, an IF neuron)
+    threshold: float | None = 1.0  # V_th, above 0; None: a neuron without spikes, whose potential is its output
+    spike: Surrogate = field(default=Surrogate(), repr=False)  # its slope counts only in backpropagation through time
+    corrected: bool = True  # whether the rules of Lee et al. correct for the leak, or treat every neuron as IF
+    decay_syn: float | None = None  # λ of the synaptic current, as `decay`; None: the input is the current
+    scaled: bool = False  # whether the current is scaled by 1 − λ; else the weights take that factor
+    reset: Literal["zero", "subtract"] = "zero"  # see `neurons.LIF`
 
     def __post_init__(self):
         for name in ("decay", "decay_syn"):

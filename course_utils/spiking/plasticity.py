@@ -32,20 +32,13 @@ class PairSTDP:
     a_plus · exp(−d/τ+). A pair whose output spike comes first changes it by −a_minus · exp(−|d|/τ−). With
     a_minus = −a_plus and both times endless (1e12 ms), every pair counts the same, and no timing is left.
     Source: A. Morrison et al., Biol. Cybern. 98 (2008), the additive rule with all-to-all pairing.
-
-    Attributes:
-        a_plus: potentiation, in units of the weight; below 0 it is depression.
-        a_minus: depression; below 0 it is potentiation.
-        tau_plus_ms: how long an input spike is remembered.
-        tau_minus_ms: how long an output spike is remembered.
-        dt_ms: time step.
     """
 
-    a_plus: float = 1e-3
-    a_minus: float = 2e-4
-    tau_plus_ms: float = 20.0
-    tau_minus_ms: float = 20.0
-    dt_ms: float = 1.0
+    a_plus: float = 1e-3  # potentiation, in units of the weight; below 0 it is depression
+    a_minus: float = 2e-4  # depression; below 0 it is potentiation
+    tau_plus_ms: float = 20.0  # how long an input spike is remembered
+    tau_minus_ms: float = 20.0  # how long an output spike is remembered
+    dt_ms: float = 1.0  # time step
 
     def __post_init__(self):
         for name in ("a_plus", "a_minus"):
@@ -90,24 +83,15 @@ class WinnerTakeAll:
     """A layer of leaky neurons that compete, and learn by STDP (the lesson on STDP, sections 3 and 4).
 
     At every step the neuron furthest above its threshold spikes, and its spike sets all membranes to rest.
-
-    Attributes:
-        rule: the change of weights.
-        membrane: how potentials integrate and leak.
-        threshold: what all neurons have in common; above 0.
-        theta_plus: how far a spike raises the threshold of its neuron; 0 or more.
-        tau_theta_ms: how long a raised threshold lasts.
-        total_weight: the sum of every neuron's weights after each image; None: weights are not normalised.
-        inhibition: False: every neuron above its threshold spikes, and resets only itself.
     """
 
-    rule: PairSTDP = field(default_factory=PairSTDP)
-    membrane: LI = field(default_factory=lambda: LI(tau_mem_ms=20.0))
-    threshold: float = 1.0
-    theta_plus: float = 0.005
-    tau_theta_ms: float = 10_000.0
-    total_weight: float | None = 16.0
-    inhibition: bool = True
+    rule: PairSTDP = field(default_factory=PairSTDP)  # the change of weights
+    membrane: LI = field(default_factory=lambda: LI(tau_mem_ms=20.0))  # how potentials integrate and leak
+    threshold: float = 1.0  # what all neurons have in common; above 0
+    theta_plus: float = 0.005  # how far a spike raises the threshold of its neuron; 0 or more
+    tau_theta_ms: float = 10_000.0  # how long a raised threshold lasts
+    total_weight: float | None = 16.0  # the sum of a neuron's weights after each image; None: they are not normalised
+    inhibition: bool = True  # without it every neuron above its threshold spikes, and resets only itself
 
     def __post_init__(self):
         above_0("a potential", threshold=self.threshold)
