@@ -36,19 +36,6 @@ def test_gradient_is_the_finite_difference(seed, membrane) -> None:
     assert np.allclose(found, wanted, rtol=1e-4, atol=1e-4 * max(1.0, abs(wanted).max()))
 
 
-def test_several_spikes_agree_to_many_digits() -> None:
-    weights, times = random_neuron(0, mean=1.2)
-    record, h = respond(weights, times, 60.0, MEMBRANE), 1e-6
-    assert len(record.times_ms) >= 3
-    slopes = np.arange(1.0, len(record.times_ms) + 1)
-
-    def losses(moves: np.ndarray) -> np.ndarray:
-        return np.array([slopes @ respond(weights + move, times, 60.0, MEMBRANE).times_ms for move in moves])
-
-    wanted = (losses(h * np.eye(8)) - losses(-h * np.eye(8))) / (2 * h)
-    assert np.allclose(gradient(record, slopes, MEMBRANE, 8), wanted, rtol=1e-5, atol=1e-6)
-
-
 @given(weight=st.floats(4.1, 12))
 def test_first_spike_of_one_input_in_closed_form(weight) -> None:
     """τ_mem = 2 τ_syn: with x = e^(−t/τ_mem) the potential is w (x − x²), so x² − x + V_th/w = 0."""
@@ -57,17 +44,6 @@ def test_first_spike_of_one_input_in_closed_form(weight) -> None:
     assert record.times_ms[0] == pytest.approx(3 - 10 * math.log((1 + root) / 2), rel=1e-9)
     slopes = np.eye(len(record.times_ms))[0]
     assert gradient(record, slopes, MEMBRANE, 1)[0] == pytest.approx(-20 / (weight**2 * root * (1 + root)), rel=1e-7)
-
-
-def test_first_spike_of_several_inputs_by_the_implicit_function() -> None:
-    weights, times = np.array([1.2, 1.6, 1.5, 1.4]), [np.array([t]) for t in (0.0, 2.0, 3.0, 40.0)]
-    record = respond(weights, times, 50.0, MEMBRANE)
-    ago = np.maximum(record.times_ms[0] - np.concatenate(times), 0)
-    lifted = np.exp(-ago / 10) - np.exp(-ago / 5)
-    speed = weights @ np.where(ago > 0, np.exp(-ago / 5) / 5 - np.exp(-ago / 10) / 10, 0)
-    found = gradient(record, np.eye(len(record.times_ms))[0], MEMBRANE, 4)
-    assert weights @ lifted == pytest.approx(1) and np.allclose(found, -lifted / speed, rtol=1e-9)
-    assert found[3] == 0, "it comes after the spike"
 
 
 def test_curves_follow_their_equations() -> None:

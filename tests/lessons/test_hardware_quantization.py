@@ -9,7 +9,7 @@ from course_utils.chips import placing
 from course_utils.chips import virtual_chip as hardware
 from course_utils.lessons.hardware_quantization import checks, widgets
 from course_utils.lessons.hardware_quantization.faint import BITS, MISMATCHES, faint_network
-from course_utils.lessons.stripe_snn.tasks import FIRST_TEST
+from course_utils.lessons.hardware_quantization.strips import strips
 from course_utils.training import ledger
 from course_utils.training.loop import accuracy
 
@@ -37,7 +37,6 @@ def test_circuits_are_counted_as_the_package_does() -> None:
 def test_the_shipped_network_reads_its_pictures() -> None:
     images, labels = widgets.faint_stripes()
     assert accuracy(faint_network(), images, torch.tensor(labels)) == 1
-    assert widgets.FIRST_TEST == FIRST_TEST, "it has not seen them"
 
 
 def test_the_explorer_shows_the_run_of_that_chip() -> None:
@@ -65,14 +64,14 @@ def test_a_run_depends_on_its_arguments_alone() -> None:
 @pytest.mark.parametrize("horizontal", [False, True])
 def test_a_point_a_chip_and_a_bar_at_the_median(horizontal: bool) -> None:
     _, ax = plt.subplots()
-    widgets.strips({"a": [0.5, 0.7, 0.9], "nothing": [], "b": [1.0]}, ax, horizontal=horizontal)
+    strips({"a": [0.5, 0.7, 0.9], "nothing": [], "b": [1.0]}, ax, horizontal=horizontal)
     points, median, *others = ax.lines
     values, places = (points.get_xdata(), points.get_ydata()) if horizontal else points.get_data()[::-1]
     assert sorted(values) == pytest.approx([50, 70, 90]) and abs(places).max() < 0.3
     assert list(median.get_xdata() if horizontal else median.get_ydata()) == pytest.approx([70, 70])
     assert len(others) == 1, "one chip has no median"
     _, ax = plt.subplots()
-    widgets.strips({"a": [], "b": []}, ax, horizontal=horizontal)
+    strips({"a": [], "b": []}, ax, horizontal=horizontal)
     assert not ax.lines, "nothing measured yet"
 
 

@@ -14,15 +14,9 @@ LESSON = "surrogate_gradients"
 SOLVED = True
 
 
-def normalise(current, dims, eps=1e-5):
-    mean = current.mean(dims, keepdim=True)
-    return (current - mean) / (current.var(dims, keepdim=True) + eps).sqrt()
-
-
-def biased(current, scale, shift):
-    return torch.nn.functional.batch_norm(current.flatten(0, 1), None, None, scale, shift, training=True).view_as(
-        current
-    )
+def normalise(current, eps=1e-5):
+    centred = current - current.mean((0, 1))
+    return centred / (current.var((0, 1)) + eps).sqrt()
 
 
 def by_module(current, scale, shift):
@@ -31,8 +25,8 @@ def by_module(current, scale, shift):
 
 @pytest.mark.parametrize(
     "right",
-    [biased, by_module, lambda c, a, b: normalise(c, (0, 1)) * a + b, lambda c, a, b: normalise(c, (0, 1), 0) * a + b],
-    ids=["of PyTorch", "a module of PyTorch", "n − 1", "nothing added under the root"],
+    [by_module, lambda c, a, b: normalise(c) * a + b, lambda c, a, b: normalise(c, 0) * a + b],
+    ids=["a module of PyTorch", "n − 1", "nothing added under the root"],
 )
 def test_other_right_answers_are_accepted(right) -> None:
     assert checks.check_batch_norm(right)

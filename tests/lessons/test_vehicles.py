@@ -23,6 +23,11 @@ def test_the_current_of_the_exercise_is_the_front_end_s() -> None:
             other.current_for(torch.tensor(3.0))
 
 
+def test_the_code_of_the_exercise_is_the_front_end_s() -> None:
+    values = torch.tensor([[0.2, 0.9, 0.0, 0.5, 0.7, 0.1, 0.0]])
+    assert torch.equal(checks.check_order_code.right(values[0], 4), front_end.by_rank(values, 4)[0])
+
+
 def test_the_explorer_says_what_it_shows() -> None:
     figure, alt = widgets.draw_front_end("digit", "fine", "on and off", 300)
     filters, values = widgets._coefficients("digit", "fine", "on and off")

@@ -22,51 +22,33 @@ from course_utils.training.loop import History, fit
 
 RECIPE = replace(FAINT, lesson="chip_energy", epochs=4)  # half of the epochs: it goes on
 PRICES = (0.0, 0.1, 0.3, 1.0)
-IMAGES, EPOCHS, LEARNING_RATE = 2000, 2, 5e-3
-TWIN_EPOCHS, TWIN_LEARNING_RATE = 8, 1e-2
-TOLERATED = 0.005  # of the validation accuracy, for an earlier stop
+IMAGES, ON = 2000, {"batch_size": 64, "epochs": 2, "learning_rate": 5e-3}  # of training on with a price
+TWIN = {"batch_size": 64, "epochs": 8, "learning_rate": 1e-2}
 
 _trained = cache(RECIPE.train)
 
 
-def priced(
-    model: LIReadout,
-    split: Split,
-    price: float,
-    seed: int,
-    *,
-    images: int = IMAGES,
-    epochs: int = EPOCHS,
-    learning_rate: float = LEARNING_RATE,
-) -> tuple[LIReadout, History]:
+def priced(model: LIReadout, split: Split, price: float, seed: int, **how: float) -> tuple[LIReadout, History]:
     """A copy of the model that has trained on with a price on its operations and a tunable input, and its history."""
     own = copy.deepcopy(model)
     own.encode = TunedInput(SCALE, STEPS)
     training = Priced(own, price)
-    train = tuple(part[:images] for part in split.train)
-    how = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, "batch_size": 64, "loss": training.loss}
-    return own, fit(training, train, split.validation, **how)
+    train = tuple(part[:IMAGES] for part in split.train)
+    return own, fit(training, train, split.validation, seed=seed, loss=training.loss, **ON | how)
 
 
-def earliest_stop(curve: Anytime, tolerated: float = TOLERATED) -> int:
+def earliest_stop(curve: Anytime, tolerated: float = 0.005) -> int:
     """The first step whose accuracy is within `tolerated` of the last one's, from 1."""
     return int((curve.accuracy >= curve.accuracy[-1] - tolerated).nonzero()[0]) + 1
 
 
-def train_twin(split: Split, seed: int) -> tuple[Twin, History]:
-    """The twin without spikes, trained."""
+def _twin(seed: int, _: Path) -> Record:
+    """A record of the twin without spikes."""
+    split = RECIPE.task.draw(seed, RECIPE.images)
     torch.manual_seed(seed)
     twin = Twin()
-    how = {"epochs": TWIN_EPOCHS, "learning_rate": TWIN_LEARNING_RATE, "seed": seed, "batch_size": 64}
-    return twin, fit(twin, split.train, split.validation, **how)
-
-
-def _twin(seed: int, _: Path) -> Record:
-    """A record of the twin."""
-    split = RECIPE.task.draw(seed, RECIPE.images)
-    twin, history = train_twin(split, seed)
-    config = {"batch_size": 64, "epochs": TWIN_EPOCHS, "learning_rate": TWIN_LEARNING_RATE}
-    return RECIPE.measured(twin, split, curve_of(history), config=config, time_steps=1)
+    history = fit(twin, split.train, split.validation, seed=seed, **TWIN)
+    return RECIPE.measured(twin, split, curve_of(history), config=TWIN, time_steps=1)
 
 
 def _spiking(price: float | None, seed: int, _: Path) -> Record:
@@ -77,7 +59,7 @@ def _spiking(price: float | None, seed: int, _: Path) -> Record:
     if price is not None:
         model, history = priced(model, split, price, seed)
         curve, learned = curve_of(history), model.encode.told()
-        config = {"batch_size": 64, "epochs": EPOCHS, "learning_rate": LEARNING_RATE, "price": price}
+        config = ON | {"price": price}
     stop = earliest_stop(anytime(model, *split.validation))
     test = anytime(model, *split.test)
     by_step = {"accuracy by step": test.accuracy.tolist(), "accumulates by step": test.accumulates.tolist()}

@@ -63,13 +63,8 @@ def any_camera(chunk: int) -> tuple[Camera, Callable[[float], tuple[float, float
 
 
 def recorded(images: Tensor, samples: Tensor, first_chunk: int = 0) -> Tensor:
-    """Simulated frames of images, uint8 [count, time, 2, 34, 34].
-
-    Args:
-        images: uint8 [count, 28, 28].
-        samples: their numbers in all that exist.
-        first_chunk: the seed of the first camera.
-    """
+    """Simulated frames, uint8 [count, time, 2, 34, 34], of images uint8 [count, 28, 28], by their numbers in all that
+    exist; `first_chunk` is the seed of the first camera."""
     made = []
     for chunk, some in enumerate(torch.arange(len(images)).split(CHUNK), start=first_chunk):
         camera, path = any_camera(chunk)

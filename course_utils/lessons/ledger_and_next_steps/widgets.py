@@ -14,7 +14,7 @@ from matplotlib.ticker import NullLocator
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
-from course_utils.lessons.hardware_quantization.widgets import strips
+from course_utils.lessons.hardware_quantization.strips import strips
 from course_utils.lessons.ledger_and_next_steps.overview import COSTS, KINDS, Result, by_task, front, number
 
 STYLES = {
@@ -118,30 +118,12 @@ def draw_task(found: Sequence[Result], task: str, cost: str) -> tuple[Figure, st
 
 def _names(ax: Axes, members: Sequence[Result], points: Sequence[tuple[float, float]]) -> None:
     """Names in a column at the right, in the order of the points, a thin line from each to its point."""
-    low, high = ax.get_ylim()
-    places = spread([(y - low) / (high - low) for _, y in points], gap=1 / max(len(members), 14))
+    places = 1 - (np.arange(len(members)) + 0.5) / len(members)
     ends = (ax.transAxes + ax.transData.inverted()).transform([(1.04, place) for place in places])
-    lines = LineCollection(
-        list(zip(points, ends, strict=True)), colors="0.75", lw=0.7, clip_on=False, zorder=1  # below the marks
-    )
-    ax.add_collection(lines, autolim=False)
+    lines = zip(points, ends, strict=True)
+    ax.add_collection(LineCollection(list(lines), colors="0.75", lw=0.7, clip_on=False, zorder=1), autolim=False)
     for result, place in zip(members, places, strict=True):
         ax.text(1.05, place, result.name, transform=ax.transAxes, va="center", fontsize=9 if len(members) < 16 else 8)
-
-
-def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Places for texts at these falling heights, from 1 down to 0, none nearer to the next than `gap`.
-
-    There must be room for all: `gap` times their number is at most 1.
-    """
-    places: list[float] = []
-    for height in heights:
-        places.append(min(height, places[-1] - gap if places else 1 - gap / 2))
-    floor = gap / 2
-    for place in reversed(range(len(places))):
-        places[place] = max(places[place], floor)
-        floor = places[place] + gap
-    return places
 
 
 def ledger_explorer(found: Sequence[Result], first: str | None = None) -> Explorer:
@@ -155,12 +137,7 @@ def ledger_explorer(found: Sequence[Result], first: str | None = None) -> Explor
 
 
 def draw_chips(chips: Mapping[str, Sequence[float]], asked: float) -> tuple[Figure, str]:
-    """Accuracies of networks over chips, a row each, every chip a point, the median a bar.
-
-    Args:
-        chips: accuracies for the name of each network.
-        asked: the median that is asked for.
-    """
+    """Accuracies of networks over chips, a row each, every chip a point, the median a bar; and the one asked for."""
     figure, ax = plt.subplots(figsize=(8, 1.1 + 0.75 * len(chips)))
     strips(chips, ax, horizontal=True)
     ax.axvline(100 * asked, **BASELINE)

@@ -22,7 +22,7 @@ TAUS_MS = (2.0, 5.0)  # of the synapses
 READOUT_MS = 100.0  # of the filter at the output
 
 
-def digits(train: int, validation: int, test: int) -> Split:
+def first_digits(train: int, validation: int, test: int) -> Split:
     """MNIST's first images of each set as NengoDL takes them, float32 [count, 1, pixels], 0 to 1; then those to choose
     with."""
     sets = real("MNIST", *load_images("MNIST"))
@@ -53,7 +53,7 @@ class Route:
         """Train, choose the filter on validation, read the test set once."""
         from course_utils.exchange import nengodl  # loads TensorFlow, which takes seconds
 
-        split = digits(55_000, 5000, 10_000)
+        split = first_digits(55_000, 5000, 10_000)
         (x, y), (x_chosen, y_chosen), (shown, labels) = (
             (images.numpy(), labels.numpy()) for images, labels in (split.train, split.validation, split.test)
         )
@@ -155,7 +155,7 @@ class Repairs(Route):
         from course_utils.exchange import nengodl
         from course_utils.lessons.nengodl_conversion import checks
 
-        split = digits(10_000, 0, 500)
+        split = first_digits(10_000, 0, 500)
         (x, y), (shown, labels) = ((images.numpy(), labels.numpy()) for images, labels in (split.train, split.test))
         trained = self.train(self, x, y, seed)
 

@@ -9,7 +9,8 @@ Images are flat and float32 here, [count, 1, pixels], 0 to 1: NengoDL's second a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,7 @@ import tensorflow as tf  # isort: skip
 IMAGE = (28, 28, 1)
 CLASSES = 10
 Layers = Sequence[tuple[int, int]]  # channels and stride of each 3×3 convolution
+Stage = Callable[[Tensor], Tensor]  # a layer as torch has it
 
 # --- the networks, and how they are trained --------------------------------------------------------------------------
 
@@ -142,28 +144,18 @@ def nengo_lif(
     return np.stack(spikes)
 
 
-class Stage(NamedTuple):
-    """A layer as torch takes it: weight, bias, and the stride of a convolution or None."""
-
-    weight: Tensor
-    bias: Tensor
-    stride: int | None
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if self.stride is None:
-            return functional.linear(x.movedim(1, 3).flatten(1), self.weight, self.bias)  # Keras: channels last
-        return functional.conv2d(x, self.weight, self.bias, self.stride)
-
-
 def stages(model: Any) -> list[Stage]:
-    """The layers of a network from `relu_network`, for torch."""
+    """The layers of a network from `relu_network`, for torch, where channels go first."""
     found = []
     for layer in model.layers:
         if layer.get_weights():
             weight, bias = map(torch.from_numpy, layer.get_weights())
-            is_convolution = weight.dim() == 4
-            weight = weight.permute(3, 2, 0, 1) if is_convolution else weight.T
-            found.append(Stage(weight.contiguous(), bias, layer.strides[0] if is_convolution else None))
+            if weight.dim() == 4:
+                how = {"weight": weight.permute(3, 2, 0, 1).contiguous(), "bias": bias, "stride": layer.strides[0]}
+                found.append(partial(functional.conv2d, **how))
+            else:
+                dense = partial(functional.linear, weight=weight.T.contiguous(), bias=bias)
+                found.append(lambda x, dense=dense: dense(x.movedim(1, 3).flatten(1)))  # as Keras counts them
     return found
 
 
@@ -210,14 +202,8 @@ class Cost(NamedTuple):
 
 
 def cost(layers: Layers, images: np.ndarray, spikes: Sequence[np.ndarray], steps: int) -> Cost:
-    """Count the operations of a run: the weights that all pixels and spikes meet.
-
-    Args:
-        layers: of the network.
-        images: that were run, [count, 1, pixels].
-        spikes: `NengoRun.spikes`.
-        steps: of the run.
-    """
+    """Count the operations of a run: the weights that pixels of images [count, 1, pixels] and spikes of a `NengoRun`
+    meet."""
     require_whole(steps=(steps, 1))
     require(len(spikes) == len(layers), "number of layers in spikes", len(spikes), f"{len(layers)}")
     size, _, maps = IMAGE

@@ -23,42 +23,27 @@ GRAPHS = {  # file: (its folder in the repository, SHA-256 sum)
     "cnn_sinabs.nir": ("02_cnn", "e2fa55bda7aab5a772485e1b690358bcb825b303eca7dc426e3973937fcb5bcb"),
     "braille_noDelay_bias_zero.nir": ("03_rnn", "f1aab3ce74024e7feac508a03b04c58d483ee3a01e293dba4b53d0b519b8650e"),
 }
-# What a trace is called here, by its file. The script beside SpiNNaker 2's ran the simulator of that chip's software
-# (Brian2, in double precision); its line for the chip is commented out.
+# By what a trace is called here, the X of its lif_X.csv and its SHA-256 sum. The script beside SpiNNaker 2's ran the
+# simulator of that chip's software (Brian2, in double precision); its line for the chip is commented out.
 TRACES = {
-    "lif_exact.csv": ("exact, event by event", "ae039c6359bb3c53adee01a8cb5a8ddc6c0bfed20c6984bd2b092740ab2680b1"),
-    "lif_norse.csv": ("Norse", "300d80dc21d67137740722caefb6d9a2f267331bfe682051ed99ac41a9cd0448"),
-    "lif_snntorch.csv": ("snnTorch", "6c1258f6a972ce9bf09ca0f4aacf8a457d38259df11613b22b442d21fa6bf5c1"),
-    "lif_nengo.csv": ("Nengo", "64ee8b4ee323a3c8a03500455a5835225ec2fb10a1746dec4f1bdfbfb7fdb473"),
-    "lif_spinnaker2.csv": (
-        "SpiNNaker 2's simulator",
-        "58be9f52cdc3a813e949e637aef0fae63a4ca8eb74be7a4a8276c4c4570709e7",
-    ),
-    "lif_spyx.csv": ("Spyx", "f180386a5b92910b4f8b4361d363535cbcb4ba5bd6e453c2ddf6f82459e2d799"),
-    "lif_lava_cpu_float.csv": (
-        "Lava, CPU, floating point",
-        "177a674e1ea10db5ed4047c34083242e7eeb8ef6681d34a27a23b1e011514aa5",
-    ),
-    "lif_lava_cpu_fixed.csv": (
-        "Lava, CPU, whole numbers",
-        "4426b06b035ebab370ad74f812041f49140ac22d0a7baae389addee37541db7e",
-    ),
-    "lif_lava_loihi_fixed.csv": (
-        "Loihi 2, the chip",
-        "8c721d7eed09623de92429c3eb8b0321f9b69c4ce759f0d8651940d976159081",
-    ),
-    "lif_rockpool.csv": ("Rockpool", "6758dd745b59de8a309d85e3aaf12cdefc8612ecddf4cac79b2880defe9ca00b"),
-    "lif_sinabs.csv": ("sinabs", "a891d016e51abfcbfb00e9f4f7ecbcb6191bd15f982b200335382e9ca15eb55d"),
+    "exact, event by event": ("exact", "ae039c6359bb3c53adee01a8cb5a8ddc6c0bfed20c6984bd2b092740ab2680b1"),
+    "Norse": ("norse", "300d80dc21d67137740722caefb6d9a2f267331bfe682051ed99ac41a9cd0448"),
+    "snnTorch": ("snntorch", "6c1258f6a972ce9bf09ca0f4aacf8a457d38259df11613b22b442d21fa6bf5c1"),
+    "Nengo": ("nengo", "64ee8b4ee323a3c8a03500455a5835225ec2fb10a1746dec4f1bdfbfb7fdb473"),
+    "SpiNNaker 2's simulator": ("spinnaker2", "58be9f52cdc3a813e949e637aef0fae63a4ca8eb74be7a4a8276c4c4570709e7"),
+    "Spyx": ("spyx", "f180386a5b92910b4f8b4361d363535cbcb4ba5bd6e453c2ddf6f82459e2d799"),
+    "Lava, CPU, floating point": ("lava_cpu_float", "177a674e1ea10db5ed4047c34083242e7eeb8ef6681d34a27a23b1e011514aa5"),
+    "Lava, CPU, whole numbers": ("lava_cpu_fixed", "4426b06b035ebab370ad74f812041f49140ac22d0a7baae389addee37541db7e"),
+    "Loihi 2, the chip": ("lava_loihi_fixed", "8c721d7eed09623de92429c3eb8b0321f9b69c4ce759f0d8651940d976159081"),
+    "Rockpool": ("rockpool", "6758dd745b59de8a309d85e3aaf12cdefc8612ecddf4cac79b2880defe9ca00b"),
+    "sinabs": ("sinabs", "a891d016e51abfcbfb00e9f4f7ecbcb6191bd15f982b200335382e9ca15eb55d"),
 }
-FILES = GRAPHS | {name: ("01_lif", sha256) for name, (_, sha256) in TRACES.items()}
+FILES = GRAPHS | {f"lif_{name}.csv": ("01_lif", sha256) for name, sha256 in TRACES.values()}
 
 
 def paper_files() -> dict[str, Path]:
     """Where the files are: in the data folders, else downloaded; empty, with one line that says so, if neither is so.
-
-    Raises:
-        ValueError: a file is damaged; it is named.
-    """
+    A damaged file is refused by name."""
     found = {}
     for name, (folder, sha256) in FILES.items():
         here = find(f"nir_paper/{name}")
@@ -74,4 +59,5 @@ def paper_files() -> dict[str, Path]:
 
 def paper_traces(files: dict[str, Path]) -> dict[str, np.ndarray]:
     """By platform: input, membrane potential in the platform's own unit and spike, [1000 steps of 0.1 ms, 3]."""
-    return {TRACES[name][0]: np.loadtxt(files[name], delimiter=",") for name in TRACES if name in files}
+    known = {called: files[f"lif_{name}.csv"] for called, (name, _) in TRACES.items() if f"lif_{name}.csv" in files}
+    return {called: np.loadtxt(file, delimiter=",") for called, file in known.items()}

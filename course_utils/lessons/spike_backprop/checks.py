@@ -10,7 +10,7 @@ from torch import Tensor
 from course_utils.classroom.exercise import Exercise
 
 
-def leak_factor(
+def _leak_factor(
     s: Tensor,
     decay: float,
     form: Callable = lambda f, n, log, steps: 1 + log * f / n,
@@ -26,7 +26,7 @@ def leak_factor(
 
 
 check_leak_factor = Exercise(
-    right=leak_factor,
+    right=_leak_factor,
     cases=[(torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.float64), 0.5)],
     draw=lambda rng: (torch.tensor(1.0 * (rng.random((30, 8)) < rng.uniform(0.05, 0.3))), rng.uniform(0.6, 0.95)),
     wrong={
@@ -39,7 +39,7 @@ check_leak_factor = Exercise(
         "You divide by the rate N/T. Divide by the count N of each neuron.":
             {"form": lambda f, n, log, steps: 1 + log * f * steps / n},
         "You divide by the spikes of all neurons. Each has its own count: sum over time only.":
-            lambda s, decay: leak_factor(s, decay, lambda f, n, log, steps: 1 + log * f / s.sum()),
+            lambda s, decay: _leak_factor(s, decay, lambda f, n, log, steps: 1 + log * f / s.sum()),
         "You left out the slope: f′ = ln(λ)·f.": {"form": lambda f, n, log, steps: 1 + f / n},
         "ln λ is the natural logarithm, `math.log(decay)`; you multiply by λ itself.":
             {"form": lambda f, n, log, steps: 1 + math.exp(log) * f / n},

@@ -64,14 +64,7 @@ class Response:
 
 
 def respond(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membrane: Membrane) -> Response:
-    """One neuron from rest, until that time.
-
-    Args:
-        weights: of the inputs, [inputs], in units of the threshold.
-        spikes_ms: when each input spikes.
-        until_ms: above 0; later input spikes are left out.
-        membrane: of the neuron.
-    """
+    """One neuron from rest until that time. The weights [inputs] are in units of the threshold."""
     require(len(weights) == len(spikes_ms), "number of weights", len(weights), f"{len(spikes_ms)}, one an input")
     inputs = sorted((float(time), j) for j, times in enumerate(spikes_ms) for time in times if time < until_ms)
     if inputs:
@@ -95,13 +88,7 @@ def gradient(response: Response, slopes: np.ndarray, membrane: Membrane, inputs:
     """dL/dw [inputs] of a loss of the spike times.
 
     Backwards in time τ_mem λ_v′ = −λ_v and τ_syn λ_i′ = −λ_i + λ_v. At an output spike λ_v jumps; at an input spike
-    −τ_syn λ_i is added to that input's gradient.
-
-    Args:
-        response: what `respond` returned.
-        slopes: ∂L/∂t of each output spike, in 1/ms.
-        membrane: as in `respond`.
-        inputs: how many inputs there are.
+    −τ_syn λ_i is added to that input's gradient. The slopes are ∂L/∂t of each output spike, in 1/ms.
     """
     spikes = len(response.times_ms)
     require(len(slopes) == spikes, "number of slopes", len(slopes), f"{spikes}, one an output spike")

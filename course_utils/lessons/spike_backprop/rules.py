@@ -120,10 +120,8 @@ TWINS = {
 class SpikingNet(nn.Module):
     """Spiking layers one after another; the last is the output. Inputs [time, batch, …] to answers [batch, classes].
 
-    Args:
-        layers: two or more `nn.Conv2d` (stride 1, no padding) and `nn.Linear`, with biases; only weights are used.
-        rule: how errors are sent back.
-        neuron: of the hidden layers; the output leaks as they do.
+    The layers are two or more `nn.Conv2d` (stride 1, no padding) and `nn.Linear`, with biases; only weights are used.
+    The output leaks as the hidden neurons do.
     """
 
     def __init__(self, *layers: nn.Module, rule: Rule, neuron: Neuron = NEURON):

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require_whole
+from course_utils.data.require import require, require_whole
 from course_utils.spiking.neurons import decay, each_step, heaviside
-from course_utils.spiking.ranges import above_0
 from course_utils.spiking.surrogates import Slope, Surrogate
+
+DRIVE = 2.5  # standard deviation of the currents to begin with, in units of the threshold
 
 
 class _Neurons(torch.autograd.Function):
@@ -56,14 +57,10 @@ class Hidden(NamedTuple):
 
 
 def run_lif(current: Tensor, spike: Callable[[Tensor], Tensor], decay_mem: float) -> Hidden:
-    """LIF neurons with threshold 1 and subtractive reset; no error flows back through the reset.
+    """LIF neurons with threshold 1 and subtractive reset, for currents [time, …] and a membrane's λ.
 
-    The spikes are those of `LIF(reset="subtract")`.
-
-    Args:
-        current: [time, …], in units of the threshold.
-        spike: a `Surrogate`, or `heaviside`, which sends nothing back.
-        decay_mem: λ of the membrane.
+    The spikes are those of `LIF(reset="subtract")`. No error flows back through the reset, nor through spikes where
+    `spike` is no `Surrogate`, but `heaviside`.
     """
     return Hidden(*_Neurons.apply(current, spike.slope if isinstance(spike, Surrogate) else None, decay_mem))
 
@@ -75,17 +72,8 @@ class DeepLIF(nn.Module):
     each neuron's current over the batch and all time steps together. Until `awaken` scales them, weights are normal
     with variance 1/fan-in.
 
-    Args:
-        depth: number of hidden layers, 1 or more.
-        spike: of all neurons.
-        batch_norm: between weights and neurons.
-        inputs: pixels.
-        width: neurons in a hidden layer.
-        classes: scores.
-        steps: number of time steps, 1 or more.
-        tau_mem_ms: of the membranes, above 0; a time step is 1 ms.
-        drive: standard deviation of the currents to begin with, in units of the threshold; above 0.
-        seed: of the weights.
+    It has `depth` hidden layers of `width` neurons for 64 pixels and 10 classes, and `steps` time steps of 1 ms; each 1
+    or more.
     """
 
     def __init__(
@@ -94,22 +82,16 @@ class DeepLIF(nn.Module):
         spike: Callable[[Tensor], Tensor],
         *,
         batch_norm: bool = False,
-        inputs: int = 64,
         width: int = 256,
-        classes: int = 10,
         steps: int = 6,
         tau_mem_ms: float = 2.0,
-        drive: float = 2.5,
         seed: int = 0,
     ):
         super().__init__()
-        require_whole(depth=(depth, 1), steps=(steps, 1))
-        above_0(drive=drive)
-        self.spike, self.steps, self.drive = spike, steps, drive
-        self.decay = decay(tau_mem_ms, dt_ms=1.0)
-        fans = [inputs] + [width] * depth
-        self.weights = nn.ModuleList(nn.Linear(fan_in, width) for fan_in in fans[:-1])
-        self.readout = nn.Linear(width, classes)
+        require_whole(depth=(depth, 1), width=(width, 1), steps=(steps, 1))
+        self.spike, self.steps, self.decay = spike, steps, decay(tau_mem_ms, dt_ms=1.0)
+        self.weights = nn.ModuleList(nn.Linear(width if layer else 64, width) for layer in range(depth))
+        self.readout = nn.Linear(width, 10)
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) if batch_norm else nn.Identity() for _ in self.weights)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
@@ -117,7 +99,7 @@ class DeepLIF(nn.Module):
                 linear.weight.normal_(0, linear.in_features**-0.5, generator=generator)
                 linear.bias.zero_()
             for norm in self.norms if batch_norm else ():
-                norm.weight.fill_(drive)
+                norm.weight.fill_(DRIVE)
 
     def hidden(self, images: Tensor) -> list[Hidden]:
         """Spikes and potentials of every hidden layer, for images [batch, inputs]."""
@@ -135,11 +117,11 @@ class DeepLIF(nn.Module):
 
     @torch.no_grad()
     def awaken(self, images: Tensor) -> "DeepLIF":
-        """Scale the weights layer by layer until the currents vary by `drive` for these images; returns the network."""
+        """Scale the weights layer by layer until the currents vary by `DRIVE` for these images; returns the network."""
         spikes = images
         for linear in self.weights:
             current = linear(spikes)
-            scale = self.drive / current.std()
+            scale = DRIVE / current.std()
             linear.weight.mul_(scale)
             current = (scale * current).expand(self.steps, -1, -1) if spikes is images else scale * current
             spikes, _ = run_lif(current, heaviside, self.decay)
@@ -158,11 +140,6 @@ def error_norms(model: DeepLIF, images: Tensor, labels: Tensor) -> list[float]:
 
 
 def growth(norms: list[float]) -> float:
-    """By which factor the error's norm changes in one layer on its way back: the geometric mean over all layers.
-
-    Args:
-        norms: of two layers or more, the first layer first.
-    """
-    if len(norms) < 2:
-        raise ValueError(f"norms are {len(norms)}; two layers or more have an error that travels")
+    """By which factor the error's norm changes in one layer on its way back: the geometric mean over all layers."""
+    require(len(norms) >= 2, "number of norms", len(norms), "2 or more: only then an error travels")
     return (norms[0] / norms[-1]) ** (1 / (len(norms) - 1))

@@ -1,13 +1,13 @@
 """The exercises of the lesson on motorbikes and airplanes."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_utils.classroom.exercise import Exercise
-from course_utils.lessons.vehicles import front_end
 from course_utils.lessons.vehicles.models import threshold_accuracy
 
 
@@ -29,20 +29,22 @@ def _two_parts(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor
             return numbers, labels, shifted, test_labels
 
 
+def _by_threshold(numbers: Tensor, labels: Tensor, test_numbers: Tensor, test_labels: Tensor) -> float:
+    return threshold_accuracy((numbers, labels), (test_numbers, test_labels))
+
+
 check_by_threshold = Exercise(
-    right=lambda train_numbers, train_labels, test_numbers, test_labels: threshold_accuracy(
-        (train_numbers, train_labels), (test_numbers, test_labels)
-    ),
+    right=_by_threshold,
     cases=[_two_parts(np.random.default_rng(0))],
     draw=_two_parts,
     wrong={
-        "Return a share between 0 and 1, not per cent.": lambda a, b, c, d: 100 * threshold_accuracy((a, b), (c, d)),
+        "Return a share between 0 and 1, not per cent.": lambda *parts: 100 * _by_threshold(*parts),
         "This is the accuracy on the training part. Only the threshold comes from there.":
-            lambda a, b, c, d: threshold_accuracy((a, b), (a, b)),
+            lambda a, b, c, d: _by_threshold(a, b, a, b),
         "You chose the threshold on the test part. It is the best there by luck; choose it on the training part.":
-            lambda a, b, c, d: threshold_accuracy((c, d), (c, d)),
+            lambda a, b, c, d: _by_threshold(c, d, c, d),
         "You count the wrong ones, or say 0 above the threshold. Airplanes, label 1, are the wider pictures.":
-            lambda a, b, c, d: 1 - threshold_accuracy((a, b), (c, d)),
+            lambda *parts: 1 - _by_threshold(*parts),
         "Your threshold is the mean. Try every training number.":
             lambda a, b, c, d: ((c >= a.mean()) == d.bool()).double().mean(),
     },
@@ -51,42 +53,38 @@ check_by_threshold = Exercise(
 )
 
 
-def _order(values: Tensor) -> Tensor:
+def _places(values: Tensor) -> Tensor:
     return values.argsort(descending=True, stable=True)
 
 
-def _ranks(values: Tensor) -> Tensor:
-    return _order(values).argsort()
-
-
-def _code(ranks: Tensor, kept: int) -> Tensor:
-    return (1 - ranks / kept).clamp(min=0)
+def _order_code(
+    values: Tensor,
+    kept: int,
+    ranks: Callable[[Tensor], Tensor] = lambda values: _places(values).argsort(),
+    lowest: float = 0.0,
+    silent: bool = True,
+) -> Tensor:
+    """A rank-order code, by what it takes for ranks, where it ends, and whether silent cells stay silent."""
+    code = (1 - ranks(values) / kept).clamp(min=lowest)
+    return code * (values > 0) if silent else code
 
 
 check_order_code = Exercise(
-    right=lambda values, kept: front_end.by_rank(values[None], kept)[0],
+    right=_order_code,
     cases=[(torch.tensor([0.2, 0.9, 0.0, 0.5, 0.7, 0.1, 0.0]), kept) for kept in (3, 7)],
     draw=lambda rng: (torch.tensor(rng.permutation(np.maximum(np.arange(-3, 8), 0) / 8)), int(rng.integers(3, 11))),
     wrong={
         "`argsort` says which coefficient is on which place. You need the place of each coefficient: sort the answer "
-        "again.": [
-            lambda values, kept: _code(_order(values), kept),
-            lambda values, kept: _code(_order(values), kept) * (values > 0),
-        ],
-        "Your largest coefficient has the last rank. Rank 0 belongs to the largest.": [
-            lambda values, kept: _code(values.argsort().argsort(), kept),
-            lambda values, kept: _code(values.argsort().argsort(), kept) * (values > 0),
-        ],
-        "Ranks from `kept` on do not count: their code is 0, yours falls below.": [
-            lambda values, kept: 1 - _ranks(values) / kept,
-            lambda values, kept: (1 - _ranks(values) / kept) * (values > 0),
-        ],
-        "A coefficient of 0 belongs to a cell that is silent. It gets no code, whatever its rank.":
-            lambda values, kept: _code(_ranks(values), kept),
+        "again.": [{"ranks": _places, "silent": silent} for silent in (False, True)],
+        "Your largest coefficient has the last rank. Rank 0 belongs to the largest.":
+            [{"ranks": lambda values: values.argsort().argsort(), "silent": silent} for silent in (False, True)],
+        "Ranks from `kept` on do not count: their code is 0, yours falls below.":
+            [{"lowest": -math.inf, "silent": silent} for silent in (False, True)],
+        "A coefficient of 0 belongs to a cell that is silent. It gets no code, whatever its rank.": {"silent": False},
         "You kept the coefficients' sizes. Only the order may count.":
-            lambda values, kept: values * (_ranks(values) < kept),
+            lambda values, kept: values * (_places(values).argsort() < kept),
         "All ranks that count get the same. The first must get the most.":
-            lambda values, kept: (_ranks(values) < kept) * (values > 0),
+            lambda values, kept: (_places(values).argsort() < kept) * (values > 0),
     },
     otherwise="1 for the largest, 1 − r/kept for rank r.",
     solved="The order, and nothing else.",
