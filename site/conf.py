@@ -1,0 +1,38 @@
+"""How Sphinx builds the site: MyST-NB reads the notebooks, Furo is the theme, formulas become MathML."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import formulas
+
+project = "Seven Weeks of Spikes"
+html_title = project
+extensions = ["myst_nb"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+exclude_patterns = ["files"]
+
+nb_execution_mode = "off"
+nb_render_markdown_format = "myst"
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_dmath_double_inline = True
+
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["course.css"]
+html_js_files = [("course.js", {"defer": "defer"})]
+html_extra_path = ["files"]
+html_copy_source = html_show_sourcelink = html_show_copyright = html_show_sphinx = False
+html_use_index = False
+html_theme_options = {"navigation_with_keys": False}
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+html_math_renderer = "mathml"
+
+
+def setup(app) -> None:
+    html = Path(app.srcdir) / "files"
+    app.config.html_extra_path = [str(html)]
+    app.add_html_math_renderer("mathml", formulas.INLINE, formulas.BLOCK)
+    app.connect("build-finished", formulas.write_font)

@@ -1,0 +1,112 @@
+"""A committed lesson as a page: what is for the instructor left out, answers folded, pictures in files of their own."""
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+import struct
+import zipfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils.tools.views import tags
+
+# https://github.com/owner/name, where the course is published; without it no page offers to open a lesson elsewhere
+REPOSITORY = os.environ.get("COURSE_REPOSITORY", "").rstrip("/").removesuffix(".git")
+FOLDED = {"solution": "the solution", "claim": "the check of this claim", "figure": "the code of this figure",
+          "predict": "the code of this question"}  # fmt: skip
+EMBEDDED = re.compile(r'src="data:image/png;base64,([^"]+)"[^>]*')
+
+
+def page(path: Path, files: Path) -> NotebookNode:
+    """The notebook that becomes a page.
+
+    Args:
+        path: of the lesson. The pictures of its explorers lie in `explorers/<topic>/` beside it.
+        files: folder whose content is published beside the pages; pictures are written into it.
+    """
+    lesson = nbformat.read(path, as_version=4)
+    lesson.cells = [cell for cell in lesson.cells if "instructor" not in tags(cell)]
+    for cell in lesson.cells:
+        if cell.cell_type == "code":
+            _fold(cell)
+            archive = path.parent / "explorers" / path.stem[3:] / f"{cell.id}.zip"
+            for output in cell.outputs:
+                _show(output, archive, files)
+    lesson.cells.insert(1, nbformat.v4.new_markdown_cell(doors(path.name)))
+    return lesson
+
+
+def doors(name: str) -> str:
+    """Where to get a lesson, as HTML: its file, and cloud notebooks if the course has an address."""
+    links = [f'<a href="lessons/{name}" download>Download this lesson</a>']
+    if urlsplit(REPOSITORY).hostname == "github.com":
+        where = urlsplit(REPOSITORY).path
+        links += [
+            f'<a href="https://colab.research.google.com/github{where}/blob/main/notebooks/{name}">Open in Colab</a>',
+            f'<a href="https://mybinder.org/v2/gh{where}/main?urlpath=lab/tree/notebooks/{name}">Open in Binder</a>',
+        ]
+    return f'<p class="doors">{" · ".join(links)}</p>'
+
+
+def _fold(cell: NotebookNode) -> None:
+    kind = next((tag for tag in FOLDED if tag in tags(cell)), None)
+    if kind:
+        cell.metadata.tags.append("hide-cell" if kind == "solution" else "hide-input")
+        cell.metadata["mystnb"] = {"code_prompt_show": f"Show {FOLDED[kind]}", "code_prompt_hide": f"Hide {FOLDED[kind]}"}
+
+
+def _show(output: NotebookNode, archive: Path, files: Path) -> None:
+    """Give a picture, a question or an explorer its place on the page."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        alt = output.metadata["image/png"]["alt"]
+        if re.match(r"\w*(Explorer|Player)\(", data.get("text/plain", "")):
+            shown = _explorer(archive, files) if archive.exists() else _picture(data["image/png"], alt, files)
+        else:
+            source, size = _kept(data["image/png"], files)
+            shown = f'<a class="picture" href="{source}"><img src="{source}" {size} alt="{html.escape(alt)}" loading="lazy"></a>'
+        output.data = {"text/html": shown}
+    elif "text/html" in data:
+        text = EMBEDDED.sub(lambda found: 'src="{}" {} loading="lazy"'.format(*_kept(found[1], files)), data["text/html"])
+        kind = "prediction" if "<b>Predict.</b>" in text else "widget"
+        output.data = {"text/html": f'<div class="{kind}">{text}</div>'}
+
+
+def _kept(png: str, files: Path) -> tuple[str, str]:
+    """Write a picture under a name that tells its content; its address and its size as attributes."""
+    content = base64.b64decode(png)
+    path = files / "pictures" / f"{hashlib.sha256(content).hexdigest()[:16]}.png"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    width, height = struct.unpack(">II", content[16:24])
+    return f"pictures/{path.name}", f'width="{width}" height="{height}"'
+
+
+def _picture(png: str, alt: str, files: Path) -> str:
+    source, size = _kept(png, files)
+    return f'<div class="explorer"><img src="{source}" {size} alt="{html.escape(alt)}"><p>It moves in JupyterLab.</p></div>'
+
+
+def _explorer(archive: Path, files: Path) -> str:
+    """The first picture of an explorer, and what its script needs to know of the others."""
+    folder = files / "explorers" / f"{archive.parent.name}-{archive.stem}"
+    with zipfile.ZipFile(archive) as pictures:
+        pictures.extractall(folder)
+    index = json.loads((folder / "positions.json").read_text(encoding="utf-8"))
+    (folder / "positions.json").unlink()
+    index["folder"] = folder.relative_to(files).as_posix()
+    grid = len(index["pictures"]) > sum(len(control["labels"]) for control in index["controls"])
+    how = "" if grid or len(index["controls"]) == 1 else " Moving one control sets the others back to where they began."
+    alt = html.escape(index["pictures"][0]["alt"])
+    known = json.dumps(index, ensure_ascii=False).replace("<", "\\u003c")
+    return (
+        f'<div class="explorer"><script type="application/json">{known}</script>'
+        f'<img src="{index["folder"]}/0.webp" alt="{alt}"><p class="said" role="status"></p>'
+        f"<p>Pictures made beforehand, at the positions of these controls.{how} In JupyterLab it is drawn anew for any.</p></div>"
+    )
