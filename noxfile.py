@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 LOCK = HERE / "requirements.lock"
 EXTRA_LOCK = HERE / "requirements-extra.lock"  # the extras `xylo` and `neurobench`, without what they ask for
 HUB_LOCK = HERE / "requirements-hub.lock"  # JupyterHub and its proxy, on the versions of requirements.lock
+SITE_LOCK = HERE / "requirements-site.lock"  # what turns the lessons into web pages
 SLIDES = HERE / "course_utils" / "tools" / "slides"
 PEERS = ("spikingjelly==2.0.0", "loguru==0.7.3")  # only a benchmark uses them, from a folder of their own
 
@@ -88,6 +89,15 @@ def install_hub(session: nox.Session) -> None:
     )
 
 
+def set_up_site(session: nox.Session) -> str:
+    """Make .nox/site what its lock says; the Python in it."""
+    uv, environment = find_uv_bin(), HERE / ".nox" / "site"
+    session.run(uv, "venv", "--quiet", "--allow-existing", "--python", "3.11", str(environment))
+    python = python_of(environment)
+    session.run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", str(SITE_LOCK))
+    return python
+
+
 @nox.session
 def lab(session: nox.Session) -> None:
     """Set up, write what is missing of your own copies of the lessons, and open them."""
@@ -109,6 +119,7 @@ def tests(session: nox.Session) -> None:
         install_hub(session)
     except nox.command.CommandFailed:
         session.warn("JupyterHub cannot be installed: its test is skipped.")
+    set_up_site(session)
     session.run(PYTHON, "-m", "ruff", "check", ".")
     session.run(PYTHON, "-m", "pytest", *session.posargs)
 
@@ -125,6 +136,13 @@ def deck(session: nox.Session) -> None:
     """Write the questions of all lessons as cards for Anki: views/seven_weeks_of_spikes.apkg"""
     set_up(session)
     session.run(PYTHON, "-m", "course_utils.tools.deck", *session.posargs)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the course's web pages, without a network once installed: views/site/index.html"""
+    python = set_up_site(session)
+    session.run(python, str(HERE / "site" / "build.py"), *session.posargs)
 
 
 @nox.session
@@ -223,6 +241,7 @@ def lock(session: nox.Session) -> None:
     compile_lock(session, "pyproject.toml", "--extra", "test", "-o", str(LOCK))
     compile_lock(session, str(extras), "--no-deps", "--no-annotate", "-o", str(EXTRA_LOCK))
     compile_lock(session, str(hub), "--no-annotate", "--constraints", str(LOCK), "-o", str(HUB_LOCK))
+    compile_lock(session, "--group", "site", "--no-annotate", "-o", str(SITE_LOCK))
     pins = re.findall(r"^[a-z0-9].*==.*?(?= \\$)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     head, _, _ = (HERE / "environment.yml").read_text(encoding="utf-8").partition("      # from requirements.lock")
     lines = [head + "      # from requirements.lock, written by `python noxfile.py -s lock`", "      - -e ."]

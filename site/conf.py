@@ -6,12 +6,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import formulas
+from sphinx.application import Sphinx
 
 project = "Seven Weeks of Spikes"
 html_title = project
 extensions = ["myst_nb"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["files"]
+suppress_warnings = ["misc.highlighting_failure"]  # a block of code may leave something out: …
 
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"
@@ -23,7 +25,6 @@ html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
-html_extra_path = ["files"]
 html_copy_source = html_show_sourcelink = html_show_copyright = html_show_sphinx = False
 html_use_index = False
 html_theme_options = {"navigation_with_keys": False}
@@ -31,8 +32,7 @@ pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-con
 html_math_renderer = "mathml"
 
 
-def setup(app) -> None:
-    html = Path(app.srcdir) / "files"
-    app.config.html_extra_path = [str(html)]
+def setup(app: Sphinx) -> None:
+    app.config.html_extra_path = [str(Path(app.srcdir) / "files")]
     app.add_html_math_renderer("mathml", formulas.INLINE, formulas.BLOCK)
     app.connect("build-finished", formulas.write_font)

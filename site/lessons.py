@@ -58,22 +58,29 @@ def _fold(cell: NotebookNode) -> None:
     kind = next((tag for tag in FOLDED if tag in tags(cell)), None)
     if kind:
         cell.metadata.tags.append("hide-cell" if kind == "solution" else "hide-input")
-        cell.metadata["mystnb"] = {"code_prompt_show": f"Show {FOLDED[kind]}", "code_prompt_hide": f"Hide {FOLDED[kind]}"}
+        cell.metadata["mystnb"] = {
+            "code_prompt_show": f"Show {FOLDED[kind]}",
+            "code_prompt_hide": f"Hide {FOLDED[kind]}",
+        }
 
 
 def _show(output: NotebookNode, archive: Path, files: Path) -> None:
     """Give a picture, a question or an explorer its place on the page."""
     data = output.get("data", {})
     if "image/png" in data:
-        alt = output.metadata["image/png"]["alt"]
-        if re.match(r"\w*(Explorer|Player)\(", data.get("text/plain", "")):
-            shown = _explorer(archive, files) if archive.exists() else _picture(data["image/png"], alt, files)
+        source, size = _kept(data["image/png"], files)
+        image = f'<img src="{source}" {size} alt="{html.escape(output.metadata["image/png"]["alt"])}" loading="lazy">'
+        if not re.match(r"\w*(Explorer|Player)\(", data.get("text/plain", "")):
+            shown = f'<a class="picture" href="{source}">{image}</a>'
+        elif archive.exists():
+            shown = _explorer(archive, size, files)
         else:
-            source, size = _kept(data["image/png"], files)
-            shown = f'<a class="picture" href="{source}"><img src="{source}" {size} alt="{html.escape(alt)}" loading="lazy"></a>'
+            shown = f'<div class="explorer">{image}<p>In JupyterLab this picture has sliders.</p></div>'
         output.data = {"text/html": shown}
     elif "text/html" in data:
-        text = EMBEDDED.sub(lambda found: 'src="{}" {} loading="lazy"'.format(*_kept(found[1], files)), data["text/html"])
+        text = EMBEDDED.sub(
+            lambda found: 'src="{}" {} loading="lazy"'.format(*_kept(found[1], files)), data["text/html"]
+        )
         kind = "prediction" if "<b>Predict.</b>" in text else "widget"
         output.data = {"text/html": f'<div class="{kind}">{text}</div>'}
 
@@ -88,25 +95,17 @@ def _kept(png: str, files: Path) -> tuple[str, str]:
     return f"pictures/{path.name}", f'width="{width}" height="{height}"'
 
 
-def _picture(png: str, alt: str, files: Path) -> str:
-    source, size = _kept(png, files)
-    return f'<div class="explorer"><img src="{source}" {size} alt="{html.escape(alt)}"><p>It moves in JupyterLab.</p></div>'
-
-
-def _explorer(archive: Path, files: Path) -> str:
+def _explorer(archive: Path, size: str, files: Path) -> str:
     """The first picture of an explorer, and what its script needs to know of the others."""
     folder = files / "explorers" / f"{archive.parent.name}-{archive.stem}"
     with zipfile.ZipFile(archive) as pictures:
-        pictures.extractall(folder)
-    index = json.loads((folder / "positions.json").read_text(encoding="utf-8"))
-    (folder / "positions.json").unlink()
+        index = json.loads(pictures.read("positions.json"))
+        pictures.extractall(folder, [name for name in pictures.namelist() if name.endswith(".webp")])
     index["folder"] = folder.relative_to(files).as_posix()
-    grid = len(index["pictures"]) > sum(len(control["labels"]) for control in index["controls"])
-    how = "" if grid or len(index["controls"]) == 1 else " Moving one control sets the others back to where they began."
-    alt = html.escape(index["pictures"][0]["alt"])
+    together = len(index["pictures"]) > sum(len(control["labels"]) for control in index["controls"])
+    alone = "" if together or len(index["controls"]) == 1 else "Moving one control sets the others back. "
     known = json.dumps(index, ensure_ascii=False).replace("<", "\\u003c")
-    return (
-        f'<div class="explorer"><script type="application/json">{known}</script>'
-        f'<img src="{index["folder"]}/0.webp" alt="{alt}"><p class="said" role="status"></p>'
-        f"<p>Pictures made beforehand, at the positions of these controls.{how} In JupyterLab it is drawn anew for any.</p></div>"
-    )
+    return f"""<div class="explorer"><script type="application/json">{known}</script>
+<img src="{index["folder"]}/0.webp" {size} alt="{html.escape(index["pictures"][0]["alt"])}">
+<p class="said" role="status"></p>
+<p>Pictures made beforehand, at these positions. {alone}In JupyterLab there are more.</p></div>"""

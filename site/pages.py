@@ -12,9 +12,9 @@ from course_utils.training import ledger
 TEACHING = COURSE_ROOT / "docs" / "teaching.md"
 ABOUT = """# Seven Weeks of Spikes
 
-A course on spiking neural networks: Jupyter notebooks, from the first PyTorch tensor to a network that runs within the limits of a
-real chip. Read the lessons here with everything that they print and draw. To run them, take the course's folder and type
-`python noxfile.py -s lab`.
+A course on spiking neural networks: Jupyter notebooks, from the first PyTorch tensor to a network that runs within the
+limits of a real chip. Read the lessons here with everything that they print and draw. To run them, take the course's
+folder and type `python noxfile.py -s lab`.
 """
 
 
@@ -54,11 +54,13 @@ def _ledger() -> str:
     table = ledger.table(records)
     where = [record.experiment or record.lesson.replace("_", " ") for record in records]
     rows = [(place, *row) for place, row in zip(where, table.rows, strict=True)]
-    return (
-        "# The ledger\n\nEvery result that the course has measured, beside the simplest method that could explain it. Operations and spikes "
-        f"are those of one sample. {len(rows)} rows; a click on a column's name sorts by it.\n\n"
-        + _html(Table(["lesson or experiment", *table.columns], rows))
-    )
+    shown = Table(["lesson or experiment", *table.columns], rows)
+    return f"""# The ledger
+
+Every result that the course has measured, {len(rows)} of them, each beside the simplest method that could explain it.
+Operations and spikes are those of one sample. A column's name sorts the table by it.
+
+{_html(shown)}"""
 
 
 def _html(table: Table) -> str:
