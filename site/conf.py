@@ -23,6 +23,7 @@ myst_dmath_double_inline = True
 
 html_theme = "furo"
 html_static_path = ["static"]
+html_favicon = "static/spike.svg"
 html_css_files = ["course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
 html_copy_source = html_show_sourcelink = html_show_copyright = html_show_sphinx = False

@@ -20,6 +20,8 @@ from course_utils.tools.views import tags
 REPOSITORY = os.environ.get("COURSE_REPOSITORY", "").rstrip("/").removesuffix(".git")
 FOLDED = {"solution": "the solution", "claim": "the check of this claim", "figure": "the code of this figure",
           "predict": "the code of this question"}  # fmt: skip
+# With empty lines around it what is folded is Markdown, too; JupyterLab sets its formulas either way.
+FOLDS = re.compile(r"<details>\s*<summary>.*?</summary>|</details>", re.DOTALL)
 EMBEDDED = re.compile(r'src="data:image/png;base64,([^"]+)"[^>]*')
 
 
@@ -33,7 +35,9 @@ def page(path: Path, files: Path) -> NotebookNode:
     lesson = nbformat.read(path, as_version=4)
     lesson.cells = [cell for cell in lesson.cells if "instructor" not in tags(cell)]
     for cell in lesson.cells:
-        if cell.cell_type == "code":
+        if cell.cell_type == "markdown":
+            cell.source = FOLDS.sub(r"\n\n\g<0>\n\n", cell.source)
+        else:
             _fold(cell)
             archive = path.parent / "explorers" / path.stem[3:] / f"{cell.id}.zip"
             for output in cell.outputs:

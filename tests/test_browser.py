@@ -5,7 +5,6 @@ How long that takes is printed, and written for the benchmark where `$COURSE_RED
 
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -19,11 +18,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from course_utils.data.locate import COURSE_ROOT
 from course_utils.tools.views import slides, tags
 from tests import notebook_cells as notebooks
+from tests.browsers import barriers, chromium
 
 KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
 DONE = "all cells have run"
@@ -51,21 +51,10 @@ MOVE = """async ([control, key]) => {
 }"""
 
 
-def installed_browser(chromium_of_playwright: str) -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-    found = next(filter(None, map(shutil.which, names)), None)
-    return found or (chromium_of_playwright if Path(chromium_of_playwright).exists() else None)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        executable = installed_browser(playwright.chromium.executable_path)
-        if executable is None:
-            pytest.skip("no Chromium or Chrome here; `python -m playwright install chromium` brings one")
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        with playwright.chromium.launch(executable_path=executable, args=flags) as chromium:
-            yield chromium
+    with chromium() as browser:
+        yield browser
 
 
 def free_port() -> int:
@@ -203,6 +192,18 @@ def test_widgets_work(lesson: str, browser: Browser, lab: tuple[str, Path], redr
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     assert complaints == []
+    page.close()
+
+
+def test_no_barrier_in_a_lesson(browser: Browser, lab: tuple[str, Path]) -> None:
+    """axe-core finds nothing serious in what the course itself puts into JupyterLab: texts, figures, widgets."""
+    address, folder = lab
+    cells = [cell for cell in notebooks.read("spiking_neuron").cells if "instructor" not in tags(cell)][:16]
+    nbformat.write(to_run(cells), folder / "barriers.ipynb")
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    open_and_run(page, address, "barriers.ipynb")
+    page.locator(EXPLORER).first.wait_for()
+    assert barriers(page, ".jp-RenderedMarkdown", ".jp-OutputArea-output") == []
     page.close()
 
 

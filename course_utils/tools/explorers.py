@@ -6,7 +6,6 @@ shows: `notebooks/explorers/<topic>/<cell id>.zip`, which holds `positions.json`
 
 import io
 import json
-import warnings
 import zipfile
 from collections.abc import Sequence
 from itertools import product
@@ -31,7 +30,7 @@ COLOURS = 64  # of a picture; anti-aliased lines need no more, and a file has ha
 def export(shown: dict[str, str], folder: Path) -> None:
     """Write the pictures of the explorers that a lesson has shown, and remove those of earlier renders.
 
-    An explorer that no longer draws what it drew at first is left out with a warning: then its pictures would
+    An explorer that no longer draws what it drew at first is left out, and a line says so: its pictures would
     contradict the one in the lesson.
 
     Args:
@@ -49,9 +48,7 @@ def export(shown: dict[str, str], folder: Path) -> None:
         start, (png, _) = next(iter(explorer._seen.items()))
         values, painter = dict(zip(explorer.controls, start, strict=True)), Painter()
         if painter.paint(lambda: explorer._draw(**values))[0] != png:  # noqa: B023
-            warnings.warn(
-                f"{cell}: this explorer depends on more than its controls; no pictures are kept", stacklevel=1
-            )
+            print(f"{cell}: this explorer depends on more than its controls; no pictures of it are kept")
             continue
         with writing(folder / f"{cell}.zip") as part:
             _write(explorer, start, painter, part)

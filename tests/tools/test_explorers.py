@@ -65,9 +65,8 @@ def test_an_archive_holds_each_picture_with_its_text_and_is_the_same_bytes_again
     assert (tmp_path / "cell.zip").read_bytes() == first
 
 
-def test_an_explorer_that_changes_by_itself_is_left_out(tmp_path) -> None:
+def test_an_explorer_that_changes_by_itself_is_left_out(tmp_path, capsys) -> None:
     heights = iter([1.0, 2.0, 3.0])
-    restless = Explorer(lambda kind: draw(next(heights), kind), kind=ipywidgets.Dropdown(options=["blue", "orange"]))
-    with pytest.warns(UserWarning, match="more than its controls"):
-        export({restless.model_id: "cell"}, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    restless = Explorer(lambda kind: draw(next(heights), kind), kind=["blue", "orange"])
+    export({restless.model_id: "cell"}, tmp_path)
+    assert list(tmp_path.iterdir()) == [] and "cell: this explorer depends on more" in capsys.readouterr().out
