@@ -8,7 +8,6 @@ from math import prod
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
