@@ -1,8 +1,8 @@
-"""How long a person waits: `python noxfile.py -s benchmark -- [imports] [redraws] [lessons] [steps] [peers]`.
+"""How long a person waits: `python noxfile.py -s benchmark -- [imports] [redraws] [lessons] [steps] [peers] [kernels]`.
 
 Seconds depend on the machine, so each figure also stands as a ratio to a fixed piece of work of the same run: a hundred
-training steps of a plain convolutional network, timed just before. Written to `data/benchmarks/`, for a table. `steps`
-and `peers` are described in files of their own. Without a name: imports, redraws and lessons.
+training steps of a plain convolutional network, timed just before. Written to `data/benchmarks/`, for a table. `steps`,
+`peers` and `kernels` are described in files of their own. Without a name: imports, redraws and lessons.
 """
 
 import json
@@ -18,7 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from course_utils.tools.views import notebook
-from tests.benchmarks import peers, step_cost
+from tests.benchmarks import kernels, peers, step_cost
 from tests.notebook_cells import TOPICS, cells
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def redraws(topics: list[str]) -> dict[str, float]:
 
 
 MEASURES = {"imports": imports, "redraws": redraws, "lessons": lessons}
-OTHERS = {"steps": step_cost.main, "peers": peers.main}
+OTHERS = {"steps": step_cost.main, "peers": peers.main, "kernels": kernels.main}
 
 
 def main(names: list[str]) -> None:
