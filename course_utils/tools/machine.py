@@ -24,7 +24,7 @@ from course_utils.data.download import sha256_of
 from course_utils.data.files import CannotWrite, try_to_write
 
 LOCK = locate.COURSE_ROOT / "requirements.lock"
-PYTHON = (3, 11)
+PYTHONS = ("3.11", "3.12", "3.13")
 FREE_DISK_GB = 2  # more than all downloads of the course together
 MEMORY_GB = 4
 SHIPPED_STRIPES = 200
@@ -116,10 +116,11 @@ def all_checks() -> dict[str, dict[str, Check]]:
 
 
 def python() -> str:
-    """Python is the version that the lock was made for."""
-    wanted, found = ".".join(map(str, PYTHON)), platform.python_version()
-    if sys.version_info[:2] != PYTHON:
-        raise NotReady(f"{found}, where the course needs {wanted}", f"{INSTALL_AGAIN}; it brings {wanted}")
+    """Python is a version that the lock was made for."""
+    found = platform.python_version()
+    if "{}.{}".format(*sys.version_info) not in PYTHONS:
+        wanted = f"{', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}"
+        raise NotReady(f"{found}, where the course needs {wanted}", f"{INSTALL_AGAIN} with one of these")
     return found
 
 

@@ -17,7 +17,7 @@ def test_an_older_python_hears_in_one_line_which_one_is_needed(version: tuple, m
     monkeypatch.setattr(sys, "version_info", version)
     with pytest.raises(SystemExit) as caught:
         runpy.run_path(str(NOXFILE))
-    assert "needs Python 3.11" in caught.value.code and "\n" not in caught.value.code
+    assert "needs Python 3.11, 3.12 or 3.13" in caught.value.code and "\n" not in caught.value.code
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
