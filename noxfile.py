@@ -54,25 +54,26 @@ except ModuleNotFoundError:  # first use: nox and uv get a small environment of 
     subprocess.run([*pip, "install", "--quiet", *re.findall(r'"([^"]+)"', tools)], check=True)
     sys.exit(subprocess.call([python_of(runner), "-m", "nox", "-f", __file__, *sys.argv[1:]]))
 
-nox.options.default_venv_backend = "none"  # every command shares one environment, .venv, where editors look for it
+nox.options.default_venv_backend = "none"  # every command shares one environment
 nox.options.sessions = ["tests"]
-PYTHON = python_of(HERE / ".venv")
+ENVIRONMENT = Path(os.environ.get("COURSE_ENVIRONMENT") or HERE / ".venv")  # editors look for .venv; Binder has its own
+PYTHON = python_of(ENVIRONMENT)
 
 
 def set_up(session: nox.Session) -> None:
-    """Make .venv what the lock says, each file checked against its hash. Takes a second when nothing changed."""
+    """Make the environment what the lock says, each file checked against its hash. A second if nothing changed."""
     uv = find_uv_bin()
     if not Path(PYTHON).exists():
         # TensorFlow has no build for 3.14 yet; there uv looks for an older Python, and fetches one if need be.
         python = sys.executable if sys.version_info < (3, 14) else "3.13"
-        session.run(uv, "venv", "--quiet", "--clear", "--python", python, str(HERE / ".venv"))
+        session.run(uv, "venv", "--quiet", "--clear", "--python", python, str(ENVIRONMENT))
     # Compiled once here, not at a student's first import: with uv's default the course's imports take 9 s, then 4 s.
     install = [uv, "pip", "install", "--python", PYTHON, "--no-deps", "--compile-bytecode"]
     # NengoDL asks to be built by a setuptools that stops at Python 3.11. The lock's newer one builds it, too.
     session.run(*install, "--no-build-isolation-package", "nengo-dl", "--require-hashes", "-r", str(LOCK))
     session.run(*install, "--quiet", "-e", str(HERE))
     # Sliders in slides: a JupyterLab extension of twenty lines, which an editable install leaves out.
-    extensions = HERE / ".venv" / "share" / "jupyter" / "labextensions"
+    extensions = ENVIRONMENT / "share" / "jupyter" / "labextensions"
     shutil.copytree(SLIDES, extensions / "seven-weeks-of-spikes-slides", dirs_exist_ok=True)
     # JupyterLab would greet a student with a question about its news.
     session.run(
@@ -131,7 +132,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def view(session: nox.Session) -> None:
-    """Write the student's, the instructor's or the slide view: python noxfile.py -s view -- instructor"""
+    """Write the student's, the instructor's, the slide or the Colab view: python noxfile.py -s view -- instructor"""
     set_up(session)
     session.run(PYTHON, "-m", "course_utils.tools.views", *session.posargs)
 

@@ -1,4 +1,4 @@
-"""One source, many views: a lesson for the student, for the instructor, as slides, and as it is committed.
+"""One source, many views: a lesson for the student, for the instructor, as slides, for Colab, and as it is committed.
 
 A view is derived from the tags of a notebook's cells; TAGS says what each tag means. Sections, which begin with a
 `##` heading, carry their length in the heading cell's metadata: {"course": {"minutes": 8}}; one with
@@ -53,6 +53,11 @@ TAGS = {
 }
 SLIDE_TYPES = ("slide", "subslide", "fragment")
 MEASURED = re.compile(r"(?<=measured run time: )\d+ s")
+FIRST_IN_COLAB = """\
+# For Colab: fetches the course, installs what Colab lacks, and says what is not as it is elsewhere.
+!test -d /content/course || git clone --quiet --depth 1 {repository} /content/course
+%cd -q /content/course/notebooks
+%run ../course_utils/tools/colab.py"""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -133,6 +138,14 @@ def slides(notebook: NotebookNode) -> NotebookNode:
     return view
 
 
+def colab(notebook: NotebookNode) -> NotebookNode:
+    """As a student has it, behind a cell that fetches the course from COURSE_REPOSITORY and what Colab lacks."""
+    view = student(notebook)
+    code = FIRST_IN_COLAB.format(repository=os.environ["COURSE_REPOSITORY"])
+    view.cells.insert(0, nbformat.v4.new_code_cell(code, id="colab"))
+    return view
+
+
 def committed(notebook: NotebookNode) -> NotebookNode:
     """As a lesson is kept: its outputs, less what belongs to the session that made them.
 
@@ -171,7 +184,7 @@ def render(path: Path) -> float:
     return seconds
 
 
-VIEWS = {view.__name__: view for view in (student, instructor, slides)}
+VIEWS = {view.__name__: view for view in (student, instructor, slides, colab)}
 
 
 def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
@@ -198,7 +211,7 @@ def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: `course-view student|instructor|slides|render [lesson …] [--to folder]`."""
+    """Command line: `course-view student|instructor|slides|colab|render [lesson …] [--to folder]`."""
     any_console()
     parser = argparse.ArgumentParser(prog="course-view", description=__doc__.partition("\n")[0])
     parser.add_argument("view", choices=[*VIEWS, "render"])
@@ -214,6 +227,8 @@ def main(arguments: list[str] | None = None) -> None:
         for lesson in lessons:
             print(f"{lesson.stem}: {render(lesson):.0f} s")
         return
+    if options.view == "colab" and not os.environ.get("COURSE_REPOSITORY"):
+        parser.error("the environment variable COURSE_REPOSITORY names where the course is published; it is not set")
     folder = options.to or (MINE if options.view == "student" else COURSE_ROOT / "views" / options.view)
     try:
         written, outdated = write_view(options.view, lessons, folder)
