@@ -53,12 +53,12 @@ def make_ready() -> None:
         subprocess.run([*pip, *others], check=True)
     # NengoDL asks for a setuptools that stops at Python 3.11, and on Windows for a TensorFlow of 2022
     if nengo_dl and subprocess.run([*pip, "--no-deps", "--no-build-isolation", *nengo_dl]).returncode:
-        print("NengoDL could not be built: lessons 16 and 17 stop where they use it.")
+        print("NengoDL could not be built: the lessons that convert with it stop there.")
     if str(COURSE) not in sys.path:
         sys.path.insert(0, str(COURSE))
     here, course = installed(), pins()
     others = [f"{name} {here.get(name)} (not {course[name]})" for name in used() if here.get(name, "") != course[name]]
-    print("Ready. Not here: slides, and the simulator of Xylo in lesson 19. The machine forgets: save a copy in your Drive.")
+    print("Ready. Not here: slides, and the simulator of Xylo. The machine forgets: save a copy in your Drive.")
     if others:
         print(f"Other versions than the course's, so the last digits may differ: {', '.join(others)}.")
 
