@@ -39,6 +39,12 @@ def test_environment_yml_holds_the_pins_of_the_lock():
     assert sorted(map(str, written)) == sorted(map(str, PINS))
 
 
+def test_what_is_asked_for_and_never_loaded_stays_out_of_the_lock():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    left_out = set(tool["uv"]["exclude-dependencies"])
+    assert "triton" in left_out and not left_out & {pin.name for pin in PINS}
+
+
 def test_every_pin_is_exact_and_hashed():
     assert len(PINS) > 100
     for pin, entry in (ENTRIES | EXTRA_ENTRIES | HUB_ENTRIES).items():

@@ -184,7 +184,7 @@ def render(path: Path) -> float:
     return seconds
 
 
-VIEWS = {view.__name__: view for view in (student, instructor, slides, colab)}
+VIEWS = {view.__name__: view for view in (student, instructor, slides)}
 
 
 def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path], list[Path]]:
@@ -197,7 +197,8 @@ def write_view(name: str, lessons: list[Path], folder: Path) -> tuple[list[Path]
         folder.mkdir(parents=True, exist_ok=True)
     written, outdated = [], []
     for lesson in lessons:
-        view, path = VIEWS[name](nbformat.read(lesson, as_version=4)), folder / lesson.name
+        make = colab if name == "colab" else VIEWS[name]  # the only one with a cell of its own, and with an address
+        view, path = make(nbformat.read(lesson, as_version=4)), folder / lesson.name
         view.metadata["course"] = {"written_as": _digest(view)}
         begun, stamp = _stamp(path)
         if stamp == _digest(view):
@@ -214,7 +215,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line: `course-view student|instructor|slides|colab|render [lesson …] [--to folder]`."""
     any_console()
     parser = argparse.ArgumentParser(prog="course-view", description=__doc__.partition("\n")[0])
-    parser.add_argument("view", choices=[*VIEWS, "render"])
+    parser.add_argument("view", choices=[*VIEWS, "colab", "render"])
     parser.add_argument("lessons", nargs="*", help="topics such as li_readout; all if none is given")
     parser.add_argument("--to", type=Path, help="where to write, if not to my_course or views/<view>")
     options = parser.parse_args(arguments)
