@@ -1,7 +1,8 @@
 """The results of the course: a line of JSON a record, written by the run that measured it, read by tables.
 
 A lesson's records stand in `<topic>.jsonl`, an experiment's in `experiments/<name>.jsonl`. The first line of a file is
-its header: what all its records share, and of an experiment what it is about, its models and its seeds.
+its header: what all its records share, and of an experiment what it is about, its models and its seeds. Each record
+ends with its sum, so that an altered digit is no result.
 """
 
 import importlib.metadata
@@ -9,6 +10,7 @@ import json
 import math
 import re
 import statistics
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -225,7 +227,8 @@ def _rewriting(path: Path) -> Iterator[tuple[dict, dict[tuple, Record]]]:
         }
         kept = {name: header[name] for name in (*_ABOUT, "experiment") if name in header}
         lines = [kept | _content(shared)]
-        lines += [_content({place: one[place] for place in one if place not in shared}) for one in entries]
+        for one in entries:
+            lines.append(_content({place: one[place] for place in one if place not in shared}) | {"sum": _sum(one)})
         with writing(path) as part:
             part.write_text("".join(_text(line) + "\n" for line in lines), encoding="utf-8", newline="\n")
 
@@ -238,9 +241,15 @@ def _load(path: Path) -> tuple[dict, dict[tuple, Record]]:
     shared = _entries({name: value for name, value in header.items() if name not in _ABOUT})
     records = {}
     for number, line in enumerate(lines, start=2):
+        noted = line.pop("sum", None)
         content = {"config": {}} | _content(shared | _entries(line))
         _check_text(_text(content), f"{path}, line {number},")
         record = Record(**content)
+        if noted != _sum(_entries(_told(record))):
+            raise ValueError(
+                f"{path}, line {number}, or the header, was altered after it was written: its sum is another. "
+                "Restore the file; or remove the line, and run what wrote it again."
+            )
         if path.stem == (record.experiment or record.lesson):  # else the file is a copy under another name
             records[record.identity] = record
     return header, records
@@ -271,6 +280,11 @@ def _entries(content: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
     for name, value in content.items():
         entries |= {(name, key): inner for key, inner in value.items()} if isinstance(value, dict) else {(name,): value}
     return entries
+
+
+def _sum(entries: Mapping[tuple[str, ...], Any]) -> str:
+    """The CRC-32 of a record, in eight hexadecimal digits."""
+    return f"{zlib.crc32(_text(_content(entries)).encode()):08x}"
 
 
 def _content(entries: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:

@@ -153,7 +153,9 @@ def test_a_record_that_does_not_fit_is_refused_by_the_field(tmp_path: Path, chan
     assert list(tmp_path.iterdir()) == []
 
 
+WHOLE = CONTENT | {"sum": ledger._sum(ledger._entries(ledger._told(RECORD)))}
 DAMAGED = [
+    (json.dumps(WHOLE | {"accuracy": 0.5}), "was altered after it was written"),
     (json.dumps(CONTENT | {"accuracy": 1.2}), "does not fit record.schema.json at accuracy"),
     (json.dumps(CONTENT | {"colour": "red"}), "colour"),
     (json.dumps(CONTENT | {"data": 3}), "at data"),
@@ -169,7 +171,7 @@ DAMAGED = [
 @pytest.mark.parametrize(("line", "named"), DAMAGED, ids=[named for _, named in DAMAGED])
 def test_a_damaged_line_is_named_and_left_alone(tmp_path: Path, line: str, named: str):
     path = tmp_path / "mnist_cnn.jsonl"
-    content = "\n".join([json.dumps({"lesson": "mnist_cnn"}), json.dumps(CONTENT), line, ""])
+    content = "\n".join([json.dumps({"lesson": "mnist_cnn"}), json.dumps(WHOLE), line, ""])
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     for use in (lambda: read(None, tmp_path), lambda: write(RECORD, tmp_path)):
         with pytest.raises(ValueError) as caught:
