@@ -85,6 +85,13 @@ def test_every_task_has_a_panel_and_a_row() -> None:
     assert "MNIST: 1,000 to 2,100" in alt
 
 
+@pytest.mark.parametrize("heights", [[0.5] * 14, [1.0] * 14, [0.0] * 14, [0.9, 0.89, 0.1], np.linspace(1, 0, 14)])
+def test_names_have_room(heights) -> None:
+    places = widgets.spread(list(heights), 1 / 14)
+    assert all(higher - lower >= 1 / 14 - 1e-9 for higher, lower in pairwise(places))
+    assert places[0] <= 1 - 1 / 28 + 1e-9 and places[-1] >= 1 / 28 - 1e-9
+
+
 def test_chips_are_drawn_with_their_median() -> None:
     figure, alt = widgets.draw_chips({"one": [0.9, 0.95, 1.0], "two": [0.99] * 3}, 0.95)
     assert "one: median 95.0%, from 90.0% to 100.0%" in alt

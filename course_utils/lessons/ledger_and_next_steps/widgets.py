@@ -118,12 +118,30 @@ def draw_task(found: Sequence[Result], task: str, cost: str) -> tuple[Figure, st
 
 def _names(ax: Axes, members: Sequence[Result], points: Sequence[tuple[float, float]]) -> None:
     """Names in a column at the right, in the order of the points, a thin line from each to its point."""
-    places = 1 - (np.arange(len(members)) + 0.5) / len(members)
+    low, high = ax.get_ylim()
+    places = spread([(y - low) / (high - low) for _, y in points], gap=1 / max(len(members), 14))
     ends = (ax.transAxes + ax.transData.inverted()).transform([(1.04, place) for place in places])
-    lines = zip(points, ends, strict=True)
-    ax.add_collection(LineCollection(list(lines), colors="0.75", lw=0.7, clip_on=False, zorder=1), autolim=False)
+    lines = LineCollection(
+        list(zip(points, ends, strict=True)), colors="0.75", lw=0.7, clip_on=False, zorder=1  # below the marks
+    )
+    ax.add_collection(lines, autolim=False)
     for result, place in zip(members, places, strict=True):
         ax.text(1.05, place, result.name, transform=ax.transAxes, va="center", fontsize=9 if len(members) < 16 else 8)
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Places for texts at these falling heights, from 1 down to 0, none nearer to the next than `gap`.
+
+    There must be room for all: `gap` times their number is at most 1.
+    """
+    places: list[float] = []
+    for height in heights:
+        places.append(min(height, places[-1] - gap if places else 1 - gap / 2))
+    floor = gap / 2
+    for place in reversed(range(len(places))):
+        places[place] = max(places[place], floor)
+        floor = places[place] + gap
+    return places
 
 
 def ledger_explorer(found: Sequence[Result], first: str | None = None) -> Explorer:
