@@ -98,8 +98,9 @@ def install_hub(session: nox.Session) -> None:
 def set_up_site(session: nox.Session) -> str:
     """Make .nox/site what its lock says; the Python in it."""
     uv, environment = find_uv_bin(), HERE / ".nox" / "site"
-    session.run(uv, "venv", "--quiet", "--allow-existing", "--python", "3.11", str(environment))
     python = python_of(environment)
+    if not Path(python).exists():
+        session.run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
     session.run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", str(SITE_LOCK))
     return python
 

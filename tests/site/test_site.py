@@ -21,7 +21,7 @@ from tests import notebook_cells as notebooks
 from tests.browsers import SITE, barriers, chromium
 
 PYTHON = SITE / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-PAGES = ["index", *(path.stem for path in notebooks.ALL), "letters", "ledger"]
+PAGES = ["index", *(path.stem for path in notebooks.ALL), "letters", "ledger", "teaching"]
 LOOKS = [(theme, width) for theme in ("light", "dark") for width in (1280, 390)]
 
 # Formulas and texts as they reach a reader: a backslash or a dollar that is left over was meant for LaTeX.
