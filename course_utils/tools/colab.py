@@ -34,7 +34,7 @@ def installed() -> dict[str, str]:
     return {one.metadata["Name"].lower().replace("_", "-"): one.version for one in found}
 
 
-def missing(here: dict[str, str]) -> list[str]:
+def to_install(here: dict[str, str]) -> list[str]:
     """What has to be installed beside what is here, as requirements, in the order of pyproject.toml."""
     wanted = [name for name in used() if name not in here]
     if "nengo-dl" in wanted and int(here.get("setuptools", "999").partition(".")[0]) >= 82:
@@ -47,7 +47,7 @@ def missing(here: dict[str, str]) -> list[str]:
 def make_ready() -> None:
     """Install what is missing, let the lessons find `course_utils`, and say what is not as it is elsewhere."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    wanted = missing(installed())
+    wanted = to_install(installed())
     nengo_dl = [one for one in wanted if one.startswith("nengo-dl==")]
     if others := [one for one in wanted if one not in nengo_dl]:
         subprocess.run([*pip, *others], check=True)

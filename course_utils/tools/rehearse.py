@@ -49,7 +49,7 @@ def rendered(lesson: Path) -> str:
     return f"{len(cells)} cells with outputs"
 
 
-def runs(lesson: Path, said: list[str]) -> str:
+def run_through(lesson: Path, said: list[str]) -> str:
     """Every cell runs, in a time that a class can wait for; what it prints is added to `said`."""
     ran = nbformat.read(lesson, as_version=4)
     printed = int(re.search(r"\d+", MEASURED.search(ran.cells[0].source)[0])[0])
@@ -115,7 +115,7 @@ def checks(lesson: Path, hub_address: str | None = None) -> dict[str, Check]:
         "plan": partial(plan, lesson),
         "rendered": partial(rendered, lesson),
         "votes": partial(votes, lesson),
-        "run time": partial(runs, lesson, said),
+        "run time": partial(run_through, lesson, said),
         "data": partial(data, said),
     }
     return found | ({"hub": partial(hub, hub_address)} if hub_address else {})

@@ -55,11 +55,11 @@ def test_links_of_the_readme_lead_to_files():
 
 def test_in_colab_only_what_is_missing_is_installed():
     here = dict.fromkeys(colab.used(), "1.0")
-    assert colab.missing(here) == []
-    wanted = colab.missing({name: version for name, version in here.items() if name not in ("norse", "nir")})
+    assert colab.to_install(here) == []
+    wanted = colab.to_install({name: version for name, version in here.items() if name not in ("norse", "nir")})
     assert wanted == [f"{name}=={colab.pins()[name]}" for name in ("norse", "nir")]
     del here["nengo-dl"]
-    names = [one.partition("==")[0] for one in colab.missing(here | {"setuptools": "84.0.0"})]
+    names = [one.partition("==")[0] for one in colab.to_install(here | {"setuptools": "84.0.0"})]
     assert names == ["nengo-dl", "setuptools", "progressbar2"]
     assert "jupyterlab" not in colab.used() and set(colab.used()) <= set(colab.pins())
 

@@ -24,7 +24,7 @@ def test_a_lesson_that_is_ready(tmp_path: Path) -> None:
     ready, said = lesson(tmp_path), []
     assert rehearse.plan(ready) == "90 minutes in class"
     assert rehearse.rendered(ready) == "1 cells with outputs"
-    assert rehearse.runs(ready, said).endswith("where 60 s are printed")
+    assert rehearse.run_through(ready, said).endswith("where 60 s are printed")
     assert rehearse.data(said) == "nothing had to stand in for it"
 
 
@@ -34,8 +34,8 @@ def test_a_lesson_that_is_ready(tmp_path: Path) -> None:
         (rehearse.plan, {"minutes": 91}, "91 minutes"),
         (rehearse.rendered, {"count": None}, "outputs are missing"),
         (rehearse.rendered, {"count": 7}, "of several runs"),
-        (lambda path: rehearse.runs(path, []), {"code": "1 / 0"}, "ZeroDivisionError: division by zero"),
-        (lambda path: rehearse.runs(path, []), {"printed": 0}, "where 0 s are printed"),
+        (lambda path: rehearse.run_through(path, []), {"code": "1 / 0"}, "ZeroDivisionError: division by zero"),
+        (lambda path: rehearse.run_through(path, []), {"printed": 0}, "where 0 s are printed"),
     ],
 )
 def test_what_is_not_ready_is_named(check, made: dict, fault: str, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_data_that_something_stands_in_for_is_named(tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(NotReady, match="not known"):
         rehearse.data(said)
-    rehearse.runs(lesson(tmp_path, "print('No MNIST here. Other digits stand in for it.')"), said)
+    rehearse.run_through(lesson(tmp_path, "print('No MNIST here. Other digits stand in for it.')"), said)
     with pytest.raises(NotReady, match="No MNIST here"):
         rehearse.data(said)
 
