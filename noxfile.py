@@ -60,13 +60,18 @@ ENVIRONMENT = Path(os.environ.get("COURSE_ENVIRONMENT") or HERE / ".venv")  # ed
 PYTHON = python_of(ENVIRONMENT)
 
 
+def create(session: nox.Session, environment: Path) -> None:
+    """An empty environment where there is none, of the Python that runs this file."""
+    if not Path(python_of(environment)).exists():
+        # TensorFlow has no build for 3.14 yet; there uv looks for an older Python, and fetches one if need be.
+        python = sys.executable if sys.version_info < (3, 14) else "3.13"
+        session.run(find_uv_bin(), "venv", "--quiet", "--clear", "--python", python, str(environment))
+
+
 def set_up(session: nox.Session) -> None:
     """Make the environment what the lock says, each file checked against its hash. A second if nothing changed."""
     uv = find_uv_bin()
-    if not Path(PYTHON).exists():
-        # TensorFlow has no build for 3.14 yet; there uv looks for an older Python, and fetches one if need be.
-        python = sys.executable if sys.version_info < (3, 14) else "3.13"
-        session.run(uv, "venv", "--quiet", "--clear", "--python", python, str(ENVIRONMENT))
+    create(session, ENVIRONMENT)
     # Compiled once here, not at a student's first import: with uv's default the course's imports take 9 s, then 4 s.
     install = [uv, "pip", "install", "--python", PYTHON, "--no-deps", "--compile-bytecode"]
     # NengoDL asks to be built by a setuptools that stops at Python 3.11. The lock's newer one builds it, too.
@@ -98,9 +103,8 @@ def install_hub(session: nox.Session) -> None:
 def set_up_site(session: nox.Session) -> str:
     """Make .nox/site what its lock says; the Python in it."""
     uv, environment = find_uv_bin(), HERE / ".nox" / "site"
+    create(session, environment)
     python = python_of(environment)
-    if not Path(python).exists():
-        session.run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
     session.run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", str(SITE_LOCK))
     return python
 
