@@ -35,7 +35,8 @@ def mathml(tex: str, display: str) -> str:
 def _visit(display: str):
     def visit(self: HTML5Translator, node: nodes.Node) -> None:
         math = mathml(node.astext(), display)
-        self.body.append(math if display == "inline" else f'<div class="formula">{math}</div>')
+        tag = "div" if display == "block" else "span" if len(node.astext()) > 40 else ""  # a phone scrolls long ones
+        self.body.append(f'<{tag} class="formula">{math}</{tag}>' if tag else math)
         raise nodes.SkipNode
 
     return visit
