@@ -47,14 +47,11 @@ def page(path: Path, files: Path) -> NotebookNode:
 
 
 def doors(name: str) -> str:
-    """Where to get a lesson, as HTML: its file, and cloud notebooks if the course has an address."""
+    """Where to get a lesson, as HTML: its file, and a cloud notebook if the course has an address."""
     links = [f'<a href="lessons/{name}" download>Download this lesson</a>']
     if urlsplit(REPOSITORY).hostname == "github.com":
-        where = urlsplit(REPOSITORY).path
-        links += [
-            f'<a href="https://colab.research.google.com/github{where}/blob/main/notebooks/{name}">Open in Colab</a>',
-            f'<a href="https://mybinder.org/v2/gh{where}/main?urlpath=lab/tree/notebooks/{name}">Open in Binder</a>',
-        ]
+        where = f"https://mybinder.org/v2/gh{urlsplit(REPOSITORY).path}/main?urlpath=lab/tree/notebooks/{name}"
+        links.append(f'<a href="{where}">Open in Binder</a>')  # in Colab a lesson needs the first cell of its own view
     return f'<p class="doors">{" · ".join(links)}</p>'
 
 
