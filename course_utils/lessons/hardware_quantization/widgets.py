@@ -34,8 +34,8 @@ def without_limits(picture: int) -> Seen:
 
 def seen_on_chip(bits: int, mismatch: float, chip: int, picture: int) -> Seen:
     """What a chip with all of the limits shows of a picture; the noise is the same at every call."""
-    network, images = faint_network(), faint_stripes()[0]  # first: making them draws random numbers, too
     with torch.random.fork_rng(devices=[]):
+        network, images = faint_network(), faint_stripes()[0]  # before the seed: making them draws numbers, too
         torch.manual_seed(0)
         own = VirtualChip(network, replace(limits(mismatch), weight_bits=bits), chip)
         return own.see(images[picture : picture + 1])
