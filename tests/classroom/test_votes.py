@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -300,11 +301,11 @@ def test_a_notebook_votes_waits_votes_again_and_sees_the_answer_with_the_class(
 
     again = Notebook(tmp_path)  # after a restart the seat is still the same, and so is the vote
     try:
-        again.run("one = asked(1); one.commit(0)")
+        again.run("one = asked(1); one.commit((one.answer + 1) % 3)")
         again.waits_until("'vote is in' in one.outcome.value")
-        notebook.run("one = asked(1); one.commit(1)")
+        notebook.run("one = asked(1); one.commit(one.answer)")
         notebook.waits_until("'vote is in' in one.outcome.value")
-        assert sum(room.counts(LAST)[0]) == room.counts(LAST)[0][0] == 1
+        assert sum(room.counts(LAST)[0]) == max(room.counts(LAST)[0]) == 1
         assert room.ask("state", key=room.key)[1]["joined"] == 1
         again.run("one.button.click()")  # who does not want to wait
         assert again.run("print(one.revealed, 'Not so.' in one.outcome.value)") == "True True"
@@ -349,6 +350,13 @@ def test_every_prediction_of_a_lesson_can_be_voted_on(topic: str) -> None:
     for question in found.values():
         assert set(question.wrong) == set(range(len(question.options))) - {question.answer}, question.text
         assert all(len(text) > 10 for pair in question.wrong.values() for text in pair)
+
+
+def test_the_right_answer_has_no_favourite_place() -> None:
+    """Or students learn to click there: it once stood third in 20 of 39 questions, and never first."""
+    asked = [one for topic in notebooks.TOPICS for one in questions_of(notebooks.notebook(topic)).values()]
+    places = Counter(question.answer for question in asked)
+    assert 0.1 * len(asked) < min(places[place] for place in range(4)) <= max(places.values()) < 0.4 * len(asked)
 
 
 def test_many_threads_of_one_person_have_one_vote(room: Class) -> None:
