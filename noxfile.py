@@ -86,18 +86,9 @@ def set_up(session: nox.Session) -> None:
     )
 
 
-def install_extras(session: nox.Session) -> None:
-    """Add what the course can do without: Xylo's simulator, and NeuroBench, with which a test counts operations."""
-    session.run(
-        find_uv_bin(), "pip", "install", "--python", PYTHON, "--no-deps", "--require-hashes", "-r", str(EXTRA_LOCK)
-    )
-
-
-def install_hub(session: nox.Session) -> None:
-    """Add JupyterHub and its proxy."""
-    session.run(
-        find_uv_bin(), "pip", "install", "--python", PYTHON, "--no-deps", "--require-hashes", "-r", str(HUB_LOCK)
-    )
+def install(session: nox.Session, lock: Path) -> None:
+    """Add what the course can do without to its environment."""
+    session.run(find_uv_bin(), "pip", "install", "--python", PYTHON, "--no-deps", "--require-hashes", "-r", str(lock))
 
 
 def set_up_site(session: nox.Session) -> str:
@@ -122,15 +113,15 @@ def lab(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Set up, then check the style and run every test and every notebook."""
     set_up(session)
-    try:
-        install_extras(session)
-    except nox.command.CommandFailed:
-        session.warn("No compiler for Xylo's simulator, it seems: the tests that need it are skipped.")
-    try:
-        install_hub(session)
-    except nox.command.CommandFailed:
-        session.warn("JupyterHub cannot be installed: its test is skipped.")
-    set_up_site(session)
+    for add, missing in (
+        (lambda: install(session, EXTRA_LOCK), "No compiler for Xylo's simulator, it seems"),
+        (lambda: install(session, HUB_LOCK), "JupyterHub cannot be installed"),
+        (lambda: set_up_site(session), "What builds the site cannot be installed"),
+    ):
+        try:
+            add()
+        except nox.command.CommandFailed:
+            session.warn(f"{missing}: the tests that need it are skipped.")
     session.run(PYTHON, "-m", "ruff", "check", ".")
     session.run(PYTHON, "-m", "pytest", *session.posargs)
 
@@ -174,7 +165,7 @@ def experiment(session: nox.Session) -> None:
 def hub(session: nox.Session) -> None:
     """Set up a hub for a class and start it, as root: see docs/teaching.md"""
     set_up(session)
-    install_hub(session)
+    install(session, HUB_LOCK)
     session.run(PYTHON, "-m", "jupyterhub", "-f", str(HERE / "hub" / "jupyterhub_config.py"), *session.posargs)
 
 
@@ -231,7 +222,7 @@ def benchmark(session: nox.Session) -> None:
 def xylo(session: nox.Session) -> None:
     """Set up, then add the simulator of the chip Xylo, for lesson 19. Its licence is the AGPL-3.0."""
     set_up(session)
-    install_extras(session)
+    install(session, EXTRA_LOCK)
 
 
 def compile_lock(session: nox.Session, *arguments: str) -> None:
