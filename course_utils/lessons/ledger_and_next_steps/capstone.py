@@ -124,7 +124,10 @@ class Judgement:
 
 
 def kept_network(way: str, seed: int = 0) -> LIReadout:
-    """The network of the lesson's solution, trained from seed 0, 1 or 2: "without a chip", then "for any chip"."""
+    """The network of the lesson's solution, trained from seed 0, 1 or 2: "without a chip", then "for any chip".
+
+    "on chips alike" is the control: it learned as the latter did, but its chips had no mismatch.
+    """
     model = LIReadout(partial(stripe_input, steps=12, scale=12.0), pool="sum", filters=3, outputs=1)
     kept = load_file(Path(__file__).with_name("capstone.safetensors"))
     for name, values in model.named_parameters():
