@@ -1,13 +1,10 @@
 """The page of the votes in a real browser: by keyboard alone, as wide as a phone, bright and dark."""
 
 import re
-import signal
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.classroom.test_votes import FIRST, QUESTIONS, Class
+from tests.classroom.test_votes import FIRST, QUESTIONS, Class, room  # noqa: F401 (a fixture)
 from tests.test_browser import browser  # noqa: F401 (a fixture)
 
 # The contrast of each text with what lies behind it, and of each bar (WCAG 2.2, relative luminance).
@@ -23,13 +20,6 @@ CONTRAST = """() => {
     ratio(element.tagName === 'I' ? colour(element, 'backgroundColor') : colour(element, 'color'),
       behind(element.tagName === 'I' ? element.parentElement : element)));
 }"""
-
-
-@pytest.fixture
-def room() -> Iterator[Class]:
-    running = Class()
-    yield running
-    running.stop(signal.SIGKILL)
 
 
 def is_legible(page: Page) -> None:
