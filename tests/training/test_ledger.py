@@ -43,6 +43,17 @@ def test_what_is_written_is_read_again_and_what_records_share_stands_once(tmp_pa
     assert read(None, tmp_path / "new") == records and type(read(None, tmp_path / "new")[3].config["epochs"]) is float
 
 
+def test_records_of_before_there_were_sums_are_read_and_get_theirs(tmp_path: Path):
+    path = write(RECORD, tmp_path)
+    with_sum = path.read_text(encoding="utf-8")
+    header, line = map(json.loads, with_sum.splitlines())
+    del line["sum"]
+    path.write_text(f"{json.dumps(header)}\n{json.dumps(line)}\n", encoding="utf-8")
+    assert read(None, tmp_path) == [RECORD]
+    write(RECORD, tmp_path)
+    assert path.read_text(encoding="utf-8") == with_sum
+
+
 def test_a_lesson_and_an_experiment_read_their_own_records(tmp_path: Path):
     other, deep = replace(RECORD, lesson="stripe_snn"), replace(RECORD, experiment="stdp")
     for record in (RECORD, other):
