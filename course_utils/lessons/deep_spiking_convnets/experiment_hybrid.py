@@ -2,7 +2,8 @@
 
 One training of the staircase (see `spiking.staircase`) serves three models of a table: the network as it was trained,
 the same weights with spikes, and those after fine-tuning. Its checkpoint stays in the folder of what is unfinished, so
-that none of them trains again. Convolutions are computed in bfloat16, weights are kept and updated in float32.
+that none of them trains again. Convolutions are computed in bfloat16 where the processor can; weights are kept and
+updated in float32.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from course_utils.training import ledger
 from course_utils.training.augment import flipped, shifted, warped
 from course_utils.training.experiment import Experiment, Split
 from course_utils.training.ledger import Record
-from course_utils.training.long_run import LongRun
+from course_utils.training.long_run import BFLOAT16, LongRun
 from course_utils.training.loop import History
 from course_utils.training.plan import Plan
 
@@ -37,12 +38,12 @@ class Staircase(LongRun):
     """A network as it learns: with staircases."""
 
     def neuron_settings(self, model: nn.Module) -> dict[str, Any]:
-        return {"levels": LEVELS, "bfloat16": 1}
+        return {"levels": LEVELS, "bfloat16": int(BFLOAT16)}
 
     def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
-        """Outputs for samples as they are stored; convolutions are computed in bfloat16."""
+        """Outputs for samples as they are stored; convolutions in bfloat16 if it is fast."""
         x = self.enter(samples, keys, model.training).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
             return self.gain * self.outputs(model, x).float()
 
     def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
@@ -91,17 +92,23 @@ class Direct(Staircase):
     """The same network with leaky neurons in the place of its staircases; it learns from spikes through all steps."""
 
     def neuron_settings(self, model: nn.Module) -> dict[str, Any]:
-        return {"leak": LEAKY.decay, "surrogate": repr(LEAKY.spike), "bfloat16": 1}
+        return {"leak": LEAKY.decay, "surrogate": repr(LEAKY.spike), "bfloat16": int(BFLOAT16)}
 
     def outputs(self, model: nn.Module, x: Tensor) -> Tensor:
         return model(x, self.steps)
 
 
 def hybrid(
-    name: str, model: str, run: Staircase, tuning: Plan, steps: tuple[int, ...] = (2, 4, 8)
+    name: str,
+    model: str,
+    run: Staircase,
+    tuning: Plan,
+    steps: tuple[int, ...] = (2, 4, 8),
+    tuned: tuple[int, ...] = (4,),
 ) -> dict[str, Callable[[int, Path], Record]]:
     """The models of an experiment of this name, by those of its table: the staircase, which `run` trains, the same
-    weights with spikes for so many steps, and with four after more learning from spikes, planned by `tuning`."""
+    weights with spikes for each number of `steps`; for those of `tuned` also after it learned on, planned by `tuning`.
+    """
 
     def file(seed: int) -> Path:
         return ledger.mine() / "unfinished" / f"{name}-staircase-seed{seed}.safetensors"
@@ -112,8 +119,10 @@ def hybrid(
     runs = {f"{model}, staircase": lambda seed, _: run.record(seed, file(seed))}
     for count in steps:
         runs[f"{model}, spikes, T={count}"] = AsSpikes(**vars(run) | {"steps": count, "learned": learned}).record
-    tuned = Tuned(**vars(run) | {"steps": 4, "plan": tuning, "learned": learned})
-    return runs | {f"{model}, spikes, tuned, T=4": tuned.record}
+    for count in tuned:
+        learner = Tuned(**vars(run) | {"steps": count, "plan": tuning, "learned": learned})
+        runs[f"{model}, spikes, tuned, T={count}"] = learner.record
+    return runs
 
 
 @dataclass(frozen=True)
@@ -178,13 +187,14 @@ def _experiment(
     plan: tuple[int, int, int],  # passes with stairs, passes of fine-tuning, images an update
     seeds: tuple[int, ...] = (0,),
     direct: int = 0,  # passes of direct training with four steps, as many as the same hours allow; 0: none
+    tuned: tuple[int, ...] = (4,),  # numbers of steps with which it learns on
 ) -> Experiment:
     (title, split, enter), (epochs, tuning, batch_size) = task, plan
     how = {"gain": 1.0, "loss": SMOOTHED, "watched": 5000}
     plan_of = partial(Plan, batch_size=batch_size, weight_decay=0.05)
     made, stairs = staircase_network(model, split, enter), plan_of(epochs, learning_rate=4e-3)
     run = Staircase(LESSON, title, split, made, 1, stairs, enter, spiking=(StaircaseNeurons,), **how)
-    models = hybrid(name, model, run, plan_of(tuning, learning_rate=2e-4))
+    models = hybrid(name, model, run, plan_of(tuning, learning_rate=2e-4), tuned=tuned)
     if direct:
         fresh, straight = staircase_network(model, split, enter, spiking=True), plan_of(direct, learning_rate=4e-3)
         models[f"{model}, direct, T=4"] = Direct(LESSON, title, split, fresh, 4, straight, enter, **how).record
@@ -200,12 +210,14 @@ _SVHN = "SVHN", partial(colour, "SVHN"), Standardised(
 )
 _LEAN = "a lean residual net on CIFAR-10: staircase, spikes, fine-tuning"
 _VGG9 = "the thesis's VGG9 on CIFAR-10, by the hybrid road"
+_RESNET9 = "the thesis's ResNet9 on CIFAR-10, by the hybrid road"
 _RESNET7 = "ResNet7 on 10,000 house numbers, by the hybrid road"
 _LENET5 = "LeNet5 on all of MNIST, by the hybrid road"
 
 EXPERIMENTS = (
     _experiment("cifar10-hybrid", _LEAN, "LeanNet", _CIFAR10, (16, 2, 128), direct=7),
     _experiment("cifar10-vgg9-hybrid", _VGG9, "VGG9", _CIFAR10, (20, 2, 128)),
+    _experiment("cifar10-resnet9-hybrid", _RESNET9, "ResNet9", _CIFAR10, (8, 1, 128), tuned=(4, 8)),
     _experiment("svhn-hybrid", _RESNET7, "ResNet7", _SVHN, (40, 4, 64)),
     _experiment("mnist-hybrid", _LENET5, "LeNet5", _MNIST, (30, 2, 64), seeds=(0, 1, 2)),
 )

@@ -26,6 +26,7 @@ from course_utils.lessons.event_vision.models import event_net
 from course_utils.training import ledger
 from course_utils.training.experiment import Experiment, Part, Split, real
 from course_utils.training.ledger import Record
+from course_utils.training.long_run import BFLOAT16
 from course_utils.training.loop import History, fit_plan
 from course_utils.training.plan import Plan
 
@@ -103,11 +104,11 @@ def simulated() -> tuple[Part, Part]:
 class Simulated(EventRun):
     """The network that has met simulated recordings only, tested on a fold and on simulated ones that it has not met.
 
-    While it learns it computes in bfloat16, which takes half the time.
+    While it learns it computes in bfloat16 where the processor can, which takes half the time.
     """
 
     def forward(self, model: nn.Module, samples: Tensor, keys: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=model.training):
+        with torch.autocast("cpu", torch.bfloat16, enabled=model.training and BFLOAT16):
             return super().forward(model, samples, keys).float()
 
     def train(self, split: Split, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, History]:
