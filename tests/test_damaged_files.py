@@ -22,7 +22,7 @@ from course_utils.data.stripe_folder import StripeFolder
 from course_utils.data.stripes import make_stripes, write_stripes
 from course_utils.data.vehicles import load_vehicles
 from course_utils.exchange.graphs import from_nir
-from course_utils.exchange.nir_files import read_nir, write_nir
+from course_utils.exchange.nir_files import TEXT_BYTES, read_nir, write_nir
 from course_utils.training import ledger
 from course_utils.training.loop import fit
 from tests.archives import pack, photographs, recordings
@@ -76,10 +76,14 @@ def of_stripes(folder: Path) -> tuple[Path, Callable]:
     return path, lambda: [(np.asarray(image), label) for image, label in StripeFolder(folder / "set")]
 
 
-def of_nir(folder: Path) -> tuple[Path, Callable]:
+def nir_file(folder: Path) -> Path:
     weights = RNG.normal(size=(4, 4))
     lif = nir.LIF(*(np.full(4, value) for value in (0.01, 1.0, 0.0, 1.0)), v_reset=np.zeros(4))
-    path = write_nir(folder / "a.nir", nir.NIRGraph.from_list(nir.Affine(weights, RNG.normal(size=4)), lif))
+    return write_nir(folder / "a.nir", nir.NIRGraph.from_list(nir.Affine(weights, RNG.normal(size=4)), lif))
+
+
+def of_nir(folder: Path) -> tuple[Path, Callable]:
+    path = nir_file(folder)
     x = torch.rand(4, generator=torch.Generator().manual_seed(0)).double()
 
     def read() -> object:
@@ -186,3 +190,19 @@ def test_a_damaged_file_is_refused_by_name_or_read_as_a_whole_one(
             wrong.append(f"{number}: overwritten")
     shutil.rmtree(path, ignore_errors=True)
     assert not wrong, "\n".join(wrong)
+
+
+def test_2000_altered_nir_files_are_refused_and_one_without_a_sum_is_read(tmp_path: Path):
+    path = nir_file(tmp_path)
+    whole, rng = path.read_bytes(), random.Random(2)
+    for _ in range(2000):
+        at, altered = rng.randrange(len(whole)), bytearray(whole)
+        length = rng.choice((1, 1, 8, 64, 512))
+        altered[at : at + length] = rng.randbytes(len(altered[at : at + length]))
+        if altered == whole:
+            continue
+        path.write_bytes(altered)
+        with pytest.raises(ValueError, match=r"a\.nir cannot be read as NIR: "):
+            read_nir(path)
+    path.write_bytes(whole[TEXT_BYTES:])  # as other programs write it
+    assert read_nir(path).nodes.keys() == {"input", "affine", "lif", "output"}

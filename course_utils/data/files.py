@@ -104,6 +104,14 @@ def can_write(folder: Path) -> bool:
 # --- in -------------------------------------------------------------------------------------------------------------
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something of that name; where one may not look, it is refused by a `ValueError`."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be looked at: {error.strerror or error}; choose another place") from error
+
+
 def read_bytes(path: Path) -> bytes:
     """The content of a file; a folder, and what may not be read, is refused by a `ValueError`."""
     try:

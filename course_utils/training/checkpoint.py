@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from course_utils.data.files import writing
+from course_utils.data.files import exists, writing
 
 VERSION = torch.__version__.partition("+")[0]
 
@@ -59,7 +59,7 @@ class Checkpoint:
 
         A file that is damaged or was left by another training is refused by a `ValueError`, and stays as it is.
         """
-        if self.file is None or not self.file.exists():
+        if self.file is None or not exists(self.file):
             return
         try:
             with safe_open(self.file, "pt") as file:
