@@ -27,7 +27,7 @@ LOCK = HERE / "requirements.lock"
 EXTRA_LOCK = HERE / "requirements-extra.lock"  # the extras `xylo` and `neurobench`, without what they ask for
 HUB_LOCK = HERE / "requirements-hub.lock"  # JupyterHub and its proxy, on the versions of requirements.lock
 SITE_LOCK = HERE / "requirements-site.lock"  # what turns the lessons into web pages
-SLIDES = HERE / "course_utils" / "tools" / "slides"
+LABEXTENSION = HERE / "course_utils" / "tools" / "labextension"
 PEERS = ("spikingjelly==2.0.0", "loguru==0.7.3")  # only a benchmark uses them, from a folder of their own
 
 # A training step frees hundreds of megabytes and asks for them again. glibc hands them back and gets new pages from
@@ -77,9 +77,9 @@ def set_up(session: nox.Session) -> None:
     # NengoDL asks to be built by a setuptools that stops at Python 3.11. The lock's newer one builds it, too.
     session.run(*install, "--no-build-isolation-package", "nengo-dl", "--require-hashes", "-r", str(LOCK))
     session.run(*install, "--quiet", "-e", str(HERE))
-    # Sliders in slides: a JupyterLab extension of twenty lines, which an editable install leaves out.
+    # Alternative texts, and sliders in slides: a small JupyterLab extension, which an editable install leaves out.
     extensions = ENVIRONMENT / "share" / "jupyter" / "labextensions"
-    shutil.copytree(SLIDES, extensions / "seven-weeks-of-spikes-slides", dirs_exist_ok=True)
+    shutil.copytree(LABEXTENSION, extensions / "seven-weeks-of-spikes", dirs_exist_ok=True)
     # JupyterLab would greet a student with a question about its news.
     session.run(
         PYTHON, "-m", "jupyter", "labextension", "disable", "@jupyterlab/apputils-extension:announcements", silent=True

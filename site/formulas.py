@@ -21,6 +21,7 @@ MENDED = (  # what the converter leaves to the browser, which sets it otherwise 
     (r"(?<=</mo>)(?<!(?:&#x00029|&#x0005D);</mo>)(?<!\)</mo>)<mo>&#x02212;</mo>", '<mo form="prefix">&#x02212;</mo>'),
     (r"<mi>(&#x0039[1-9A-F];|&#x003A[0-9];)</mi>", r'<mi mathvariant="normal">\1</mi>'),
     ("negativethinmathspace", "-0.167em"),
+    (r"(<mi>(?:ln|log|exp|sin|cos)</mi>)(?=<m[in]>)", r'\1<mspace width="0.167em" />'),
 )
 
 
