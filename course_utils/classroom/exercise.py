@@ -84,7 +84,7 @@ class Exercise:
     def __call__(self, answer: Any) -> Verdict:
         """Judge an answer: a function, or whatever the exercise asks for."""
         try:
-            if answer is ...:
+            if _dots(answer):
                 raise NotStarted
             if callable(self.right) and not callable(answer):
                 raise NotYet("Give the check your function itself, by its name and without brackets.")
@@ -157,8 +157,6 @@ class Exercise:
         if not isinstance(answer, Mapping) or answer.keys() - self.right.keys():
             raise NotYet(f"Give a dictionary with the keys {', '.join(self.right)}.")
         missing = [key for key in self.right if answer.get(key, ...) is ...]
-        if len(missing) == len(self.right):
-            raise NotStarted
         if missing:
             raise NotYet(f"No answer yet for {', '.join(missing)}.")
         possible = sorted(set(self.right.values()))
@@ -175,7 +173,7 @@ def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> 
     """Run the learner's function on copies of these arguments. An answer is turned into what is needed (`like`) here.
 
     Raises:
-        NotStarted: it returned `...`, as the stub does.
+        NotStarted: it returned `...`, as the stub does, or nothing but such.
         NotYet: it broke, returned nothing, or something that is not like what is needed.
     """
     mine = _copied(arguments)
@@ -183,7 +181,7 @@ def attempt(function: Callable[..., Any], *arguments: Any, like: Any = None) -> 
         result = function(*mine)
     except Exception as error:
         raise NotYet(f"Your code stopped with {type(error).__name__}: {error}") from error
-    if result is ...:
+    if _dots(result):
         raise NotStarted
     if result is None:
         if any(not same(now, before) for now, before in zip(mine, arguments, strict=True) if _numeric(before)):
@@ -340,6 +338,12 @@ def _sparing(function: Callable) -> Callable:
         return function(*_copied(arguments, sparing=True), **_copied(named, sparing=True))
 
     return on_copies
+
+
+def _dots(answer: Any) -> bool:
+    """Whether an answer is the stub's: dots, or several answers that are dots all of them."""
+    parts = list(answer.values()) if isinstance(answer, Mapping) else answer
+    return answer is ... or (isinstance(parts, tuple | list) and len(parts) > 0 and all(map(_dots, parts)))
 
 
 def _spelled(word: Any) -> Any:

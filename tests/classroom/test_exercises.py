@@ -155,6 +155,8 @@ check_sum = Exercise(
     [
         (..., "not started", "Replace the dots"),
         (lambda x: ..., "not started", "Replace the dots"),
+        (lambda x: (..., ...), "not started", "Replace the dots"),
+        (lambda x: {"a": ...}, "not started", "Replace the dots"),
         (3, "not yet", "by its name and without brackets"),
         (lambda x: x.sum(0), "solved", "Summed over time"),
         (lambda x: x.cumsum_(0)[-1], "solved", "Summed"),
