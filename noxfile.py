@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -123,7 +124,22 @@ def tests(session: nox.Session) -> None:
         except nox.command.CommandFailed:
             session.warn(f"{missing}: the tests that need it are skipped.")
     session.run(PYTHON, "-m", "ruff", "check", ".")
-    session.run(PYTHON, "-m", "pytest", *session.posargs)
+    if session.posargs:
+        session.run(PYTHON, "-m", "pytest", *session.posargs)
+        return
+    # Side by side, each on half of the cores: most tests use one, and threads that wait for each other on cores that
+    # are busy lose more time than they save.
+    threads = str(max(1, (os.cpu_count() or 2) // 2))
+    alone = os.environ | {"OMP_NUM_THREADS": threads, "PYTHONPATH": str(HERE)}
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        both = [PYTHON, "-m", "pytest", "-p", "tests.conftest", "notebooks"], [PYTHON, "-m", "pytest", "tests"]
+        lessons = subprocess.Popen(both[0], cwd=HERE, env=alone, stdout=said, stderr=subprocess.STDOUT)
+        failed = subprocess.call(both[1], cwd=HERE, env=alone)
+        failed |= lessons.wait()
+        said.seek(0)
+        print(said.read())
+    if failed:
+        session.error("Something failed: see above, the tests first, then the lessons.")
 
 
 @nox.session
