@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 import course_utils
 from course_utils.spiking.encoders import constant_current
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 from tests.chips.fifth import fifth
 
 NAN, INF = math.nan, math.inf

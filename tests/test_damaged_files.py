@@ -18,8 +18,8 @@ from course_utils.data.colour import load_colour
 from course_utils.data.digits import load_images
 from course_utils.data.download import NotAvailable
 from course_utils.data.events import load_nmnist
-from course_utils.data.stripe_folder import StripeFolder
-from course_utils.data.stripes import make_stripes, write_stripes
+from course_utils.data.stripe_folder import StripeFolder, write_stripes
+from course_utils.data.stripes import make_stripes
 from course_utils.data.vehicles import load_vehicles
 from course_utils.exchange.graphs import from_nir
 from course_utils.exchange.nir_files import TEXT_BYTES, read_nir, write_nir

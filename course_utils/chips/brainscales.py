@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from course_utils.chips.placing import CIRCUITS, INPUTS, Place, circuits_for
 from course_utils.chips.virtual_chip import fitting_scale, fold_pool, largest, to_integers
 from course_utils.data.require import guarded, require_whole
-from course_utils.spiking.stripe_networks import LIReadout, over_time
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.spiking.norse_cells import over_time
 
 WEIGHT_SCALE = 64  # of the reader
 SECONDS = 1e-3  # what one unit of a time constant in the file is for the reader

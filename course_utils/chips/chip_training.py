@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from course_utils.chips.virtual_chip import LAYERS, Limits, Seen, VirtualChip, cell_of, euler, rates_of
 from course_utils.data.require import guarded, require_whole
-from course_utils.spiking.stripe_networks import LIReadout, over_time, spike
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.spiking.norse_cells import over_time, spike
 from course_utils.spiking.surrogates import straight_through
 
 FIRST_CHIP = 10_000  # seed of the first of `AnyChip`

@@ -20,9 +20,10 @@ from course_utils.chips.virtual_chip import fold_pool, neuron_counts
 from course_utils.classroom.tables import Table
 from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.encoders import constant_current
+from course_utils.spiking.li_readout import LIReadout
 from course_utils.spiking.neurons import LIF
+from course_utils.spiking.norse_cells import Activity, spike
 from course_utils.spiking.ranges import above_0, at_least_0
-from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
 from course_utils.training.counting import Operations
 
 # As published. A cache gives 64 bits at an access; for DRAM a range is published, from 1.3 to 2.6 nJ.

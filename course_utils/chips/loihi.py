@@ -31,8 +31,9 @@ from torch import Tensor, nn
 from course_utils.chips.virtual_chip import check_finite, fold_pool, neuron_counts, rates_of
 from course_utils.data.require import guarded, require
 from course_utils.exchange.old_packages import holding, import_or_explain
-from course_utils.spiking.neurons import each_step
-from course_utils.spiking.stripe_networks import Activity, LIReadout
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.spiking.norse_cells import Activity
+from course_utils.spiking.spikes import each_step
 
 COMPARTMENTS = 1024  # of a core
 COPIES = 16  # of the network on the emulated chip: each takes two of its 128 cores

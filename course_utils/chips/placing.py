@@ -11,7 +11,7 @@ from torch import nn
 from course_utils.chips.virtual_chip import neuron_counts
 from course_utils.classroom.tables import Table
 from course_utils.data.require import guarded, require_whole
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 
 CIRCUITS = 512
 INPUTS = 128  # signed ones of a circuit: of its 256 synapses two make a signed one

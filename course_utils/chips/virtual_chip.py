@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.data.require import guarded, require, require_whole
-from course_utils.spiking.stripe_networks import Activity, LIReadout, spike
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.spiking.norse_cells import Activity, spike
 from course_utils.spiking.surrogates import straight_through
 
 SPEED_UP = 1000

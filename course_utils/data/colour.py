@@ -11,8 +11,8 @@ from torchvision import datasets
 from course_utils.data.digits import ImageSet
 from course_utils.data.download import NotAvailable
 from course_utils.data.files import read_bytes
-from course_utils.data.locate import data_folders, find, seen_instead
 from course_utils.data.require import require
+from course_utils.data.search import data_folders, find, seen_instead
 
 
 class _Kind(NamedTuple):

@@ -12,8 +12,9 @@ from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from course_utils.data.download import NotAvailable, download, verify
-from course_utils.data.locate import DOWNLOADS, downloads, find, seen_instead
+from course_utils.data.locate import DOWNLOADS, downloads
 from course_utils.data.require import require
+from course_utils.data.search import find, seen_instead
 
 _SETS = {"MNIST": datasets.MNIST, "FashionMNIST": datasets.FashionMNIST}
 MIRRORS = {

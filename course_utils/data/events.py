@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from course_utils.data.download import NotAvailable
-from course_utils.data.files import Pack
-from course_utils.data.locate import find, seen_instead
+from course_utils.data.packs import Pack
 from course_utils.data.require import guarded, require, require_whole
+from course_utils.data.search import find, seen_instead
 
 SIZE = 34
 EVENT_BYTES = 5

@@ -23,8 +23,8 @@ from course_utils.data import keyed
 from course_utils.data.digits import ImageSet, load_images
 from course_utils.data.download import NotAvailable
 from course_utils.data.events import FILES, SACCADES_US, SIZE, Events, Recordings, load_nmnist
-from course_utils.data.locate import seen_instead
 from course_utils.data.require import guarded, require, require_whole
+from course_utils.data.search import seen_instead
 
 # Where the upper left corner of a 28×28 digit is at the start and after each saccade: (column, row), in pixels.
 # Measured on 150 recordings of N-MNIST and the MNIST images that they show, by the correlation of ON minus OFF with

@@ -1,14 +1,19 @@
-"""A folder of `<index>_<label>.png` images as a PyTorch data set."""
+"""A folder of `<index>_<label>.png` images: written, and read as a PyTorch data set."""
 
+import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
-from course_utils.data.files import grey, picture, read_bytes
+from course_utils.data.files import read_bytes, writing
+from course_utils.data.pictures import grey, picture
+from course_utils.data.require import guarded, require
+from course_utils.data.stripes import StripeSet
 
 _NAME = re.compile(r"(0|[1-9][0-9]*)_([01])\.png", re.IGNORECASE)
 
@@ -29,7 +34,7 @@ class StripeFolder(Dataset):
         self.root = Path(root)
         self.transform = transform
         if not self.root.is_dir():
-            raise NotADirectoryError(f"{self.root} is not a folder. Make one with data.stripes.write_stripes.")
+            raise NotADirectoryError(f"{self.root} is not a folder. Make one with write_stripes.")
         self._size: tuple[int, int] | None = None
         images = (path for path in self.root.iterdir() if path.suffix.lower() == ".png" and path.name[:2] != "._")
         self._files: list[tuple[int, int, Path]] = sorted(map(self._parse, images))
@@ -65,3 +70,29 @@ class StripeFolder(Dataset):
             first = "×".join(map(str, self._size))
             raise ValueError(f"{path} has {wide}×{high} pixels, where others have {first}; scale it, or take it away")
         return (self.transform(image) if self.transform else image), label
+
+
+@guarded
+def write_stripes(folder: str | Path, stripes: StripeSet, *, listing: bool = False) -> Path:
+    """Write images as `<index>_<label>.png` into a new folder, which appears only when it is complete.
+
+    `listing` adds `labels.csv` with the columns file, label, peaks, noise.
+
+    Raises:
+        FileExistsError: the folder exists. Nothing in it is touched.
+        CannotWrite: the folder cannot be made there, or the disk is full.
+    """
+    folder = Path(folder)
+    require(set(np.unique(stripes.labels)) <= {0, 1}, "labels", np.unique(stripes.labels), "0 or 1")
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already and is not overwritten. Choose another name, or remove it.")
+    drawn = zip(stripes.labels, stripes.peaks, stripes.noise, strict=True)
+    rows = [(f"{index}_{how[0]}.png", *how) for index, how in enumerate(drawn)]
+    with writing(folder) as unfinished:
+        unfinished.mkdir()
+        for (name, *_), image in zip(rows, stripes.images, strict=True):
+            Image.fromarray(image).save(unfinished / name)
+        if listing:
+            with (unfinished / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([("file", "label", "peaks", "noise"), *rows])
+    return folder

@@ -7,18 +7,14 @@ Images are numbered. Image k of a seed is drawn by a generator of its own, made 
 image on every machine, whatever was drawn before it.
 """
 
-import csv
 import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from course_utils.data.files import writing
 from course_utils.data.require import guarded, require, require_whole
 
 ORIENTATIONS = ("horizontal", "vertical")  # an orientation's place is its label: 0 and 1
@@ -122,32 +118,6 @@ def row_column_baseline(images: np.ndarray) -> np.ndarray:
     pixels = np.asarray(images, dtype=float)
     of_rows, of_columns = (pixels.mean(axis=axis).var(axis=1) for axis in (2, 1))
     return (of_columns > of_rows).astype(np.int64)
-
-
-@guarded
-def write_stripes(folder: str | Path, stripes: StripeSet, *, listing: bool = False) -> Path:
-    """Write images as `<index>_<label>.png` into a new folder, which appears only when it is complete.
-
-    `listing` adds `labels.csv` with the columns file, label, peaks, noise.
-
-    Raises:
-        FileExistsError: the folder exists. Nothing in it is touched.
-        CannotWrite: the folder cannot be made there, or the disk is full.
-    """
-    folder = Path(folder)
-    require(set(np.unique(stripes.labels)) <= {0, 1}, "labels", np.unique(stripes.labels), "0 or 1")
-    if folder.exists():
-        raise FileExistsError(f"{folder} exists already and is not overwritten. Choose another name, or remove it.")
-    drawn = zip(stripes.labels, stripes.peaks, stripes.noise, strict=True)
-    rows = [(f"{index}_{how[0]}.png", *how) for index, how in enumerate(drawn)]
-    with writing(folder) as unfinished:
-        unfinished.mkdir()
-        for (name, *_), image in zip(rows, stripes.images, strict=True):
-            Image.fromarray(image).save(unfinished / name)
-        if listing:
-            with (unfinished / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([("file", "label", "peaks", "noise"), *rows])
-    return folder
 
 
 # --- what all drawn sets share --------------------------------------------------------------------------------------

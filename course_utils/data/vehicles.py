@@ -16,9 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from course_utils.data.files import Pack, grey, picture, read_bytes
-from course_utils.data.locate import data_folders, find, seen_instead
+from course_utils.data.files import read_bytes
+from course_utils.data.packs import Pack
+from course_utils.data.pictures import grey, picture
 from course_utils.data.require import guarded, require, require_whole
+from course_utils.data.search import data_folders, find, seen_instead
 
 CLASSES = ("motorbike", "airplane")  # in the order of the report's output neurons
 HEIGHT, WIDTH = 40, 64

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from course_utils.data.require import guarded, require, require_whole
-from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.ranges import within
+from course_utils.spiking.spikes import heaviside
 
 
 class ConvertedRun(NamedTuple):

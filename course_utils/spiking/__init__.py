@@ -14,10 +14,10 @@ the threshold spikes, what has spiked is reset, the current decays. So an input 
 | `encoders.ENCODING_NEURON`          | A         | Euler, 0.9       | zero              | no gradient: `heaviside`    |
 | `gradients.lif`                     | A or B    | a number, 0 … 1  | zero, or subtract | yes                         |
 | `layers`                            | B         | a number, 0 … 1  | zero              | yes                         |
-| `layers.SpikingAvgPool`             | B         | 1 (no leak)      | zero              | yes                         |
+| `blocks.SpikingAvgPool`             | B         | 1 (no leak)      | zero              | yes                         |
 | `layers.LeakyReadout`               | B, over T | of the neurons   | none: no spikes   | –                           |
-| `stripe_networks`, cells of Norse   | A         | Euler, 0.9       | zero              | yes                         |
-| `stripe_networks.RecurrentLIF`      | A         | exact, learnable | zero, see below   | yes                         |
+| `norse_cells.over_time`             | A         | Euler, 0.9       | zero              | yes                         |
+| `recurrent.RecurrentLIF`            | A         | exact, learnable | zero, see below   | yes                         |
 | `plasticity.WinnerTakeAll`          | A         | exact            | zero, of all      | no gradient: `heaviside`    |
 | lesson room `surrogate_gradients`   | A         | exact            | subtract          | no                          |
 

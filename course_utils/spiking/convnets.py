@@ -21,19 +21,9 @@ from torch.nn import functional
 
 from course_utils.classroom.tables import Table
 from course_utils.data.require import guarded, require, require_whole
+from course_utils.spiking.blocks import ResidualBlock, SpikingAvgPool, Subsample
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import (
-    NEURON,
-    HeldDropout,
-    LeakyReadout,
-    OverTime,
-    ResidualBlock,
-    SpikingAvgPool,
-    SpikingNeurons,
-    Subsample,
-    Timed,
-    draw_weights,
-)
+from course_utils.spiking.layers import NEURON, HeldDropout, LeakyReadout, OverTime, SpikingNeurons, Timed, draw_weights
 from course_utils.spiking.staircase import StaircaseNeurons
 
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from course_utils.data.require import require
-from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.ranges import above_0
+from course_utils.spiking.spikes import heaviside
 from course_utils.spiking.surrogates import Surrogate
 
 PART = 2**18  # neurons that are run together

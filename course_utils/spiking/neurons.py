@@ -11,15 +11,11 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.data.require import guarded, require
 from course_utils.spiking.ranges import above_0, at_least_0
-
-
-def heaviside(x: Tensor) -> Tensor:
-    """1 where x is above 0, else 0, in the type of x. Its gradient is 0 almost everywhere (see `surrogates`)."""
-    return (x > 0).to(x.dtype)
+from course_utils.spiking.spikes import heaviside
 
 
 def decay(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exact") -> float:
@@ -40,12 +36,6 @@ def decay(tau_ms: float, dt_ms: float, update: Literal["exact", "euler"] = "exac
     if dt_ms >= 2 * tau_ms:
         raise ValueError(f"dt_ms is {dt_ms}; Euler's step is unstable unless it is below 2·tau_ms = {2 * tau_ms}")
     return 1 - dt_ms / tau_ms
-
-
-@guarded
-def each_step(layer: nn.Module, inputs: Tensor) -> Tensor:
-    """A layer without memory, applied to every step of [time, batch, …] in one call."""
-    return layer(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
 
 
 class State(NamedTuple):

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from course_utils.data.require import guarded, require, require_whole
-from course_utils.spiking.neurons import LI, decay, heaviside
+from course_utils.spiking.neurons import LI, decay
 from course_utils.spiking.ranges import above_0, at_least_0
+from course_utils.spiking.spikes import heaviside
 
 
 class Traces(NamedTuple):

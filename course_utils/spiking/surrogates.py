@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_utils.spiking.neurons import heaviside
 from course_utils.spiking.ranges import above_0
+from course_utils.spiking.spikes import heaviside
 
 Slope = Callable[[Tensor], Tensor]  # σ' of x = u − threshold, elementwise, 0 or more
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.data import locate
+from course_utils.data import locate, search
 from course_utils.data.download import sha256_of
 from course_utils.data.files import CannotWrite, try_to_write
 
@@ -185,7 +185,7 @@ def gpu() -> str:
 def course_data() -> str:
     """`$COURSE_DATA` names a folder, or is not set."""
     try:
-        folders = locate.data_folders()
+        folders = search.data_folders()
     except ValueError as error:
         found, _, remedy = str(error).rpartition(". ")
         raise NotReady(found, f"{remedy} Then start JupyterLab again") from None
@@ -198,7 +198,7 @@ def images(name: str) -> str:
     from course_utils.data.digits import SHA256
 
     try:
-        found = {file: locate.find(Path(name) / "raw" / file) for file in files}
+        found = {file: search.find(Path(name) / "raw" / file) for file in files}
     except ValueError as error:
         raise NotReady(f"cannot be looked for ({error})", "see the line COURSE_DATA") from None
     there = {file: path for file, path in found.items() if path is not None}

@@ -12,9 +12,9 @@ from torch.nn import functional
 from course_utils.data import keyed
 from course_utils.spiking.layers import SpikingNeurons
 from course_utils.training.baselines import linear_accuracy
-from course_utils.training.experiment import Part, Split, measured
 from course_utils.training.ledger import Record
 from course_utils.training.loop import History, Loss, accuracy, fit_plan
+from course_utils.training.measuring import Part, Split, measured
 from course_utils.training.plan import Plan
 from course_utils.training.team import device, team
 

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.classroom.tables import Table
+from course_utils.spiking.blocks import POOL_THRESHOLD, means_of_4
 from course_utils.spiking.convnets import lenet5
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import POOL_THRESHOLD, means_of_4
 from course_utils.training.ledger import versions
 
 STEPS, BATCH, DECAY = 20, 64, 0.99

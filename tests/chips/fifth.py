@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_utils.data.stripes import make_stripes
-from course_utils.spiking.stripe_networks import LIReadout, awaken
+from course_utils.spiking.li_readout import LIReadout, awaken
 
 DRAWN = make_stripes(24, seed=0)
 IMAGES = torch.tensor(DRAWN.images)[:, None].float() / 255

@@ -11,7 +11,8 @@ from course_utils.chips.virtual_chip import fitting_scale, fold_pool, to_integer
 from course_utils.exchange.graphs import from_nir
 from course_utils.exchange.networks import run_network
 from course_utils.exchange.nir_files import read_nir, write_nir
-from course_utils.spiking.stripe_networks import LIReadout, over_time
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.spiking.norse_cells import over_time
 from tests.chips.fifth import fifth
 
 

@@ -15,9 +15,9 @@ from course_utils.chips.energy import CONVENTIONS, Anytime, Convention, Priced, 
 from course_utils.chips.virtual_chip import fold_pool
 from course_utils.lessons.chip_energy.experiment import earliest_stop, priced
 from course_utils.spiking.encoders import constant_current
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 from course_utils.training.counting import OperationCounter, Operations
-from course_utils.training.experiment import Split
+from course_utils.training.measuring import Split
 from tests.chips import fifth
 
 IMAGES, LABELS = fifth.IMAGES[:12], fifth.LABELS[:12]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from course_utils.chips import loihi
 from course_utils.chips.loihi import UNIT, WHOLE, Core, VirtualLoihi, emulate, in_steps, integrate, multiplied
 from course_utils.spiking.encoders import constant_current
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 from tests.chips.fifth import IMAGES, fifth
 
 made = partial(fifth, encode=partial(constant_current, steps=20, scale=20.0))

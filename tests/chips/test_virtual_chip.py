@@ -22,7 +22,7 @@ from course_utils.chips.virtual_chip import (
     round_half_away,
     to_integers,
 )
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 from tests.chips.fifth import IMAGES as SINGLE
 from tests.chips.fifth import fifth
 

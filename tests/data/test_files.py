@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils.data import files, locate
+from course_utils.data import files, locate, search
 from course_utils.data.events import load_nmnist
 from course_utils.data.files import CannotWrite, try_to_write, writing
 from course_utils.data.saccades import load_event_digits
@@ -94,7 +94,7 @@ def test_what_looks_like_the_data_and_is_not_used_is_named(only_here: Path, caps
     pack(only_here / "my data" / "caltech101_vehicles.zip", photographs())
     (only_here / "MNIST").mkdir()
     (only_here / "MNIST" / "train-images-idx3-ubyte").write_bytes(b"unpacked")
-    locate_said = locate.seen_instead("MNIST/raw/train-images-idx3-ubyte.gz")
+    locate_said = search.seen_instead("MNIST/raw/train-images-idx3-ubyte.gz")
     assert "train-images-idx3-ubyte (expected: MNIST/raw/train-images-idx3-ubyte.gz)" in locate_said
     with pytest.raises(OSError, match=r"Found, but not used: .*nmnist_1100 \(1\)\.zip \(expected: NMNIST_1100\.zip\)"):
         load_nmnist()
@@ -182,7 +182,7 @@ def test_results_go_where_they_can_be_written_and_a_line_says_so(tmp_path: Path,
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 2 and str(user / "results") in said[0] and str(user / "data") in said[1], "each once"
     (user / "data").mkdir(parents=True)
-    assert locate.data_folders() == [course, user / "data"]
+    assert search.data_folders() == [course, user / "data"]
     monkeypatch.setenv("COURSE_RESULTS", "  ")
     assert locate.results_folder() == user / "results", "empty is unset"
 

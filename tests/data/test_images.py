@@ -15,7 +15,7 @@ from torchvision import datasets
 from course_utils.data import digits, locate
 from course_utils.data.colour import load_colour
 from course_utils.data.digits import ImageSet, load_images, small_digits
-from course_utils.data.locate import find
+from course_utils.data.search import find
 
 FILES = digits.FILES
 REAL = {name: find(Path(name) / "raw" / FILES[0]) for name in ("MNIST", "FashionMNIST")}

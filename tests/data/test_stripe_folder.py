@@ -13,8 +13,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
 
-from course_utils.data.stripe_folder import StripeFolder
-from course_utils.data.stripes import make_stripes, write_stripes
+from course_utils.data.stripe_folder import StripeFolder, write_stripes
+from course_utils.data.stripes import make_stripes
 
 
 def png(image: Image.Image = Image.new("L", (16, 16))) -> bytes:  # noqa: B008

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from course_utils.data.files import CannotWrite
+from course_utils.data.stripe_folder import write_stripes
 from course_utils.data.stripes import (
     HARD,
     ORIENTATIONS,
@@ -25,7 +26,6 @@ from course_utils.data.stripes import (
     row_column_baseline,
     stripe_image,
     wave,
-    write_stripes,
 )
 
 sizes = st.integers(4, 40)

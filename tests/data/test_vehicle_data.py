@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from sklearn.linear_model import RidgeClassifier
 
 from course_utils.data import vehicles
-from course_utils.data.locate import find
+from course_utils.data.search import find
 from course_utils.data.vehicles import Vehicles, draw_vehicles, from_files, load_vehicles, shaped, split
 from tests.archives import jpeg, pack
 

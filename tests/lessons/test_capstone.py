@@ -12,8 +12,9 @@ from torch import nn
 from course_utils.chips.virtual_chip import VirtualChip
 from course_utils.lessons.ledger_and_next_steps import capstone
 from course_utils.lessons.ledger_and_next_steps.capstone import LEVELS, Judgement, hidden_chips, hidden_seed, judge
+from course_utils.spiking import encoders
 from course_utils.spiking import stripe_networks as models
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 
 FOUND = Judgement(
     seed=1, draws=((0.99, 0.97), (0.98,)), images=100, no_limits=1.0, alike=0.99, baseline=0.9, circuits=344,
@@ -23,7 +24,7 @@ FOUND = Judgement(
 
 def network(**options: object) -> LIReadout:
     torch.manual_seed(0)
-    return LIReadout(partial(models.stripe_input, steps=6, scale=15.0), pool="sum", **options)
+    return LIReadout(partial(encoders.stripe_input, steps=6, scale=15.0), pool="sum", **options)
 
 
 def quick(model: nn.Module, word: str = "") -> Judgement:
@@ -52,7 +53,7 @@ def test_the_seed_is_made_of_every_weight_that_a_chip_can_tell_of_encoder_readou
             values.copy_(kept)
     assert hidden_seed(model) == seed != hidden_seed(network(readout="mean"))
     other = network()
-    other.encode = partial(models.stripe_input, steps=7, scale=15.0)
+    other.encode = partial(encoders.stripe_input, steps=7, scale=15.0)
     model.lif.p = model.lif.p._replace(v_th=torch.tensor(0.9))
     assert seed not in (hidden_seed(other), hidden_seed(model))
 

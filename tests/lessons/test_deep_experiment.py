@@ -14,9 +14,10 @@ from course_utils.lessons.deep_spiking_convnets import experiment as deep
 from course_utils.lessons.deep_spiking_convnets.experiment import Pictures, as_stored, deep_run, network
 from course_utils.training import ledger
 from course_utils.training.augment import bipolar
-from course_utils.training.experiment import Experiment, Part, Split
+from course_utils.training.experiment import Experiment
 from course_utils.training.long_run import LongRun
 from course_utils.training.loop import fit_plan
+from course_utils.training.measuring import Part, Split
 from course_utils.training.plan import Plan
 
 EXPERIMENTS = {experiment.name: experiment for experiment in deep.EXPERIMENTS}

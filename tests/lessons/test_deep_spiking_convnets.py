@@ -6,8 +6,9 @@ import torch
 from torch.nn import functional
 
 from course_utils.lessons.deep_spiking_convnets import checks, widgets
+from course_utils.spiking.blocks import SpikingAvgPool
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import HeldDropout, SpikingAvgPool, SpikingNeurons, draw_weights
+from course_utils.spiking.layers import HeldDropout, SpikingNeurons, draw_weights
 
 
 def test_other_right_answers_are_accepted() -> None:

@@ -13,7 +13,7 @@ from course_utils.data.saccades import simulate_saccades
 from course_utils.lessons.event_vision import experiment, experiment_simulated, widgets
 from course_utils.lessons.event_vision.models import ORDERS, FramesFirst, event_net, in_order
 from course_utils.training import ledger
-from course_utils.training.experiment import Split
+from course_utils.training.measuring import Split
 from course_utils.training.plan import Plan
 
 SOLVED = True

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from course_utils.lessons.vehicles import front_end
 from course_utils.lessons.vehicles.front_end import COARSE, FINE, DoG
-from course_utils.spiking.encoders import ranks
+from course_utils.spiking.timing import ranks
 
 CELLS = [*FINE.values(), *COARSE.values()]
 

@@ -11,7 +11,7 @@ from course_utils.lessons.harder_stripes import widgets
 from course_utils.lessons.harder_stripes.experiment import HARD
 from course_utils.lessons.harder_stripes.models import FIFTH, TAKEN_BACK, PatchNet
 from course_utils.lessons.stripe_snn.experiment import Recipe
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 
 LESSON = "harder_stripes"
 

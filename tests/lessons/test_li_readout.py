@@ -8,7 +8,7 @@ import torch
 from course_utils.data.stripes import make_stripes
 from course_utils.lessons.li_readout import widgets
 from course_utils.lessons.stripe_snn import experiment
-from course_utils.spiking import stripe_networks as models
+from course_utils.spiking import encoders, li_readout
 from course_utils.training import ledger
 from tests import notebook_cells as lessons
 
@@ -26,13 +26,13 @@ def lesson() -> dict:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("readout", models.READOUTS)
+@pytest.mark.parametrize("readout", li_readout.READOUTS)
 def test_the_lesson_builds_and_awakens_the_same_network_as_the_package(lesson, readout) -> None:
     for outputs in (1, 2):
         torch.manual_seed(4)
         written = lesson["FifthModel"](lesson["READOUTS"][readout], outputs)
         torch.manual_seed(4)
-        packaged = models.LIReadout(readout=readout, outputs=outputs)
+        packaged = li_readout.LIReadout(readout=readout, outputs=outputs)
         torch.testing.assert_close(dict(written.state_dict()), dict(packaged.state_dict()), rtol=0, atol=0)
         written.conv.bias.fill_(0.25)  # a hidden layer that spikes
         packaged.conv.bias.fill_(0.25)
@@ -43,14 +43,14 @@ def test_the_lesson_builds_and_awakens_the_same_network_as_the_package(lesson, r
         torch.testing.assert_close(potentials, activity.readout)
         torch.testing.assert_close(written(IMAGES), packaged(IMAGES)[:, -outputs:])
         lesson["awaken"](written, IMAGES)
-        models.awaken(packaged, IMAGES)
+        li_readout.awaken(packaged, IMAGES)
         torch.testing.assert_close(dict(written.state_dict()), dict(packaged.state_dict()))
 
 
 @torch.no_grad()
 def recording(count: int) -> widgets.Recording:
     torch.manual_seed(4)
-    inputs, hidden, potentials = models.LIReadout().activity(IMAGES[:count])
+    inputs, hidden, potentials = li_readout.LIReadout().activity(IMAGES[:count])
     parts = IMAGES[:count, 0], torch.arange(count) % 2, inputs[:, :, 0], hidden, potentials
     return widgets.Recording(*(part.numpy() for part in parts))
 
@@ -58,7 +58,8 @@ def recording(count: int) -> widgets.Recording:
 def test_player_says_what_the_recording_holds() -> None:
     film = recording(20)
     player = widgets.player(film)
-    assert isinstance(player.controls["step"], ipywidgets.IntSlider) and player.controls["step"].max == models.STEPS - 1
+    slider = player.controls["step"]
+    assert isinstance(slider, ipywidgets.IntSlider) and slider.max == encoders.STEPS - 1
     for image, step in ((0, 49), (7, 12)):
         player.controls["image"].value, player.controls["step"].value = image, step
         spikes = film.hidden[step, image].sum((1, 2))
@@ -80,7 +81,7 @@ def test_a_recording_of_arrays_that_do_not_fit_is_refused() -> None:
 def test_each_part_of_the_cure_changes_what_it_names_and_nothing_else(part) -> None:
     parts = {"none": (), "all": experiment.CURE}.get(part, (part,))
     torch.manual_seed(4)
-    drawn = models.LIReadout().state_dict()
+    drawn = li_readout.LIReadout().state_dict()
     torch.manual_seed(4)
     model = experiment.cured(IMAGES, 0, parts)
     changed = {name for name, values in model.state_dict().items() if (values != drawn[name]).any()}

@@ -7,6 +7,7 @@ import torch
 
 from course_utils.data import stripes
 from course_utils.lessons.stripe_snn import checks, experiment, kinds, widgets
+from course_utils.spiking import norse_cells
 from course_utils.spiking import stripe_networks as models
 
 PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -84,8 +85,8 @@ def test_the_lesson_writes_out_the_same_noise_and_helpers(lesson) -> None:
         by_hand, packaged = lesson["PoissonInput"](*settings), models.PoissonInput(*settings)
         assert all(torch.equal(by_hand(PICTURES), packaged(PICTURES)) for _ in range(2))
     inputs = 5 * torch.rand(9, 4, 3, generator=torch.Generator().manual_seed(0))
-    by_hand, packaged = lesson["step_by_step"](norse.LIFCell(), inputs), models.over_time(norse.LIFCell(), inputs)
-    assert torch.equal(by_hand, packaged) and by_hand.sum() > 0 and lesson["over_time"] is models.over_time
+    by_hand, packaged = lesson["step_by_step"](norse.LIFCell(), inputs), norse_cells.over_time(norse.LIFCell(), inputs)
+    assert torch.equal(by_hand, packaged) and by_hand.sum() > 0 and lesson["over_time"] is norse_cells.over_time
     layer = torch.nn.Linear(3, 2)
     assert torch.equal(lesson["each_step"](layer, inputs), models.each_step(layer, inputs))
 
@@ -95,8 +96,8 @@ def test_the_experiment_cuts_the_reset_from_the_gradient_as_the_lesson_does(less
     gradients = []
     for cell in (experiment.ResetApart(), lesson["HandLIF"](apart=True), lesson["HandLIF"](apart=False)):
         inputs = inputs.detach().requires_grad_()
-        spikes = models.over_time(cell, inputs)
-        assert torch.equal(spikes, models.over_time(norse.LIFCell(), inputs)) and spikes.sum() > 0
+        spikes = norse_cells.over_time(cell, inputs)
+        assert torch.equal(spikes, norse_cells.over_time(norse.LIFCell(), inputs)) and spikes.sum() > 0
         gradients.append(torch.autograd.grad(spikes.sum(), inputs)[0])
     torch.testing.assert_close(gradients[0], gradients[1])
     assert not torch.allclose(gradients[0], gradients[2], rtol=0.1)

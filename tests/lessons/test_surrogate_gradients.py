@@ -5,7 +5,7 @@ import torch
 
 from course_utils.lessons.surrogate_gradients import checks, widgets
 from course_utils.lessons.surrogate_gradients.models import DeepLIF, run_lif
-from course_utils.spiking.neurons import heaviside
+from course_utils.spiking.spikes import heaviside
 from course_utils.spiking.surrogates import arctan, fast_sigmoid, triangle
 from course_utils.training.loop import predict
 from tests import notebook_cells as lessons

@@ -17,7 +17,7 @@ from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import OverTime, SpikingNeurons
 from course_utils.training import ledger
 from course_utils.training.counting import weights_met
-from course_utils.training.experiment import Split
+from course_utils.training.measuring import Split
 
 
 def pictures(count=4, channels=1, height=40, width=64, seed=0):

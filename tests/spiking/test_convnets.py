@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from course_utils.spiking import convnets
+from course_utils.spiking.blocks import SpikingAvgPool
 from course_utils.spiking.convnets import NETWORKS, build, lenet5, resnet11, vgg7, vgg9
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import HeldDropout, OverTime, SpikingAvgPool, SpikingNeurons
+from course_utils.spiking.layers import HeldDropout, OverTime, SpikingNeurons
 
 
 def table(*rows: str) -> list[tuple]:

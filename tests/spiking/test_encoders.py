@@ -8,7 +8,7 @@ from norse.torch.functional import encode as norse
 from scipy import stats
 from snntorch import spikegen
 
-from course_utils.spiking import encoders
+from course_utils.spiking import decoders, encoders, timing
 from course_utils.spiking.neurons import LIF
 
 GREYS = torch.arange(256) / 255
@@ -84,7 +84,7 @@ def test_regular_levels() -> None:
 def test_constant_current_is_norse_spike_for_spike(scale) -> None:
     ours = encoders.constant_current(GREYS, 200, scale=scale)
     assert torch.equal(ours, norse.constant_current_lif_encode(scale * GREYS, 200))
-    assert torch.equal(encoders.first_spikes(ours), norse.spike_latency_lif_encode(scale * GREYS, 200))
+    assert torch.equal(timing.first_spikes(ours), norse.spike_latency_lif_encode(scale * GREYS, 200))
 
 
 @given(st.floats(0, 15), st.integers(1, 100))
@@ -101,7 +101,7 @@ def test_a_constant_current_spikes_every_k_steps(current, steps) -> None:
 @given(st.floats(1, 60), st.integers(20, 200))
 def test_decoded_counts_rise_with_the_count_and_silence_is_zero(scale, steps) -> None:
     spikes = encoders.constant_current(GREYS, steps, scale=scale)
-    decoded, counts = encoders.decode_constant_current(spikes, scale=scale), spikes.sum(0)
+    decoded, counts = decoders.decode_constant_current(spikes, scale=scale), spikes.sum(0)
     assert ((decoded == 0) == (counts == 0)).all()
     assert ((decoded.diff() > 0) == (counts.diff() > 0)).all()
 
@@ -109,30 +109,30 @@ def test_decoded_counts_rise_with_the_count_and_silence_is_zero(scale, steps) ->
 def test_a_decoded_value_makes_the_same_count() -> None:
     values = torch.linspace(0.055, 0.45, 200)
     spikes = encoders.constant_current(values, 2000, scale=20)
-    decoded = encoders.decode_constant_current(spikes, scale=20)
+    decoded = decoders.decode_constant_current(spikes, scale=20)
     assert torch.equal(encoders.constant_current(decoded, 2000, scale=20).sum(0), spikes.sum(0))
 
 
 def test_decoding_a_fine_grid_inverts_the_f_i_curve() -> None:
     values, neuron = torch.linspace(0.06, 0.4, 50), LIF(dt_ms=0.1)
     spikes = encoders.constant_current(values, 10_000, scale=20, neuron=neuron)
-    decoded = encoders.decode_constant_current(spikes, scale=20, neuron=neuron)
+    decoded = decoders.decode_constant_current(spikes, scale=20, neuron=neuron)
     assert (decoded / values - 1).abs().max() < 0.04
     saturated = encoders.constant_current(torch.tensor([0.6, 0.9]), 50, scale=20)
-    assert torch.allclose(encoders.decode_constant_current(saturated, scale=20), torch.tensor(0.5))
+    assert torch.allclose(decoders.decode_constant_current(saturated, scale=20), torch.tensor(0.5))
 
 
 @given(st.integers(0, 1000), st.integers(2, 60), st.sampled_from([0.01, 0.1, 0.5]))
 def test_latency_is_snntorchs(seed, steps, threshold) -> None:
     values = images(seed)
     theirs = spikegen.latency(values, steps, threshold=threshold, linear=True, normalize=True, clip=True)
-    assert torch.equal(encoders.latency(values, steps, threshold=threshold), theirs)
+    assert torch.equal(timing.latency(values, steps, threshold=threshold), theirs)
 
 
 @given(st.integers(0, 1000), STEPS)
 def test_one_spike_each_and_brighter_never_later(seed, steps) -> None:
     values = images(seed)
-    for spikes in (encoders.latency(values, steps), encoders.rank_order(values, steps)):
+    for spikes in (timing.latency(values, steps), timing.rank_order(values, steps)):
         assert torch.equal(spikes.sum(0), (values >= 0.01).float())
         at = spikes.argmax(0).flatten(1)
         for sample, when, fired in zip(values.flatten(1), at, spikes.sum(0).flatten(1) > 0, strict=True):
@@ -143,39 +143,39 @@ def test_one_spike_each_and_brighter_never_later(seed, steps) -> None:
 @given(st.integers(0, 1000), st.integers(2, 60))
 def test_latency_comes_back_within_half_a_step(seed, steps) -> None:
     values = images(seed)
-    decoded = encoders.decode_times(encoders.latency(values, steps, threshold=0), torch.linspace(1, 0, steps))
+    decoded = decoders.decode_times(timing.latency(values, steps, threshold=0), torch.linspace(1, 0, steps))
     assert (decoded - values).abs().max() <= 0.5 / (steps - 1) + 1e-5
 
 
 @given(st.integers(0, 1000), STEPS, st.floats(0.1, 1))
 def test_rank_order_ignores_light_and_other_samples(seed, steps, light) -> None:
     values = images(seed)
-    spikes = encoders.rank_order(values, steps, threshold=0)
-    assert torch.equal(spikes, encoders.rank_order(light * values.square(), steps, threshold=0))
-    assert torch.equal(spikes[:, 1:2], encoders.rank_order(values[1:2], steps, threshold=0))
+    spikes = timing.rank_order(values, steps, threshold=0)
+    assert torch.equal(spikes, timing.rank_order(light * values.square(), steps, threshold=0))
+    assert torch.equal(spikes[:, 1:2], timing.rank_order(values[1:2], steps, threshold=0))
 
 
 def test_rank_order_of_a_few_values() -> None:
-    spikes = encoders.rank_order(torch.tensor([[0.2, 0.9, 0.0, 0.5]]), 4)[:, 0]
+    spikes = timing.rank_order(torch.tensor([[0.2, 0.9, 0.0, 0.5]]), 4)[:, 0]
     assert spikes.argmax(0).tolist() == [2, 0, 0, 1] and spikes.sum(0).tolist() == [1, 1, 0, 1]
-    grouped = encoders.rank_order(torch.tensor([[0.2, 0.9, 0.1, 0.5]]), 2)[:, 0]
+    grouped = timing.rank_order(torch.tensor([[0.2, 0.9, 0.1, 0.5]]), 2)[:, 0]
     assert grouped.argmax(0).tolist() == [1, 0, 1, 0]
-    equal = encoders.rank_order(torch.full((1, 4), 0.5), 4)[:, 0]
+    equal = timing.rank_order(torch.full((1, 4), 0.5), 4)[:, 0]
     assert torch.equal(equal, torch.eye(4)), "equal values in reading order"
 
 
 def test_a_table_of_ranks() -> None:
     values = torch.tensor([[0.8, 0.4], [0.2, 0.6]])
-    spikes = encoders.rank_order(values, 3)
-    assert torch.allclose(encoders.mean_by_step(spikes, values), torch.tensor([0.7, 0.3, 0]))
-    decoded = encoders.decode_times(spikes, torch.tensor([0.7, 0.3, 0]))
+    spikes = timing.rank_order(values, 3)
+    assert torch.allclose(decoders.mean_by_step(spikes, values), torch.tensor([0.7, 0.3, 0]))
+    decoded = decoders.decode_times(spikes, torch.tensor([0.7, 0.3, 0]))
     assert torch.allclose(decoded, torch.tensor([[0.7, 0.3], [0.3, 0.7]]))
 
 
 def test_the_first_of_many_spikes() -> None:
     spikes = torch.tensor([[0, 1, 0], [1, 1, 0], [1, 0, 0]]).float()
-    assert encoders.first_spikes(spikes).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
-    assert torch.equal(encoders.first_spikes(spikes), norse.spike_latency_encode(spikes))
+    assert timing.first_spikes(spikes).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert torch.equal(timing.first_spikes(spikes), norse.spike_latency_encode(spikes))
 
 
 ENCODERS = {
@@ -183,8 +183,8 @@ ENCODERS = {
     "bipolar_poisson": encoders.bipolar_poisson,
     "regular": encoders.regular,
     "constant_current": lambda values, steps: encoders.constant_current(values, steps, scale=20),
-    "latency": encoders.latency,
-    "rank_order": encoders.rank_order,
+    "latency": timing.latency,
+    "rank_order": timing.rank_order,
 }
 
 

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from course_utils.lessons.spike_backprop.rules import TWINS
-from course_utils.spiking import layers
+from course_utils.spiking import blocks, layers
+from course_utils.spiking.blocks import ResidualBlock, SpikingAvgPool
 from course_utils.spiking.convnets import Builder
 from course_utils.spiking.gradients import Neuron
-from course_utils.spiking.layers import HeldDropout, LeakyReadout, ResidualBlock, SpikingAvgPool, SpikingNeurons
-from course_utils.spiking.neurons import each_step
+from course_utils.spiking.layers import HeldDropout, LeakyReadout, SpikingNeurons
+from course_utils.spiking.spikes import each_step
 from course_utils.spiking.surrogates import Surrogate, smooth_spike
 
 
@@ -46,7 +47,7 @@ def test_a_pool_sees_each_window_of_its_own_map_and_leaves_an_odd_rim_out() -> N
 @pytest.mark.parametrize("sides", [(6, 4), (5, 7), (3, 2)])
 def test_a_pools_means_are_those_of_pytorch_and_so_is_their_gradient(sides) -> None:
     x = torch.rand(40, 3, *sides, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
-    means, wanted = layers.means_of_4(x), torch.nn.functional.avg_pool2d(x, 2)
+    means, wanted = blocks.means_of_4(x), torch.nn.functional.avg_pool2d(x, 2)
     torch.testing.assert_close(means, wanted, rtol=0, atol=1e-15)
     error = torch.arange(means.numel(), dtype=torch.float64).view_as(means)
     assert torch.equal(*(torch.autograd.grad(out, x, error)[0] for out in (means, wanted)))
@@ -138,7 +139,7 @@ def test_a_skip_and_its_path_end_in_the_same_neurons() -> None:
     neurons = Passing(Neuron())
     block = ResidualBlock(nn.Sequential(double, neurons, double), nn.Identity(), neurons)
     assert block(torch.ones(1, 1, 1)).item() == 2 * 2 + 1
-    assert layers.Subsample(2)(torch.arange(9.0).reshape(1, 1, 3, 3)).flatten().tolist() == [0, 2, 6, 8]
+    assert blocks.Subsample(2)(torch.arange(9.0).reshape(1, 1, 3, 3)).flatten().tolist() == [0, 2, 6, 8]
 
 
 def test_the_answer_is_that_of_neurons_that_never_fire() -> None:

@@ -15,7 +15,7 @@ from norse.torch.functional.reset import reset_subtract
 from torch import Tensor
 
 from course_utils.spiking.neurons import LI, LIF, decay, firing_rate
-from course_utils.spiking.stripe_networks import over_time
+from course_utils.spiking.norse_cells import over_time
 from course_utils.spiking.surrogates import Surrogate
 
 nengo.rc.set("decoder_cache", "enabled", "False")

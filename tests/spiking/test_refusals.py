@@ -9,14 +9,16 @@ import torch
 
 from course_utils.lessons.harder_stripes.models import PatchNet
 from course_utils.lessons.surrogate_gradients.models import DeepLIF, growth
-from course_utils.spiking import encoders
+from course_utils.spiking import decoders, encoders, timing
 from course_utils.spiking.convnets import build, lenet5, vgg7
 from course_utils.spiking.encoders import constant_current
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import HeldDropout
-from course_utils.spiking.neurons import LI, LIF, firing_rate, heaviside
+from course_utils.spiking.li_readout import LIReadout, awaken
+from course_utils.spiking.neurons import LI, LIF, firing_rate
 from course_utils.spiking.plasticity import Learned, PairSTDP, Traces, WinnerTakeAll, assign_labels, vote
-from course_utils.spiking.stripe_networks import FlatLIF, LeanConv, LIReadout, PoissonInput, awaken
+from course_utils.spiking.spikes import heaviside
+from course_utils.spiking.stripe_networks import FlatLIF, LeanConv, PoissonInput
 from course_utils.spiking.surrogates import arctan, fast_sigmoid, triangle
 
 NAN, INF = math.nan, math.inf
@@ -25,8 +27,8 @@ PICTURES = torch.rand(6, 1, 16, 16)
 ENCODERS = {
     "poisson": encoders.poisson,
     "regular": encoders.regular,
-    "latency": encoders.latency,
-    "rank_order": encoders.rank_order,
+    "latency": timing.latency,
+    "rank_order": timing.rank_order,
     "bipolar_poisson": encoders.bipolar_poisson,
     "constant_current": partial(constant_current, scale=20),
 }
@@ -62,15 +64,15 @@ CODES = [
       for encode in list(ENCODERS.values())[:4] for bad in (-0.1, 1.1)),
     (partial(encoders.bipolar_poisson, torch.tensor([-1.5])), {"steps": 5}, "between -1 and 1"),
     *((partial(constant_current, GREY, 5), {"scale": bad}, f"scale is {bad}") for bad in (-1, INF, NAN)),
-    *((partial(encoders.decode_constant_current, GREY), {"scale": bad}, f"scale is {bad}")
+    *((partial(decoders.decode_constant_current, GREY), {"scale": bad}, f"scale is {bad}")
       for bad in (-1, 0, INF, NAN)),
-    *((partial(encoders.decode_constant_current, GREY, scale=20), {"neuron": LIF(**bad)}, "reset to zero, no synapse")
+    *((partial(decoders.decode_constant_current, GREY, scale=20), {"neuron": LIF(**bad)}, "reset to zero, no synapse")
       for bad in ({"reset": "subtract"}, {"refractory_ms": 2}, {"tau_syn_ms": 5})),
     *((partial(encode, GREY, 5), {"threshold": bad}, f"threshold is {bad}")
-      for encode in (encoders.latency, encoders.rank_order) for bad in (-0.1, 1.1, NAN)),
-    (partial(encoders.rank_order, GREY[0].flatten()), {"steps": 5}, r"\(42,\).*one sample"),
-    (partial(encoders.decode_times, zeros(5, 3)), {"worth": torch.ones(4)}, r"worth has shape \(4,\).*\[5\]"),
-    (partial(encoders.mean_by_step, zeros(5, 3)), {"values": zeros(2)}, "values have shape"),
+      for encode in (timing.latency, timing.rank_order) for bad in (-0.1, 1.1, NAN)),
+    (partial(timing.rank_order, GREY[0].flatten()), {"steps": 5}, r"\(42,\).*one sample"),
+    (partial(decoders.decode_times, zeros(5, 3)), {"worth": torch.ones(4)}, r"worth has shape \(4,\).*\[5\]"),
+    (partial(decoders.mean_by_step, zeros(5, 3)), {"values": zeros(2)}, "values have shape"),
 ]  # fmt: skip
 NETWORKS = [
     (LIF().run, {"inputs": NAN * zeros(5, 2)}, "inputs holds NaN"),
@@ -78,7 +80,7 @@ NETWORKS = [
     (LIF().run, {"inputs": INTS}, "inputs is 'torch.int64"),
     (partial(constant_current, GREY, 5, scale=1.0), {"neuron": LI()}, "neuron is LI.*; it must be a LIF neuron"),
     (partial(encoders.poisson, INTS), {"steps": 5}, "dtype of probabilities is torch.int64; .*convert by"),
-    (encoders.decode_constant_current, {"spikes": NAN * zeros(5, 3), "scale": 1.0}, "spikes holds NaN"),
+    (decoders.decode_constant_current, {"spikes": NAN * zeros(5, 3), "scale": 1.0}, "spikes holds NaN"),
     *((FlatLIF, {"steps": bad}, f"steps is {bad}") for bad in (0, 2.5)),
     *((FlatLIF, {"scale": bad}, f"scale is {bad}") for bad in (-1.0, INF, NAN)),
     *((partial(awaken, LIReadout(), PICTURES), {"gain": bad}, rf"gain is {bad}; it must be (above 0|a number)")

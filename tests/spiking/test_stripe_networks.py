@@ -12,20 +12,13 @@ from course_utils.data.rotation import make_rotations
 from course_utils.data.stripes import make_stripes
 from course_utils.lessons.harder_stripes.models import PatchNet
 from course_utils.lessons.rotation.models import RotationNet
-from course_utils.spiking import stripe_networks as models
+from course_utils.spiking import norse_cells, row_conv
+from course_utils.spiking.encoders import STEPS
+from course_utils.spiking.li_readout import READOUTS, LIReadout, awaken
 from course_utils.spiking.neurons import LIF
-from course_utils.spiking.stripe_networks import (
-    READOUTS,
-    STEPS,
-    BroadConv,
-    FlatLIF,
-    LeanConv,
-    LIReadout,
-    PoissonInput,
-    RecurrentLIF,
-    awaken,
-    spike,
-)
+from course_utils.spiking.norse_cells import spike
+from course_utils.spiking.recurrent import RecurrentLIF
+from course_utils.spiking.stripe_networks import BroadConv, FlatLIF, LeanConv, PoissonInput
 
 PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 STRIPES, PATCHES, TRIALS = (
@@ -291,15 +284,15 @@ def step_by_step(cell, inputs: torch.Tensor) -> torch.Tensor:
 def test_norses_cells_run_at_once_give_the_same_bits_and_gradients(name) -> None:
     other = norse.LIFParameters(*map(torch.tensor, (150.0, 70.0)), v_th=torch.tensor(0.7))
     cell = {"LIF": norse.LIFCell(), "LI": norse.LICell()}.get(name) or norse.LIFCell(other, dt=0.002)
-    assert models.as_neuron(cell) is not None
+    assert norse_cells.as_neuron(cell) is not None
     inputs = torch.rand(50, 2000, 7, generator=torch.Generator().manual_seed(5)) - 0.2
     expected = step_by_step(cell, inputs)
-    assert torch.equal(models.over_time(cell, inputs), expected) and 0.02 < expected.mean() < 2
+    assert torch.equal(norse_cells.over_time(cell, inputs), expected) and 0.02 < expected.mean() < 2
     inputs = inputs[:, :20].double().requires_grad_()
     weights = torch.rand(50, 20, 7, dtype=inputs.dtype)
     wanted, found = (
         torch.autograd.grad((walk(cell, inputs) * weights).sum(), inputs)[0]
-        for walk in (step_by_step, models.over_time)
+        for walk in (step_by_step, norse_cells.over_time)
     )
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
 
@@ -319,13 +312,13 @@ def test_norses_cells_run_at_once_give_the_same_bits_and_gradients(name) -> None
 )
 def test_other_cells_are_called_at_every_step(cell) -> None:
     inputs = 2 * torch.rand(40, 6, 3, generator=torch.Generator().manual_seed(0))
-    assert models.as_neuron(cell) is None
-    assert torch.equal(models.over_time(cell, inputs), step_by_step(cell, inputs))
+    assert norse_cells.as_neuron(cell) is None
+    assert torch.equal(norse_cells.over_time(cell, inputs), step_by_step(cell, inputs))
 
 
 @pytest.mark.parametrize(("filters", "kernel", "size"), [(2, 4, (16, 16)), (3, (2, 5), (6, 9)), (1, 1, (4, 3))])
 def test_a_convolution_by_rows_is_a_convolution(filters, kernel, size) -> None:
-    layer = models.RowConv(1, filters, kernel).double()
+    layer = row_conv.RowConv(1, filters, kernel).double()
     pictures = torch.rand(5, 1, *size, dtype=torch.float64, requires_grad=True)
     theirs = torch.nn.functional.conv2d(pictures, layer.weight, layer.bias)
     mine = layer(pictures)

@@ -1,6 +1,5 @@
 """Surrogates of a given width and height, the deep network, and the error that travels back through it."""
 
-
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +8,8 @@ from norse.torch.functional.threshold import threshold
 from snntorch import surrogate as snntorch_surrogate
 
 from course_utils.lessons.surrogate_gradients.models import DeepLIF, error_norms, growth, run_lif
-from course_utils.spiking.neurons import LIF, decay, heaviside
+from course_utils.spiking.neurons import LIF, decay
+from course_utils.spiking.spikes import heaviside
 from course_utils.spiking.surrogates import arctan, fast_sigmoid, triangle
 from tests import notebook_cells as lessons
 

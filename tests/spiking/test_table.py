@@ -6,8 +6,10 @@ import torch
 
 from course_utils.lessons.surrogate_gradients.models import run_lif
 from course_utils.spiking.gradients import Neuron, lif, spikes_and_potentials
-from course_utils.spiking.neurons import LI, LIF, heaviside
-from course_utils.spiking.stripe_networks import RecurrentLIF, over_time
+from course_utils.spiking.neurons import LI, LIF
+from course_utils.spiking.norse_cells import over_time
+from course_utils.spiking.recurrent import RecurrentLIF
+from course_utils.spiking.spikes import heaviside
 from course_utils.spiking.surrogates import Surrogate
 
 POTENTIALS = {

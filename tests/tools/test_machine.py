@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from course_utils.data import digits, locate
+from course_utils.data import digits, locate, search
 from course_utils.tools import machine
 
 REAL = """
@@ -166,7 +166,7 @@ def test_files_are_found_where_they_are_and_named_if_damaged(
 
 @pytest.mark.parametrize(("name", "size_mb"), machine.DOWNLOAD_MB.items())
 def test_the_printed_sizes_are_those_of_the_files(name: str, size_mb: int) -> None:
-    files = [locate.find(Path(name) / "raw" / file) for file in digits.FILES]
+    files = [search.find(Path(name) / "raw" / file) for file in digits.FILES]
     if None in files:
         pytest.skip(f"{name} is not here")
     assert round(sum(file.stat().st_size for file in files) / 1e6) == size_mb

@@ -20,8 +20,9 @@ from course_utils.tools import experiment as command
 from course_utils.training import experiment as room
 from course_utils.training import ledger
 from course_utils.training.counting import Operations
-from course_utils.training.experiment import Experiment, Split, measured, real
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
+from course_utils.training.measuring import Split, measured, real
 
 RECORD = Record(
     lesson="stripe_snn", task="stripes", accuracy=0.9, baseline={"name": "rule", "accuracy": 0.8}, config={},

@@ -15,10 +15,11 @@ import torch
 from course_utils.chips.energy import Anytime, Priced, TunedInput, Twin, anytime, folded
 from course_utils.lessons.hardware_quantization.experiment import RECIPE as FAINT
 from course_utils.lessons.hardware_quantization.faint import SCALE, STEPS
-from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, Split, curve_of
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
 from course_utils.training.loop import History, fit
+from course_utils.training.measuring import Split, curve_of
 
 RECIPE = replace(FAINT, lesson="chip_energy", epochs=4)  # half of the epochs: it goes on
 PRICES = (0.0, 0.1, 0.3, 1.0)

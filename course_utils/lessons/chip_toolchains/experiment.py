@@ -13,7 +13,8 @@ from course_utils.chips import loihi
 from course_utils.chips.virtual_chip import Limits, VirtualChip
 from course_utils.lessons.chip_toolchains.fainter import CONTRAST, FAINTER, agreement, correlation, fainter
 from course_utils.lessons.hardware_quantization.experiment import RECIPE, trained
-from course_utils.spiking.stripe_networks import Activity, LIReadout
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.spiking.norse_cells import Activity
 from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
 

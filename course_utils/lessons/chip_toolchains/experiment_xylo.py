@@ -16,9 +16,10 @@ from torch import Tensor
 from course_utils.chips.xylo import XyloNet, XyloRun, columns, operations, quantized, run_integers, run_simulator
 from course_utils.lessons.hardware_quantization.faint import FAINT
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN
-from course_utils.training.experiment import Experiment, Split, curve_of, measured
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
 from course_utils.training.loop import fit
+from course_utils.training.measuring import Split, curve_of, measured
 
 HOW = {"epochs": 6, "learning_rate": 3e-3, "batch_size": 64}
 TASKS = {"plain": replace(PLAIN, first_test=FIRST_TEST), "faint": FAINT, "hard": HARD}

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from course_utils.data.stripes import StripeSettings
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, stripe_task
-from course_utils.spiking.stripe_networks import Activity, LIReadout
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.spiking.norse_cells import Activity
 
 # The model, trained on stripes of more than twice this contrast, is right in about 90 %: where it is nearly always
 # right, two chips that differ would still agree. The contrast was chosen with images before these.

@@ -21,8 +21,9 @@ from course_utils.spiking import convnets
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.surrogates import Surrogate, fast_sigmoid, triangle
 from course_utils.training.augment import bipolar, flipped, shifted, warped
-from course_utils.training.experiment import Experiment, Part, Split, real
+from course_utils.training.experiment import Experiment
 from course_utils.training.long_run import LongRun
+from course_utils.training.measuring import Part, Split, real
 from course_utils.training.plan import Plan
 
 # --- data: images uint8 [count, channels, size, size], or spikes [count, time, channels, size, size] ------------------

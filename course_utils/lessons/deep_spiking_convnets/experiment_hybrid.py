@@ -23,10 +23,11 @@ from course_utils.spiking.layers import SpikingNeurons
 from course_utils.spiking.staircase import StaircaseNeurons, in_mode
 from course_utils.training import ledger
 from course_utils.training.augment import flipped, shifted, warped
-from course_utils.training.experiment import Experiment, Split
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
 from course_utils.training.long_run import BFLOAT16, LongRun
 from course_utils.training.loop import History
+from course_utils.training.measuring import Split
 from course_utils.training.plan import Plan
 
 LESSON, LEVELS = "deep_spiking_convnets", 4

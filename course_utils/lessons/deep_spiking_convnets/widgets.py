@@ -14,7 +14,7 @@ from scipy.ndimage import convolve
 
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE, PINK
-from course_utils.spiking.layers import POOL_THRESHOLD
+from course_utils.spiking.blocks import POOL_THRESHOLD
 
 # --- a convolution, its neurons, and a pool -------------------------------------------------------------------------
 

@@ -17,8 +17,9 @@ from course_utils.data.events import Events, Recordings, frames, load_nmnist
 from course_utils.data.require import require
 from course_utils.lessons.event_vision.models import GAIN, ORDERS, Order, event_net, in_order
 from course_utils.training.augment import displaced
-from course_utils.training.experiment import Experiment, Split
+from course_utils.training.experiment import Experiment
 from course_utils.training.long_run import LongRun
+from course_utils.training.measuring import Split
 from course_utils.training.plan import Plan
 
 STEPS = 8

@@ -24,10 +24,11 @@ from course_utils.data.saccades import Camera, measured_position, simulate_sacca
 from course_utils.lessons.event_vision.experiment import FOLDS, EventRun, event_run, first, fold, frames_of
 from course_utils.lessons.event_vision.models import event_net
 from course_utils.training import ledger
-from course_utils.training.experiment import Experiment, Part, Split, real
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
 from course_utils.training.long_run import BFLOAT16
 from course_utils.training.loop import History, fit_plan
+from course_utils.training.measuring import Part, Split, real
 from course_utils.training.plan import Plan
 
 CHUNK = 250  # recordings by one camera

@@ -8,8 +8,9 @@ from course_utils.data import patches, stripes
 from course_utils.lessons.harder_stripes.models import FIFTH, TAKEN_BACK, PatchNet
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake
 from course_utils.lessons.stripe_snn.tasks import Task, share_right
-from course_utils.training.experiment import Experiment, Split
+from course_utils.training.experiment import Experiment
 from course_utils.training.loop import accuracy
+from course_utils.training.measuring import Split
 
 LESSON = "harder_stripes"
 

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data.require import require
-from course_utils.spiking.neurons import each_step
-from course_utils.spiking.stripe_networks import Activity, RowConv, over_time, stripe_input
+from course_utils.spiking.encoders import stripe_input
+from course_utils.spiking.norse_cells import Activity, over_time
+from course_utils.spiking.row_conv import RowConv
+from course_utils.spiking.spikes import each_step
 
 # What of the hidden spikes [time, batch, filters, 13, 13] enters the readout, [time, batch, …].
 POOLS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -16,7 +16,8 @@ from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, ORANGE
 from course_utils.data.patches import evidence
 from course_utils.data.stripes import ORIENTATIONS, photograph, wave
-from course_utils.spiking.stripe_networks import over_time, stripe_input
+from course_utils.spiking.encoders import stripe_input
+from course_utils.spiking.norse_cells import over_time
 
 SIZE = 16
 GREYS = (0, 75)  # of a picture, from black to white; noise may go beyond

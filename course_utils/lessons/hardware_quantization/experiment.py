@@ -15,11 +15,12 @@ from course_utils.chips.chip_training import AnyChip, InTheLoop, calibrate
 from course_utils.chips.virtual_chip import Limits, VirtualChip
 from course_utils.lessons.hardware_quantization.faint import BITS, FAINT, MISMATCHES, SCALE, STEPS, limits
 from course_utils.lessons.stripe_snn.experiment import Recipe, awake
-from course_utils.spiking import stripe_networks as models
-from course_utils.spiking.stripe_networks import LIReadout
-from course_utils.training.experiment import Experiment, Split
+from course_utils.spiking import encoders
+from course_utils.spiking.li_readout import LIReadout
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
 from course_utils.training.loop import accuracy, fit
+from course_utils.training.measuring import Split
 
 CHIPS = range(20)
 
@@ -27,7 +28,7 @@ CHIPS = range(20)
 RECIPE = Recipe(
     "hardware_quantization",
     FAINT,
-    partial(awake, gain=12.0, pool="sum", encode=partial(models.stripe_input, scale=SCALE, steps=STEPS)),
+    partial(awake, gain=12.0, pool="sum", encode=partial(encoders.stripe_input, scale=SCALE, steps=STEPS)),
     8,
     1e-2,
     steps=STEPS,

@@ -25,7 +25,8 @@ from course_utils.chips.virtual_chip import BRAINSCALES, VirtualChip, fitting_sc
 from course_utils.classroom.tables import Table
 from course_utils.data import stripes
 from course_utils.lessons.hardware_quantization.faint import SETTINGS, limits
-from course_utils.spiking.stripe_networks import LIReadout, stripe_input
+from course_utils.spiking.encoders import stripe_input
+from course_utils.spiking.li_readout import LIReadout
 from course_utils.training.counting import Operations
 from course_utils.training.loop import accuracy
 

@@ -9,7 +9,7 @@ from course_utils.chips.placing import CIRCUITS, places
 from course_utils.classroom.exercise import Exercise, NotYet
 from course_utils.lessons.ledger_and_next_steps.capstone import LEVELS, Judgement, judge
 from course_utils.lessons.ledger_and_next_steps.overview import front
-from course_utils.spiking.stripe_networks import LIReadout
+from course_utils.spiking.li_readout import LIReadout
 
 Ends = tuple[float, float]
 

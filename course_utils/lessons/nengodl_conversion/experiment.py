@@ -14,8 +14,9 @@ import numpy as np
 from course_utils.data.digits import load_images
 from course_utils.training.baselines import linear_accuracy
 from course_utils.training.counting import Operations
-from course_utils.training.experiment import Experiment, Split, measured, real
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
+from course_utils.training.measuring import Split, measured, real
 
 STEPS = 30
 TAUS_MS = (2.0, 5.0)  # of the synapses

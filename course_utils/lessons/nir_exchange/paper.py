@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.data.download import NotAvailable, download, verify
-from course_utils.data.locate import DOWNLOADS, find
+from course_utils.data.locate import DOWNLOADS
+from course_utils.data.search import find
 
 _AT = "neuromorphs/NIR", "7232ada6d30e1beea78b180a5135b1a3bb3d3bc0"
 MIRRORS = "https://raw.githubusercontent.com/{}/{}/paper", "https://cdn.jsdelivr.net/gh/{}@{}/paper"

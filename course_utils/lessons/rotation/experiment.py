@@ -7,8 +7,9 @@ from course_utils.data import rotation
 from course_utils.lessons.rotation.models import RotationNet
 from course_utils.lessons.stripe_snn.experiment import Recipe
 from course_utils.lessons.stripe_snn.tasks import Task
-from course_utils.training.experiment import Experiment, Split
+from course_utils.training.experiment import Experiment
 from course_utils.training.loop import accuracy
+from course_utils.training.measuring import Split
 
 
 def _beside(model: nn.Module, split: Split) -> dict[str, float]:

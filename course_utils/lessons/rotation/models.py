@@ -4,8 +4,10 @@ import norse.torch as norse
 import torch
 from torch import Tensor, nn
 
-from course_utils.spiking.neurons import LI, each_step
-from course_utils.spiking.stripe_networks import Activity, RecurrentLIF, over_time
+from course_utils.spiking.neurons import LI
+from course_utils.spiking.norse_cells import Activity, over_time
+from course_utils.spiking.recurrent import RecurrentLIF
+from course_utils.spiking.spikes import each_step
 
 
 class RotationNet(nn.Module):

@@ -12,7 +12,7 @@ from torch import Tensor
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE, matrix, raster
 from course_utils.data import stripes
-from course_utils.spiking import encoders
+from course_utils.spiking import decoders, encoders, timing
 from course_utils.spiking.neurons import firing_rate
 
 CODES = ("Poisson", "bipolar Poisson", "regular", "constant current", "latency", "rank order")
@@ -33,13 +33,13 @@ def code(encoder: str, values: Tensor, steps: int, scale: float) -> tuple[Tensor
             return spikes, MEAN + spikes.mean(0) / scale
         case "constant current":
             spikes = encoders.constant_current(values, steps, scale=scale)
-            return spikes, encoders.decode_constant_current(spikes, scale=scale)
+            return spikes, decoders.decode_constant_current(spikes, scale=scale)
         case "latency":
-            spikes = encoders.latency(values_01, steps)
-            return spikes, encoders.decode_times(spikes, torch.linspace(1, 0, steps) / scale)
+            spikes = timing.latency(values_01, steps)
+            return spikes, decoders.decode_times(spikes, torch.linspace(1, 0, steps) / scale)
         case "rank order":
-            spikes = encoders.rank_order(values_01[None], steps)[:, 0]
-            return spikes, encoders.decode_times(spikes, _worth(steps, scale))
+            spikes = timing.rank_order(values_01[None], steps)[:, 0]
+            return spikes, decoders.decode_times(spikes, _worth(steps, scale))
     return spikes, spikes.mean(0) / scale
 
 
@@ -47,7 +47,7 @@ def code(encoder: str, values: Tensor, steps: int, scale: float) -> tuple[Tensor
 def _worth(steps: int, scale: float) -> Tensor:
     """What a spike at each step is worth in the rank-order code, from 50 other stripe images."""
     examples = _stripe_values(50, seed=1)
-    return encoders.mean_by_step(encoders.rank_order((scale * examples).clamp(max=1), steps), examples)
+    return decoders.mean_by_step(timing.rank_order((scale * examples).clamp(max=1), steps), examples)
 
 
 @lru_cache

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from course_utils.lessons.stdp.models import WINDOWS
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, HARD, PLAIN, Task
-from course_utils.spiking.encoders import poisson, rank_order
+from course_utils.spiking.encoders import poisson
 from course_utils.spiking.plasticity import Learned, PairSTDP, WinnerTakeAll, assign_labels, vote
+from course_utils.spiking.timing import rank_order
 from course_utils.training.counting import Operations
-from course_utils.training.experiment import Experiment, Split, measured
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
+from course_utils.training.measuring import Split, measured
 
 STEPS = 50
 FAR = replace(PLAIN, first_test=FIRST_TEST)

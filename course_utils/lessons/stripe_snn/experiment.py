@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from course_utils.lessons.stripe_snn.kinds import KINDS, every_kind
 from course_utils.lessons.stripe_snn.tasks import HARD, PLAIN, TRAIN, Task
-from course_utils.spiking import neurons
+from course_utils.spiking import encoders, li_readout, neurons, norse_cells, recurrent
 from course_utils.spiking import stripe_networks as models
-from course_utils.training.experiment import Experiment, Split, curve_of, measured
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
 from course_utils.training.loop import fit, predict
+from course_utils.training.measuring import Split, curve_of, measured
 
 
 class ResetApart(nn.Module):
@@ -28,7 +29,7 @@ class ResetApart(nn.Module):
         state = state or neurons.State(*[torch.zeros_like(inputs)] * 3)
         i = state.i + inputs
         v = 0.9 * state.v + 0.1 * i
-        spikes = models.spike(v - 1)
+        spikes = norse_cells.spike(v - 1)
         return spikes, state._replace(v=(1 - spikes.detach()) * v, i=0.8 * i)
 
 
@@ -41,7 +42,7 @@ class Recipe:
     build: Callable[[Tensor, int], nn.Module]  # of the training images and the seed, which PyTorch has got before
     epochs: int
     learning_rate: float  # the highest of the one cycle
-    steps: int = models.STEPS  # number of time steps
+    steps: int = encoders.STEPS  # number of time steps
     images: int = TRAIN  # how many to train on
 
     def train(self, seed: int, checkpoint: Path | None = None) -> tuple[nn.Module, Split, dict[str, list[float]]]:
@@ -65,16 +66,16 @@ class Recipe:
             "versions": versions("torch", "norse"),
             "curve": curve,
         }
-        return measured(model, split, spiking=(norse.LIFCell, ResetApart, models.RecurrentLIF), **(own | fields))
+        return measured(model, split, spiking=(norse.LIFCell, ResetApart, recurrent.RecurrentLIF), **(own | fields))
 
     def __call__(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Train, read the test set once, and say what was measured."""
         return self.measured(*self.train(seed, checkpoint))
 
 
-def awake(images: Tensor, seed: int, gain: float = 6.0, **options: object) -> models.LIReadout:
+def awake(images: Tensor, seed: int, gain: float = 6.0, **options: object) -> li_readout.LIReadout:
     """Model 5 with initial weights from which it learns."""
-    return models.awaken(models.LIReadout(**options), images[:500], gain)
+    return li_readout.awaken(li_readout.LIReadout(**options), images[:500], gain)
 
 
 _first_four, _fifth = partial(Recipe, "stripe_snn", PLAIN), partial(Recipe, "li_readout", PLAIN)
@@ -84,20 +85,20 @@ ON_PLAIN = {
     "2: two convolutions": _first_four(lambda images, seed: models.BroadConv(), 3, 2e-3, steps=10),
     "3: lean, Poisson": _first_four(lambda images, seed: models.LeanConv(models.PoissonInput(seed=seed)), 9, 1e-2),
     "4: lean, constant current": _first_four(lambda images, seed: models.LeanConv(), 9, 1e-2),
-    "5: as built, maximum": _fifth(lambda images, seed: models.LIReadout(readout="maximum"), 9, 1e-2),
+    "5: as built, maximum": _fifth(lambda images, seed: li_readout.LIReadout(readout="maximum"), 9, 1e-2),
     "5: LI readout": _fifth(awake, 9, 5e-3),
     "5: one output": _fifth(partial(awake, outputs=1), 9, 5e-3),
 }
 # Faint stripes: half the current, because slower spike trains have more levels; larger kernels; many more images.
 # Earlier images of these seeds helped to choose this, so the test images begin beyond them.
-_faint = partial(awake, gain=12.0, encode=partial(models.stripe_input, scale=10.0))
+_faint = partial(awake, gain=12.0, encode=partial(encoders.stripe_input, scale=10.0))
 ON_HARD = {
     "5: as for plain stripes": Recipe("li_readout", HARD, awake, 20, 5e-3),
     "5: LI readout": Recipe("li_readout", HARD, _faint, 5, 1.5e-2, images=16_000),
 }
 
 
-def reset_apart(images: Tensor, seed: int, steps: int = models.STEPS) -> models.FlatLIF:
+def reset_apart(images: Tensor, seed: int, steps: int = encoders.STEPS) -> models.FlatLIF:
     """Model 1 with library defaults, but no gradient passes the reset."""
     model = models.FlatLIF(steps=steps)
     model.lif = ResetApart()
@@ -119,11 +120,11 @@ ON_SCALE = {
 CURE = ("gain", "bias", "zero start", "integral")
 
 
-def cured(images: Tensor, seed: int, parts: Sequence[str]) -> models.LIReadout:
+def cured(images: Tensor, seed: int, parts: Sequence[str]) -> li_readout.LIReadout:
     """Model 5 with some parts of its cure; the rest is as PyTorch draws it, and read by the maximum."""
-    model = models.LIReadout(readout="integral" if "integral" in parts else "maximum")
+    model = li_readout.LIReadout(readout="integral" if "integral" in parts else "maximum")
     drawn = {name: values.clone() for name, values in model.state_dict().items()}
-    models.awaken(model, images[:500], gain=6.0 if "gain" in parts else 1.0)
+    li_readout.awaken(model, images[:500], gain=6.0 if "gain" in parts else 1.0)
     kept = {"conv.bias": "bias", "linear.weight": "zero start", "linear.bias": "zero start"}
     model.load_state_dict({name: drawn[name] for name, part in kept.items() if part not in parts}, strict=False)
     return model

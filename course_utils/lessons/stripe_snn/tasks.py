@@ -11,7 +11,7 @@ from torch import nn
 
 from course_utils.data import stripes
 from course_utils.data.require import require
-from course_utils.training.experiment import Part, Split
+from course_utils.training.measuring import Part, Split
 
 TRAIN, VALIDATION, TEST = 2000, 500, 2000
 FIRST_TEST = 200_000  # where settings were chosen with the images before it, the test images begin at this number

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from course_utils.lessons.surrogate_gradients.models import DeepLIF, error_norms, growth
 from course_utils.spiking.surrogates import triangle
 from course_utils.training.baselines import linear_accuracy
-from course_utils.training.experiment import Experiment, Split, curve_of, measured
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
 from course_utils.training.loop import fit
+from course_utils.training.measuring import Split, curve_of, measured
 
 DEPTH, WIDTH, EPOCHS, LEARNING_RATE = 20, 2.0, 12, 1e-2
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data.require import require, require_whole
-from course_utils.spiking.neurons import decay, each_step, heaviside
+from course_utils.spiking.neurons import decay
+from course_utils.spiking.spikes import each_step, heaviside
 from course_utils.spiking.surrogates import Slope, Surrogate
 
 DRIVE = 2.5  # standard deviation of the currents to begin with, in units of the threshold

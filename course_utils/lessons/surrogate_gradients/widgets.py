@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from course_utils.classroom.explorer import Explorer
 from course_utils.classroom.plots import BLUE, GREEN, ORANGE
 from course_utils.lessons.surrogate_gradients.models import DeepLIF, Hidden, growth, run_lif
-from course_utils.spiking.neurons import heaviside
+from course_utils.spiking.spikes import heaviside
 from course_utils.spiking.surrogates import triangle
 
 DEPTH = 20

@@ -25,9 +25,10 @@ from course_utils.spiking.layers import OverTime, SpikingNeurons
 from course_utils.training.augment import Varied
 from course_utils.training.baselines import linear_accuracy
 from course_utils.training.counting import Operations
-from course_utils.training.experiment import Experiment, Part, Split, measured, real
+from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record, versions
 from course_utils.training.loop import fit
+from course_utils.training.measuring import Part, Split, measured, real
 
 FEW_STEPS, LEAK = 5, 0.9
 KEPT = 0.25  # of the ranks

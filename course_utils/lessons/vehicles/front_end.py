@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from course_utils.data.require import guarded, require, require_whole
-from course_utils.spiking.encoders import ranks
 from course_utils.spiking.neurons import LIF
 from course_utils.spiking.ranges import above_0, within
+from course_utils.spiking.timing import ranks
 
 Centre = Literal["on", "off"]
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from course_utils.exchange.conversion import ConvertedNet, strongest
 from course_utils.spiking.layers import OverTime, SpikingNeurons
-from course_utils.spiking.neurons import each_step
+from course_utils.spiking.spikes import each_step
 from course_utils.training.counting import OperationCounter, Operations, weights_met
 
 STEPS = 60  # of 1 ms

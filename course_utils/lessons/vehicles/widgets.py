@@ -17,7 +17,7 @@ from course_utils.classroom.plots import BLUE, ORANGE
 from course_utils.data.digits import load_images
 from course_utils.data.vehicles import CLASSES, HEIGHT, WIDTH, load_vehicles
 from course_utils.lessons.vehicles import front_end
-from course_utils.spiking.encoders import ranks
+from course_utils.spiking.timing import ranks
 
 CHOICES = {"coarse": ["coarse"], "fine": ["fine"], "both scales": ["fine", "coarse"]}
 CENTRES = {"on and off": ["on", "off"], "on": ["on"], "off": ["off"]}
