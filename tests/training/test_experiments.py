@@ -17,11 +17,11 @@ from course_utils.lessons.stripe_snn.experiment import ON_PLAIN, Recipe
 from course_utils.lessons.stripe_snn.tasks import PLAIN
 from course_utils.spiking.stripe_networks import FlatLIF
 from course_utils.tools import experiment as command
-from course_utils.training import experiment as room
 from course_utils.training import ledger
 from course_utils.training.counting import Operations
 from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
+from course_utils.training.loop import accuracy
 from course_utils.training.measuring import Split, measured, real
 
 RECORD = Record(
@@ -65,7 +65,7 @@ def test_an_interrupted_experiment_goes_on_and_ends_with_the_same_record(tmp_pat
     def score(*parts) -> float:
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return room.accuracy(*parts)
+        return accuracy(*parts)
 
     monkeypatch.setattr(stripes, "fit", partial(stripes.fit, score=score))
     with pytest.raises(KeyboardInterrupt):
