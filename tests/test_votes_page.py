@@ -36,7 +36,7 @@ def test_a_class_votes_by_keyboard_on_a_phone_and_on_the_wall(room: Class, brows
     assert room.key not in wall.url, "the wall does not show the key"
     is_legible(wall)
 
-    phone = browser.new_page(viewport={"width": 360, "height": 700})
+    phone = browser.new_context(viewport={"width": 360, "height": 700}).new_page()
     phone.goto(room.address[:-7])
     expect(phone.get_by_role("textbox", name="Code of the class")).to_be_focused()
     phone.keyboard.type("WRONGX\n")
@@ -52,16 +52,29 @@ def test_a_class_votes_by_keyboard_on_a_phone_and_on_the_wall(room: Class, brows
     expect(phone.get_by_role("status")).to_have_text("Your vote is in.")
     expect(wall.get_by_role("status")).to_contain_text("1 joined · 1 votes")
     assert room.counts() == [[0, 1, 0, 0]]
+    expect(wall.locator("small")).to_have_count(0)
+    wall.keyboard.press("b")
+    expect(wall.locator("small")).to_have_count(4)
     is_legible(wall)
     is_legible(phone)
 
+    again = phone.context.new_page()  # who closes the page and comes back has the same seat, and the vote stands
+    phone.close()
+    phone = again
+    phone.goto(room.address)
+    expect(phone.get_by_role("status")).to_have_text("Your vote is in.")
+    wall.keyboard.press("b")
+    expect(wall.locator("small")).to_have_count(0)
     wall.keyboard.press("2")
     expect(phone.get_by_role("status")).to_have_text("Talk with your neighbour, then vote again.")
     for key in ("Tab", "Space", "ArrowDown", "ArrowDown", "Tab", "Enter"):
         phone.keyboard.press(key)
     expect(phone.get_by_role("status")).to_have_text("Your vote is in.")
     assert room.counts() == [[0, 1, 0, 0], [0, 0, 1, 0]]
+    expect(wall.get_by_role("status")).to_contain_text("1 joined · 1 + 1 votes")
+    expect(wall.locator("small")).to_have_count(0)
     wall.keyboard.press("r")
+    expect(wall.locator("small")).to_have_count(8)
     expect(phone.get_by_role("status")).to_have_text(QUESTIONS[FIRST].because)
     expect(wall.locator(".right")).to_contain_text(QUESTIONS[FIRST].options[2])
     wall.set_viewport_size({"width": 360, "height": 700})

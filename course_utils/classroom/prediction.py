@@ -8,9 +8,9 @@ import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from course_utils.classroom import voter
 from course_utils.classroom.explorer import image_html, with_fallback
 from course_utils.classroom.plots import to_png
+from course_utils.data.locate import own_folder
 from course_utils.data.require import require
 
 
@@ -69,8 +69,19 @@ class Prediction(ipywidgets.VBox):
         self.choice.value = choice  # refuses what is no option
         self.committed = choice
         self.choice.disabled = self.button.disabled = True
-        if not voter.attend(self):
+        if not self._attend():
             self.reveal()
+
+    def _attend(self) -> bool:
+        """Whether a class has the vote; the code for it is loaded by who has taken a seat."""
+        try:
+            if not (own_folder() / "seat.json").exists():
+                return False
+        except OSError:  # a folder that may not be entered
+            return False
+        from course_utils.classroom import voter
+
+        return voter.attend(self)
 
     def hold(self) -> None:
         """The vote is in; the class has not come to the answer yet."""

@@ -30,12 +30,16 @@ def question_key(text: str, options: Sequence[str]) -> str:
 
 
 def join(address: str) -> None:
-    """Take a seat in the class at this address; the code is its last part. Says in a line whether it worked."""
+    """Take a seat in the class at this address, or keep the one there is. Says in a line whether it worked."""
     address = address.strip().partition("#")[0].rstrip("/") + "/"
     try:
-        seat = {"address": address, "voter": _ask(address + "join", {})["voter"]}
-        own_folder().mkdir(parents=True, exist_ok=True)
-        (own_folder() / "seat.json").write_text(json.dumps(seat), encoding="utf-8")
+        seat = _seat()
+        if seat and seat["address"].upper() == address.upper():  # one person, one vote: no second seat in one class
+            _ask(address + "state")["of"]
+        else:
+            seat = {"address": address, "voter": _ask(address + "join", {})["voter"]}
+            own_folder().mkdir(parents=True, exist_ok=True)
+            (own_folder() / "seat.json").write_text(json.dumps(seat), encoding="utf-8")
         print("You have a seat. What you commit to is counted, without your name.")
     except GONE as error:
         print(f"No class at {address} ({error}). Predictions work as always.")
@@ -46,15 +50,20 @@ def attend(prediction: Any) -> bool:
 
     Whatever happens to the class, the prediction is revealed.
     """
+    seat = _seat()
+    if seat:
+        threading.Thread(target=_attend, args=(prediction, seat), daemon=True).start()
+    return bool(seat)
+
+
+def _seat() -> dict | None:
+    """What `join` has written, while its class may last; None if there is nothing, or something else."""
     try:
         file = own_folder() / "seat.json"
         seat = json.loads(file.read_text(encoding="utf-8")) if time.time() - file.stat().st_mtime < LASTS_S else None
-    except (OSError, ValueError):
-        return False
-    if not seat:
-        return False
-    threading.Thread(target=_attend, args=(prediction, seat), daemon=True).start()
-    return True
+        return seat if {"address", "voter"} == set(seat) and all(isinstance(v, str) for v in seat.values()) else None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _attend(prediction: Any, seat: dict) -> None:

@@ -2,7 +2,7 @@
 
 `python noxfile.py -s benchmark -- kernels` starts twenty of each, one after the other; `--count 4` fewer. A kernel's
 memory is its proportional set size (PSS): pages that several kernels share are divided among them, so the sum over the
-kernels is what the machine must have. Linux only.
+kernels is what the machine must have. Where less than 5 GB are left, no further one is started. Linux only.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from course_utils.tools.views import LESSONS
 from tests.notebook_cells import cells
 
 TOPICS = "stripe_snn", "deep_spiking_convnets"
+SPARE_MB = 5000  # a set-up cell takes up to 2.9 GB while it runs, and the machine is not ours alone
 
 
 def pss_mb(pid: int) -> float:
@@ -26,12 +27,20 @@ def pss_mb(pid: int) -> float:
     return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1000
 
 
+def available_mb() -> float:
+    """Memory that can be had without swapping."""
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) / 1000
+
+
 def set_up_kernels(topic: str, count: int) -> dict[str, object]:
     """Start kernels, run the lesson's set-up cell in each, and weigh all of them after each start."""
     code = "\n".join(cell.source for cell in cells(topic, "setup"))
     running, seconds, totals = [], [], []
     try:
-        for _ in range(count):
+        for number in range(count):
+            if available_mb() < SPARE_MB:
+                raise SystemExit(f"{number} kernels run; another would leave too little memory. Nothing is written.")
             begin = time.perf_counter()
             manager = KernelManager(kernel_name="python3")
             manager.start_kernel(cwd=str(LESSONS), env=os.environ | {"OMP_NUM_THREADS": "1"})

@@ -290,6 +290,11 @@ def test_a_notebook_votes_waits_votes_again_and_sees_the_answer_with_the_class(
     notebook.run("one = asked(); one.choice.value = 0; one.button.click()")
     notebook.waits_until("'vote is in' in one.outcome.value")
     assert room.counts() == [[1, 0, 0, 0]]
+    again_at = room.address[:-7] + room.address[-7:].lower()
+    assert notebook.run(f"voter.join({again_at!r})").startswith("You have a seat.")
+    notebook.run("two = asked(); two.commit(1)")
+    notebook.waits_until("'vote is in' in two.outcome.value")
+    assert room.counts() == [[1, 0, 0, 0]] and room.ask("state", key=room.key)[1]["joined"] == 1, "one vote a person"
     room.host("second")
     notebook.waits_until("'Second vote' in one.outcome.value and not one.choice.disabled")
     notebook.run("one.choice.value = 2; one.button.click()")
@@ -323,6 +328,23 @@ def test_when_the_server_dies_the_answer_comes_and_the_next_prediction_is_as_eve
     notebook.run("one = asked(1); one.commit(0)")
     notebook.waits_until("'for you alone' in one.outcome.value and '<img' in one.outcome.value")
     assert notebook.run(f"voter.join({room.address!r})").startswith("No class at http://127.0.0.1")
+
+
+def test_the_code_of_the_votes_is_loaded_only_where_somebody_has_joined(tmp_path: Path) -> None:
+    code = (
+        "import sys, matplotlib.pyplot as plt\n"
+        "from course_utils.classroom.prediction import Prediction\n"
+        "Prediction('A?', ['b', 'c'], answer=0, because='d', reveal=plt.figure(), alt='e').commit(0)\n"
+        "print('course_utils.classroom.voter' in sys.modules)"
+    )
+    for joined in (False, True):
+        if joined:
+            folder = tmp_path / "seven-weeks-of-spikes"
+            folder.mkdir()
+            (folder / "seat.json").write_text("[3]", encoding="utf-8")  # damaged: as if there were none
+        where = os.environ | {"XDG_DATA_HOME": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=where)
+        assert done.stdout.strip() == str(joined), done.stderr
 
 
 def test_a_question_that_the_class_does_not_ask_and_a_server_that_is_none(
