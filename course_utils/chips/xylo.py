@@ -202,6 +202,7 @@ class IntegerLayer:
             if name != "weights" and values.shape != (neurons,):
                 raise ValueError(f"{name} has shape {tuple(values.shape)}; it needs one for each of {neurons} neurons")
 
+    @guarded
     def run(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers of spikes and potentials [time, batch, neurons], from rest, for numbers of spikes that enter."""
         i = v = torch.zeros(spikes.shape[1], self.weights.shape[1], dtype=torch.int64)
@@ -276,6 +277,7 @@ def quantized(network: XyloNet, state_bits: int = STATE_BITS) -> Configuration:
     return Configuration(in_integers(network.hidden), in_integers(network.output))
 
 
+@guarded
 def run_integers(configuration: Configuration, spikes: Tensor) -> XyloRun:
     """What the chip does for whole numbers of spikes, 0 to 15, [time, batch, inputs], by our own integer arithmetic."""
     return in_two_layers(configuration.hidden.run, configuration.output.run, _checked(configuration, spikes))

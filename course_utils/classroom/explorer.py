@@ -2,6 +2,7 @@
 
 import base64
 import html
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from course_utils.classroom.painter import Painter
+from course_utils.data.require import require
 
 Draw = Callable[..., tuple[Figure, str]]  # the figure and its alt text
 
@@ -73,9 +75,11 @@ def control(made_of: ipywidgets.ValueWidget | tuple | list | bool) -> ipywidgets
         return made_of
     if isinstance(made_of, bool):
         return ipywidgets.Checkbox(made_of)
+    require(bool(made_of), "made_of", made_of, "a value and its range, or texts to choose from")
     if isinstance(made_of[0], str):
         return ipywidgets.Dropdown(options=made_of)
     value, least, most, step, *_ = numbers = [part for part in made_of if not isinstance(part, str)] + [1]
+    require(all(map(math.isfinite, numbers)) and least <= value <= most, "made_of", made_of, "(value, least, most, …)")
     named = {"description": made_of[-1]} if isinstance(made_of[-1], str) else {}
     if all(isinstance(number, int) for number in numbers):
         return ipywidgets.IntSlider(value, least, most, step, **named)

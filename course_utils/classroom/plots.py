@@ -13,7 +13,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require, require_whole
 
 STYLE = Path(__file__).with_name("course.mplstyle")
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -39,6 +39,7 @@ def show(figure: Figure, alt: str) -> None:
     plt.close(figure)
 
 
+@guarded
 def image_grid(
     images: Sequence[np.ndarray],
     titles: Sequence[str] | None = None,
@@ -51,6 +52,8 @@ def image_grid(
 
     `value_range` is what is drawn black and white; each image's own extremes if None.
     """
+    require_whole(columns=(columns, 1))
+    require(titles is None or len(titles) == len(images), "number of titles", len(titles or ()), f"{len(images)}")
     rows = -(-len(images) // columns)
     low, high = value_range or (None, None)
     size = (8, 8 / columns * rows * (1.25 if titles else 1))
@@ -64,6 +67,7 @@ def image_grid(
     return figure
 
 
+@guarded
 def matrix(values: np.ndarray, ax: Axes, *, written: str | None = None, **options: object) -> AxesImage:
     """A small matrix as an image, with its numbers written into the cells if `written` gives their format."""
     image = ax.imshow(values, **options)
@@ -96,6 +100,7 @@ def learning_curves(histories: dict[str, object], axes: Sequence[Axes] | None = 
     return axes[0].figure
 
 
+@guarded
 def membrane_trace(
     time_ms: np.ndarray, v: np.ndarray, spikes: np.ndarray, ax: Axes, *, threshold: float | None = None
 ) -> None:
@@ -111,6 +116,7 @@ def membrane_trace(
     ax.set(xlabel="time (ms)", ylabel="membrane potential $v$")
 
 
+@guarded
 def raster(spikes: np.ndarray, ax: Axes, *, ylabel: str = "pixel", first: int = 1) -> AxesImage:
     """Who spikes when: a column for each time step from the `first` on, a row for each neuron, the first on top.
 

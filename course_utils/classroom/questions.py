@@ -8,6 +8,7 @@ from pathlib import Path
 
 from course_utils.classroom.tables import Table
 from course_utils.classroom.voter import question_key
+from course_utils.data.files import read_bytes
 
 
 @dataclass
@@ -31,9 +32,9 @@ def questions_of(lesson: Path) -> dict[str, Question]:
     """The predictions of a notebook by key, in order.
 
     Raises:
-        ValueError: one of them is not written as plain text, which could be read only by running it.
+        ValueError: the file cannot be read, or one of them is not plain text, and could be read only by running it.
     """
-    cells, found = json.loads(lesson.read_text(encoding="utf-8"))["cells"], {}
+    cells, found = json.loads(read_bytes(lesson))["cells"], {}
     for source in ("".join(cell["source"]) for cell in cells if "predict" in cell["metadata"].get("tags", [])):
         for call in ast.walk(ast.parse(source)):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "Prediction":

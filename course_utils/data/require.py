@@ -1,11 +1,13 @@
 """One sentence for an argument that is refused: its name, what it was, what is allowed."""
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from inspect import unwrap
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TypeVar
 
+HOLDS_NAN = "holds NaN; it must hold numbers"
 Guarded = TypeVar("Guarded", bound=Callable)
 
 
@@ -39,6 +41,7 @@ def guarded(function: Guarded) -> Guarded:
 
     NaN is refused in every number, tensor, array and list of them: where a function compares, counts or rounds, NaN
     would come out as a plausible number. What breaks off inside is told with the arguments that it broke off at.
+    NumPy's single numbers are passed on as Python's, for PyTorch takes no others as seeds.
 
     Raises:
         ValueError: "counts holds NaN; it must hold numbers", or "vote cannot use counts = float32 [3, 4], …: why".
@@ -47,13 +50,11 @@ def guarded(function: Guarded) -> Guarded:
 
     @wraps(function)
     def checked(*given: object, **named: object) -> object:
+        given, named = tuple(map(_plain, given)), {name: _plain(value) for name, value in named.items()}
         arguments = {**dict(zip(names, given, strict=False)), **named}
         for name, value in arguments.items():
-            if _holds_nan(value):
-                numbers = (
-                    "is nan; it must be a number" if isinstance(value, float) else "holds NaN; it must hold numbers"
-                )
-                raise ValueError(f"{name} {numbers}")
+            if fault := _fault(value):
+                raise ValueError(f"{name} {fault}")
         try:
             return function(*given, **named)
         except (LookupError, AttributeError, ArithmeticError, RuntimeError) as error:
@@ -65,15 +66,25 @@ def guarded(function: Guarded) -> Guarded:
     return checked
 
 
-def _holds_nan(value: object) -> bool:
+def _plain(value: object) -> object:
+    """NumPy's whole numbers and floats as Python's; all else as it is."""
+    if not (isinstance(value, Real) and hasattr(value, "dtype")):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _fault(value: object) -> str:
+    """What is wrong with numbers, whatever they are for; an empty text if nothing is."""
     if isinstance(value, tuple | list):
-        return any(map(_holds_nan, value))
+        return next(filter(None, map(_fault, value)), "").replace("is nan; it must be a number", HOLDS_NAN)
+    if isinstance(value, float):
+        return "is nan; it must be a number" if math.isnan(value) else ""
     kind = getattr(value, "dtype", None)
-    real = getattr(kind, "is_floating_point", getattr(kind, "kind", "") == "f")
-    if not real and not isinstance(value, float):
-        return False
-    odd = value != value  # nothing but NaN differs from itself
-    return bool(odd.any()) if hasattr(odd, "any") else bool(odd)
+    if getattr(value, "is_meta", False):
+        return "lies on the device meta, where there are no numbers; move it"
+    if not getattr(kind, "is_floating_point", getattr(kind, "kind", "") == "f"):
+        return ""
+    return HOLDS_NAN if (value != value).any() else ""  # nothing but NaN differs from itself
 
 
 def _told(value: object) -> str:

@@ -46,6 +46,7 @@ class ConvertedNet(nn.Module):
         start: the part of its threshold at which each potential begins a run. Those of the output begin at 0.
     """
 
+    @guarded
     def __init__(self, stages: list[nn.Module], scales: Tensor, start: float, sample_shape: tuple):
         super().__init__()
         self.hidden = nn.ModuleList(stages[:-1])
@@ -54,6 +55,7 @@ class ConvertedNet(nn.Module):
         self.register_buffer("thresholds", scales / torch.cat((scales.new_ones(1), scales[:-1])))
         self.start, self.sample_shape = start, sample_shape
 
+    @guarded
     @torch.no_grad()
     def run(self, inputs: Tensor) -> ConvertedRun:
         """Run on currents or spikes [time, batch, …], from `constant_input` or `encoders.poisson`."""
@@ -76,6 +78,7 @@ class ConvertedNet(nn.Module):
         return self.run(inputs).potentials
 
 
+@guarded
 @torch.no_grad()
 def convert(
     ann: nn.Sequential,

@@ -16,6 +16,7 @@ class NetworkRun(NamedTuple):
     spikes: dict[str, Tensor]  # of each layer that gives nothing but 0 and 1, by name, bool [time, batch, …]
 
 
+@guarded
 def run_network(network: nn.Sequential, inputs: Tensor) -> NetworkRun:
     """A network of any of the libraries over time, from rest; all layers are crossed within one step.
 

@@ -23,6 +23,7 @@ def within(lowest: float, highest: float, **values: Tensor) -> None:
     """Tensors whose numbers all lie between these two; NaN does not."""
     for name, value in values.items():
         require(value.is_floating_point(), f"dtype of {name}", value.dtype, "a floating-point one; convert by .float()")
+        require(not value.is_meta, f"device of {name}", value.device, "one on which there are numbers")
         outside = ~((value >= lowest) & (value <= highest))
         if outside.any():
             raise ValueError(f"{name} hold {value[outside][0].item()}; they must lie between {lowest} and {highest}")

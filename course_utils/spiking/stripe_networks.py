@@ -21,6 +21,7 @@ class PoissonInput(nn.Module):
     """Poisson spikes with a random generator of its own, which is saved and restored with the network. The gain is the
     spike probability of a white pixel; that of any pixel is at most 1."""
 
+    @guarded
     def __init__(self, steps: int = STEPS, gain: float = 2.6, seed: int = 0):
         super().__init__()
         self.steps, self.gain = steps, gain

@@ -12,10 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from course_utils.data.files import exists, writing
+from course_utils.data.require import guarded
 
 VERSION = torch.__version__.partition("+")[0]
 
 
+@guarded
 def digest(*parts: Tensor) -> str:
     """What tells tensors from others: twelve digits that depend on every value, on kind and shape."""
     sum_of_all = hashlib.sha256()
@@ -61,6 +63,8 @@ class Checkpoint:
         """
         if self.file is None or not exists(self.file):
             return
+        if self.file.is_dir():
+            raise ValueError(f"{self.file} is a folder; name a file in it")
         try:
             with safe_open(self.file, "pt") as file:
                 about = file.metadata() or {}

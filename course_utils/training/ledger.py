@@ -47,7 +47,7 @@ def accuracy_interval(accuracy: float, count: int) -> tuple[float, float]:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The installed versions of these packages."""
+    """The installed versions of these packages; PackageNotFoundError: one of them is not installed."""
     return {package: importlib.metadata.version(package) for package in packages}
 
 

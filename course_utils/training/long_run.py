@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_utils.data import keyed
+from course_utils.data.require import guarded
 from course_utils.spiking.layers import SpikingNeurons
 from course_utils.training.baselines import linear_accuracy
 from course_utils.training.ledger import Record
@@ -50,6 +51,7 @@ class LongRun:
         x = self.enter(samples, keys, model.training)
         return self.gain * (model(x, keys=keys) if x.dim() == 5 else model(x, self.steps, keys=keys))
 
+    @guarded
     def record(self, seed: int, checkpoint: Path | None = None) -> Record:
         """Train, read the test set once, and say what was measured."""
         split = self.split(seed)
@@ -83,6 +85,7 @@ class LongRun:
         with team() as processes:
             return model, fit_plan(model, split.train, self.plan, team=processes, **how)
 
+    @guarded
     def accuracy(self, model: nn.Module, part: Part, seed: int) -> float:
         """Fraction of a part of the data that the model knows."""
         return accuracy(model, *part, forward=self.forward, keys=self._keys(part[0], seed), batch_size=250)

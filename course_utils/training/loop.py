@@ -194,6 +194,8 @@ def fit_plan(
         CannotWrite: the checkpoint cannot be written; nothing was trained then.
     """
     inputs, labels = train
+    require_whole(seed=(seed, 0))
+    require(seed < 2**40, "seed", seed, "below 2**40")
     require(next(model.parameters(), None) is not None, "model", type(model).__name__, "one with parameters to train")
     if not labels.is_floating_point() and labels.dtype != torch.int64:
         labels = labels.long()  # what PyTorch's losses take

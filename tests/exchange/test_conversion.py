@@ -259,7 +259,7 @@ def test_a_silent_layer_is_named() -> None:
         ({"start": 1.0}, "start is 1.0"),
         ({"ann": nn.Linear(4, 4)}, "ann is a Linear; it must be an nn.Sequential"),
         ({"images": torch.full((3, 4), 1.5)}, "images hold 1.5"),
-        ({"images": torch.full((3, 4), float("nan"))}, "images hold nan"),
+        ({"images": torch.full((3, 4), float("nan"))}, "images holds NaN"),
         ({"images": torch.ones(3, 4, dtype=torch.uint8)}, "images are torch.uint8"),
         ({"images": torch.ones(0, 4)}, r"images are torch.float32 \[0, 4\]"),
         ({"images": torch.ones(4)}, r"count ≥ 1"),

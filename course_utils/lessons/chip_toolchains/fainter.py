@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from course_utils.data.require import guarded, require
 from course_utils.data.stripes import StripeSettings
 from course_utils.lessons.stripe_snn.tasks import FIRST_TEST, stripe_task
 from course_utils.spiking.li_readout import LIReadout
@@ -21,12 +22,15 @@ def fainter(seed: int, count: int = COUNT) -> tuple[Tensor, Tensor]:
     return FAINTER.draw(seed, 1, 1, count).test
 
 
+@guarded
 def correlation(ours: Activity, theirs: Activity) -> float:
     """Of hidden spike counts, over all neurons and images."""
     counts = torch.stack([activity.hidden.sum(0).flatten() for activity in (ours, theirs)])
+    require((counts.std(1) > 0).all(), "the standard deviations of the counts", counts.std(1).tolist(), "above 0")
     return torch.corrcoef(counts)[0, 1].item()
 
 
+@guarded
 def agreement(model: LIReadout, ours: Activity, theirs: Activity) -> float:
     """The share of images to which both give the same class."""
     ours, theirs = (model.scores(activity.readout).argmax(1) for activity in (ours, theirs))

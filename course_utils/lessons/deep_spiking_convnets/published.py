@@ -54,6 +54,7 @@ class Target(NamedTuple):
 
 def own(table: str) -> float:
     """The accuracy that a source reports for its own work, in percent, by the name of its table in `TABLES`."""
+    require(table in TABLES, "table", table, f"one of {', '.join(map(repr, TABLES))}")
     return TABLES[table][-1].accuracy
 
 

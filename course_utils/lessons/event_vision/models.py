@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data import keyed
+from course_utils.data.require import guarded
 from course_utils.spiking.convnets import Builder
 from course_utils.spiking.gradients import Neuron
 from course_utils.spiking.layers import OverTime
@@ -16,6 +17,7 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 GAIN = 10.0  # of the answers, which are means over time and small
 
 
+@guarded
 def event_net(seed: int, *, decay: float = 0.8, maps: tuple[int, int, int] = (12, 32, 64)) -> OverTime:
     """12C5–32C5–64C3–10, every convolution with stride 2, for frames [time, batch, 2, 34, 34]; fresh.
 
@@ -37,6 +39,7 @@ class FramesFirst(nn.Module):
         super().__init__()
         self.network = network
 
+    @guarded
     def forward(self, frames: Tensor) -> Tensor:
         x = frames.float()
         if self.training:
@@ -44,6 +47,7 @@ class FramesFirst(nn.Module):
         return GAIN * self.network(x.movedim(1, 0))
 
 
+@guarded
 def in_order(frames: Tensor, order: Order, keys: Tensor) -> Tensor:
     """Frames [batch, time, …] with their time as it is, shuffled for each recording, backwards, or taken away.
 

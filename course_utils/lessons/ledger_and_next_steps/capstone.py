@@ -24,6 +24,7 @@ from course_utils.chips.placing import CIRCUITS, check_fits, places
 from course_utils.chips.virtual_chip import BRAINSCALES, VirtualChip, fitting_scale, to_integers
 from course_utils.classroom.tables import Table
 from course_utils.data import stripes
+from course_utils.data.require import guarded
 from course_utils.lessons.hardware_quantization.faint import SETTINGS, limits
 from course_utils.spiking.encoders import stripe_input
 from course_utils.spiking.li_readout import LIReadout
@@ -124,6 +125,7 @@ class Judgement:
         return Table(["", "found", *LEVELS], rows)
 
 
+@guarded
 def kept_network(way: str, seed: int = 0) -> LIReadout:
     """The network of the lesson's solution, trained from seed 0, 1 or 2: "without a chip", then "for any chip".
 
@@ -156,6 +158,7 @@ def hidden_seed(model: LIReadout, word: str = "") -> int:
     return int.from_bytes(digest.digest()[:4], "big")
 
 
+@guarded
 def computes(encode: Callable[[Tensor], Tensor], images: Tensor) -> bool:
     """Whether the spikes of a pixel depend on any other pixel. Then the encoder does what the chip should do.
 

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from course_utils.chips.energy import CONVENTIONS
 from course_utils.classroom.tables import Table
 from course_utils.data.locate import COURSE_ROOT
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 from course_utils.training.counting import Operations
 from course_utils.training.ledger import Record
 
@@ -98,6 +98,7 @@ class Result:
 
     def cost(self, name: str) -> float:
         """One of `COSTS`, mean over the seeds."""
+        require(name in COSTS, "name", name, f"one of {', '.join(COSTS)}")
         return statistics.mean(COSTS[name](record) for record in self.records)
 
 
@@ -152,6 +153,7 @@ COLUMNS: dict[str, Callable[[Record], str]] = {
 }
 
 
+@guarded
 def result_table(found: Iterable[Result]) -> Table:
     """A row a result, with all that its first record knows; what a network has not is shown as a dash."""
     return Table(list(COLUMNS), [[column(result.first) for column in COLUMNS.values()] for result in found])

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 from course_utils.spiking.ranges import above_0
+
+MOST_SPIKES = 10_000  # of one neuron
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Response:
     until_ms: float  # when it ended
 
 
+@guarded
 def respond(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, membrane: Membrane) -> Response:
     """One neuron from rest until that time. The weights [inputs] are in units of the threshold."""
     require(len(weights) == len(spikes_ms), "number of weights", len(weights), f"{len(spikes_ms)}, one an input")
@@ -76,6 +79,7 @@ def respond(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, m
             _, i = membrane.after(v, i, wait)
             now, v = now + wait, 0.0
             times.append(now)
+            require(len(times) < MOST_SPIKES, "threshold", membrane.threshold, "larger; the spikes have no end")
             currents.append(i)
         v, i = membrane.after(v, i, time - now)
         now = time
@@ -84,6 +88,7 @@ def respond(weights: np.ndarray, spikes_ms: list[np.ndarray], until_ms: float, m
     return Response(np.array(times), np.array(currents), inputs, until_ms)
 
 
+@guarded
 def gradient(response: Response, slopes: np.ndarray, membrane: Membrane, inputs: int) -> np.ndarray:
     """dL/dw [inputs] of a loss of the spike times.
 

@@ -26,13 +26,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 from course_utils.spiking.gradients import Neuron, spikes_and_potentials
 from course_utils.spiking.surrogates import straight_through
 
 NEURON = Neuron()
 
 
+@guarded
 def leak_correction(s: Tensor, neuron: Neuron) -> Tensor:
     """How much less a leaky neuron answers to its input than one without a leak, [batch, …]; 0 where it never fired.
 
@@ -134,6 +135,7 @@ class SpikingNet(nn.Module):
             require(known, "a layer", layer, "a Linear or a Conv2d of stride 1 without padding, with a bias")
         self.layers, self.rule, self.neuron = nn.ModuleList(layers), rule, neuron
 
+    @guarded
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = x.flatten(2) if isinstance(layer, nn.Linear) else x
@@ -142,12 +144,14 @@ class SpikingNet(nn.Module):
         return x
 
 
+@guarded
 def half_squared_error(answers: Tensor, labels: Tensor) -> Tensor:
     """Half the squared distance of answers [batch, classes] to one-hot labels [batch], mean over the batch."""
     wanted = functional.one_hot(labels, answers.shape[1]).to(answers.dtype)
     return (answers - wanted).square().sum(1).mean() / 2
 
 
+@guarded
 def all_gradients(net: SpikingNet, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Gradients of `half_squared_error` for inputs, weights and biases, by name."""
     x = x.detach().clone().requires_grad_()
@@ -156,6 +160,7 @@ def all_gradients(net: SpikingNet, x: Tensor, labels: Tensor) -> dict[str, Tenso
     return dict(zip(("inputs", *parameters), found, strict=True))
 
 
+@guarded
 def audit(net: SpikingNet, twin: Rule, x: Tensor, labels: Tensor) -> dict[str, float]:
     """max|a − b| / max|b| between the gradients by the network's rule and by a twin, for inputs, weights and biases.
 

@@ -9,6 +9,7 @@ encoding images: a quantitative analysis", IEEE Trans. Neural Netw. 21(7), 2010,
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -38,7 +39,7 @@ class DoG:
         require(self.centre in ("on", "off"), "centre", self.centre, '"on" or "off"')
         require(0.1 <= self.sigma < math.inf, "sigma", self.sigma, "a tenth of a pixel or more")
         require(1 < self.surround < math.inf, "surround", self.surround, "above 1")
-        odd = isinstance(self.side, int) and self.side >= 3 and self.side % 2 == 1
+        odd = isinstance(self.side, Integral) and self.side >= 3 and self.side % 2 == 1
         require(odd, "side", self.side, "an odd number of pixels, 3 or more")
 
     @property
@@ -101,6 +102,7 @@ def coefficients(images: Tensor, filters: Sequence[DoG]) -> Tensor:
     return torch.stack([each.respond(images) for each in filters], 1).clamp_(min=0)
 
 
+@guarded
 def blurred(images: Tensor, sigma: float) -> Tensor:
     """Pictures [batch, height, width] behind a Gaussian alone: what is left of a cell without its surround."""
     _check_images(images)
@@ -111,6 +113,7 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
 # --- rank order -----------------------------------------------------------------------------------------------------
 
 
+@guarded
 def by_rank(values: Tensor, kept: int) -> Tensor:
     """1 for the largest of the coefficients [batch, …], falling evenly to 0 at rank `kept` and beyond; those of 0 stay.
     """
@@ -118,6 +121,7 @@ def by_rank(values: Tensor, kept: int) -> Tensor:
     return (1 - ranks(values) / kept).clamp_(min=0).to(values) * (values > 0)
 
 
+@guarded
 def reconstruct(values: Tensor, filters: Sequence[DoG], kept: int, table: Tensor | None = None) -> Tensor:
     """A picture from its first ranks: each lays its filter down at its place, times its size; [batch, height, width].
 
@@ -140,6 +144,7 @@ def reconstruct(values: Tensor, filters: Sequence[DoG], kept: int, table: Tensor
     return sum(laid)[:, 0]
 
 
+@guarded
 def likeness(pictures: Tensor, images: Tensor) -> Tensor:
     """The correlation of each picture with its image, over all pixels: −1 to 1, [batch]. An even one gives 0."""
     a, b = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (pictures, images))
@@ -159,11 +164,13 @@ def currents(rates: Tensor) -> Tensor:
     return torch.where(rates > 0, NEURON.current_for(1 / rates - 0.5), 0)
 
 
+@guarded
 def fired(rates: Tensor) -> Tensor:
     """The rates that the neurons really have under these currents: one spike in a whole number of steps.
 
     Where 1/rate lies exactly between two whole numbers, rounding errors decide which of them it is.
     """
+    within(0, 1, rates=rates)
     return torch.where(rates > 0, 1 / (1 / rates).round(), 0)
 
 
@@ -174,7 +181,7 @@ def spikes(rates: Tensor, steps: int) -> Tensor:
 
 
 def _check_kept(kept: int, count: int) -> None:
-    fits = isinstance(kept, int) and not isinstance(kept, bool) and 1 <= kept <= count
+    fits = isinstance(kept, Integral) and not isinstance(kept, bool) and 1 <= kept <= count
     require(fits, "kept", kept, f"a whole number of ranks, 1 to {count}")
 
 

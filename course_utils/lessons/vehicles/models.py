@@ -8,12 +8,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 from course_utils.data.vehicles import HEIGHT, WIDTH, Vehicles
 
 WIDTHS = (16, 32, 64)
 
 
+@guarded
 def layers(
     neurons: Callable[[], nn.Module], channels: int = 1, height: int = HEIGHT, width: int = WIDTH, classes: int = 2
 ) -> nn.Sequential:
@@ -36,6 +37,7 @@ def as_tensors(vehicles: Vehicles) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(vehicles.images).float() / 255, torch.from_numpy(vehicles.labels)
 
 
+@guarded
 def with_noise(images: Tensor, deviation: float | Tensor, seed: int) -> Tensor:
     """Images [batch, …] from 0 to 1 with Gaussian noise; what falls below black or above white is cut off.
 
@@ -47,6 +49,7 @@ def with_noise(images: Tensor, deviation: float | Tensor, seed: int) -> Tensor:
     return (images + sigma * noise).clamp_(0, 1)
 
 
+@guarded
 def threshold_accuracy(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
     """How often one threshold on one number tells two classes apart, chosen for the most right on the training part.
 

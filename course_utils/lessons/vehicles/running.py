@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_utils.data.require import guarded
 from course_utils.exchange.conversion import ConvertedNet, strongest
 from course_utils.spiking.layers import OverTime, SpikingNeurons
 from course_utils.spiking.spikes import each_step
@@ -16,6 +17,7 @@ PERCENTILE = 99.9  # of the activations that a rate of 1 stands for
 TAU_SYN_MS = 5.0  # NengoDL's filter
 
 
+@guarded
 @torch.no_grad()
 def cost_of_pass(ann: nn.Sequential, images: Tensor) -> Operations:
     """Operations a sample of one pass of a network without time."""
@@ -24,6 +26,7 @@ def cost_of_pass(ann: nn.Sequential, images: Tensor) -> Operations:
     return counter.per_sample(len(images))
 
 
+@guarded
 def cost_of_run(net: ConvertedNet, entered: Tensor) -> Operations:
     """Spikes and operations a sample. A constant input meets the first convolution once, not at every step."""
     steps, count = entered.shape[:2]
@@ -36,6 +39,7 @@ def cost_of_run(net: ConvertedNet, entered: Tensor) -> Operations:
     return replace(cost, spikes=fired + entered.sum().item() / count)
 
 
+@guarded
 @torch.no_grad()
 def run_over_time(network: OverTime, images: Tensor, steps: int) -> tuple[Tensor, Operations]:
     """Answers if the run were stopped after each step, [time, batch, classes], and what all steps cost a sample.
@@ -49,6 +53,7 @@ def run_over_time(network: OverTime, images: Tensor, steps: int) -> tuple[Tensor
     return outputs.cumsum(0) / torch.arange(1, steps + 1)[:, None, None], counter.per_sample(len(images))
 
 
+@guarded
 @torch.no_grad()
 def firing_rate_scale(ann: nn.Sequential, images: Tensor, percentile: float = PERCENTILE) -> float:
     """Spikes a second for an activation of 1, so that the strongest of all layers spike at about every step of 1 ms."""
