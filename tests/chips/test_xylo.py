@@ -277,7 +277,7 @@ def test_parts_that_do_not_belong_together_are_refused():
         (torch.zeros(3, 2, 2), r"it must be \[time, batch, 1\]"),
         (torch.full((3, 1, 1), 16), "spikes hold 16; an input takes a whole number, 0 to 15"),
         (torch.full((3, 1, 1), 0.5), "spikes hold 0.5"),
-        (torch.full((3, 1, 1), float("nan")), "spikes hold nan"),
+        (torch.full((3, 1, 1), float("nan")), "spikes holds NaN"),
     ],
 )
 def test_spikes_that_no_input_takes_are_refused(spikes: torch.Tensor, message: str):
