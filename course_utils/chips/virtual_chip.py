@@ -40,7 +40,6 @@ def round_half_away(x: Tensor) -> Tensor:
     return x.sign() * (x.abs() + 0.5).floor()
 
 
-@guarded
 def to_integers(weight: Tensor, scale: float, bits: int = 6) -> Tensor:
     """Weights of any shape as the chip holds them, −63 to 63: clamp(round(scale · weight)).
 
@@ -67,7 +66,6 @@ def check_finite(**weights: Tensor) -> None:
             raise ValueError(f"{name} holds {int((~values.isfinite()).sum())} numbers that are not finite")
 
 
-@guarded
 def fitting_scale(weight: Tensor, bits: int = 6) -> float:
     """The scale at which the largest weight is just the chip's largest; 1 if all are zero, or next to it."""
     check_finite(weight=weight)
@@ -260,7 +258,6 @@ class VirtualChip(nn.Module):
             self.settings[layer] = self.settings[layer]._replace(tau_syn=torch.tensor(asked))
         return self
 
-    @guarded
     def on_chip(self, weight: Tensor) -> Tensor:
         """A layer's weights as the chip's bits let them be, in the model's units."""
         bits = self.limits.weight_bits
