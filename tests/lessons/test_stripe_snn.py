@@ -16,7 +16,7 @@ PICTURES = 0.4 * torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_see
 @pytest.mark.parametrize(
     ("diagnosis", "says"),
     [
-        ({"B": "silent neurons"}, "Too much input"),
+        ({"B": "silent neurons"}, "how many steps pass without a spike"),
         ({"D": "measles"}, "none of these"),
         ({"B": ...}, "No answer yet for B"),
         ("silent neurons", "a dictionary"),
@@ -29,6 +29,12 @@ def test_a_diagnosis_is_judged_patient_by_patient(diagnosis, says) -> None:
     assert checks.check_diagnosis(dict.fromkeys("ABCD", ...)).status == "not started"
     assert right == {name: patient.illness for name, patient in checks.PATIENTS.items()}
     assert len(set(right.values())) == 4, "every illness has one patient"
+
+
+def test_what_is_said_to_a_wrong_diagnosis_says_where_to_look_and_names_no_illness() -> None:
+    for said, _ in checks.check_diagnosis.mistakes:
+        assert said.endswith("?") or "Look" in said
+        assert not any(illness in said.lower() for illness in checks.check_diagnosis.right.values()), said
 
 
 def weak_spots(always_right: bool = False) -> widgets.WeakSpots:

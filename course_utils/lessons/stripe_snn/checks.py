@@ -117,14 +117,14 @@ _DIAGNOSIS = {name: patient.illness for name, patient in PATIENTS.items()}
 check_diagnosis = Exercise(
     right=_DIAGNOSIS,
     wrong={
-        "A looks healthy, but the same picture gets other counts the second time. Something was left over.":
+        "Its raster and its potentials are ordinary. Which column of the table sets it apart from the healthy network?":
             _DIAGNOSIS | {"A": "silent neurons"},
-        "B spikes at nearly every pixel and step, so bright and dark look the same. Too much input, not too "
-        "little.": _DIAGNOSIS | {"B": "silent neurons"},
-        "C gets no input spikes at all. What its output neurons do comes from their biases alone.":
+        "Look at its input raster, at bright and at dark pixels: how many steps pass without a spike?":
+            _DIAGNOSIS | {"B": "silent neurons"},
+        "Where could its output spikes come from? Look at its input raster first.":
             _DIAGNOSIS | {"C": "saturation"},
-        "D has ordinary input, but its potentials jump at every step, and further each time. Which step does "
-        "that?": _DIAGNOSIS | {"D": "forgotten reset"},
+        "Its input raster is ordinary. Follow one potential from step to step: how does it move?":
+            _DIAGNOSIS | {"D": "forgotten reset"},
     },
     solved="All four. Now mend them, with one argument each.",
-)
+)  # fmt: skip
