@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_utils.data.stripes import make_stripes
-from course_utils.lessons.li_readout import widgets
+from course_utils.lessons.li_readout import checks, lost, widgets
 from course_utils.lessons.stripe_snn import experiment
 from course_utils.spiking import encoders, li_readout
 from course_utils.training import ledger
@@ -98,3 +98,22 @@ def test_recorded_plain_stripes_keep_the_promise_and_hard_ones_beat_the_rule() -
         assert two.accuracy >= 0.998 and one.accuracy >= two.accuracy - 0.002
         assert on_hard.accuracy >= on_hard.baseline["accuracy"] + 0.05
     assert min(plain["5: as built, maximum", seed].accuracy for seed in range(5)) < 0.6
+
+
+def test_a_gradient_is_lost_at_a_threshold_without_slope_and_behind_weights_of_zero(lesson) -> None:
+    def lengths(*, slope: bool, zero: bool) -> list[bool]:
+        torch.manual_seed(3)
+        model = lesson["FifthModel"](lesson["READOUTS"]["integral"])
+        torch.nn.init.constant_(model.conv.bias, 0.3)
+        if zero:
+            torch.nn.init.zeros_(model.linear.weight)
+        if not slope:
+            model.lif = lost.WithoutSlope(model.lif)
+        found = lost.gradient_lengths(model, IMAGES, torch.arange(len(IMAGES)) % 2)
+        assert list(found) == ["scores", "output potentials", "hidden spikes", "kernels"]
+        return [length > 0 for length in found.values()]
+
+    assert lengths(slope=True, zero=False) == [True, True, True, True]
+    assert lengths(slope=False, zero=False) == [True, True, True, False]
+    assert lengths(slope=True, zero=True) == [True, True, False, False]
+    assert checks.check_where_lost(dict.fromkeys("ABC", ...)).status == "not started"

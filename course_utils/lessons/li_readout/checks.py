@@ -140,3 +140,16 @@ check_one_neuron = Exercise(
     solved="v₁ − v₀ at every step, from one neuron and 289 numbers instead of 578.",
     otherwise="The neuron's potential should be v₁ − v₀ at every step. An LI is linear: what holds for v holds for w.",
 )  # fmt: skip
+
+_LOST = {"A": "threshold", "B": "readout", "C": "linear layer"}
+check_where_lost = Exercise(
+    right=_LOST,
+    wrong={
+        "Its hidden spikes have a gradient and its kernels have none. What stands between the two?":
+            _LOST | {"A": "readout"},
+        "Already its potentials have none. What turns potentials into scores?": _LOST | {"B": "threshold"},
+        "Its potentials have a gradient and its hidden spikes have none. What stands between the two?":
+            _LOST | {"C": "threshold"},
+    },
+    solved="A gradient is lost in the part before the first 0.",
+)  # fmt: skip
