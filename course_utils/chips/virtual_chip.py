@@ -62,6 +62,8 @@ def check_finite(**weights: Tensor) -> None:
     """Refuse weights that are not finite floating-point numbers, by their names."""
     for name, values in weights.items():
         require(values.is_floating_point(), f"dtype of {name}", values.dtype, "a floating-point one")
+        if values.is_meta:
+            raise ValueError(f"{name} lies on the device meta, where there are no numbers; move it")
         if not values.isfinite().all():
             raise ValueError(f"{name} holds {int((~values.isfinite()).sum())} numbers that are not finite")
 

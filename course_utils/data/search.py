@@ -10,12 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 from course_utils.data import locate
+from course_utils.data.files import exists
 
 
 def data_folders() -> list[Path]:
     """The folders to search, in order; a `$COURSE_DATA` that names no folder is refused by a `ValueError`."""
     named = locate.named_folder("COURSE_DATA")
-    if named is not None and not named.is_dir():
+    if named is not None and not (exists(named) and named.is_dir()):
         raise ValueError(
             f"the environment variable COURSE_DATA is {os.environ['COURSE_DATA']!r}, which is not a folder. "
             "Correct it, or unset it to use the course's own folder data/."

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
-from course_utils.data.files import read_bytes, writing
+from course_utils.data.files import exists, read_bytes, writing
 from course_utils.data.pictures import grey, picture
 from course_utils.data.require import guarded, require
 from course_utils.data.stripes import StripeSet
@@ -33,7 +33,7 @@ class StripeFolder(Dataset):
     def __init__(self, root: str | Path, transform: Callable[[Image.Image], Any] | None = None):
         self.root = Path(root)
         self.transform = transform
-        if not self.root.is_dir():
+        if not (exists(self.root) and self.root.is_dir()):
             raise NotADirectoryError(f"{self.root} is not a folder. Make one with write_stripes.")
         self._size: tuple[int, int] | None = None
         images = (path for path in self.root.iterdir() if path.suffix.lower() == ".png" and path.name[:2] != "._")
@@ -84,7 +84,7 @@ def write_stripes(folder: str | Path, stripes: StripeSet, *, listing: bool = Fal
     """
     folder = Path(folder)
     require(set(np.unique(stripes.labels)) <= {0, 1}, "labels", np.unique(stripes.labels), "0 or 1")
-    if folder.exists():
+    if exists(folder):
         raise FileExistsError(f"{folder} exists already and is not overwritten. Choose another name, or remove it.")
     drawn = zip(stripes.labels, stripes.peaks, stripes.noise, strict=True)
     rows = [(f"{index}_{how[0]}.png", *how) for index, how in enumerate(drawn)]

@@ -79,6 +79,7 @@ def regular(values: Tensor, steps: int) -> Tensor:
 
 def step_numbers(steps: int, values: Tensor) -> Tensor:
     """0, 1, … steps − 1 along a first axis that is put in front of those of the values."""
+    require_whole(steps=(steps, 0))
     return torch.arange(steps, device=values.device).reshape(-1, *[1] * values.dim())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_utils.data.require import guarded
 from course_utils.training.counting import OperationCounter, Operations
 from course_utils.training.ledger import Record
 from course_utils.training.loop import History, accuracy
@@ -49,6 +50,7 @@ def curve_of(history: History) -> dict[str, list[float]]:
     return {"loss": history.loss, "accuracy": history.accuracy}
 
 
+@guarded
 def measured(
     model: nn.Module | None,
     split: Split,

@@ -7,7 +7,7 @@ import norse.torch as norse
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require
+from course_utils.data.require import guarded, require
 from course_utils.spiking.encoders import stripe_input
 from course_utils.spiking.norse_cells import Activity, over_time
 from course_utils.spiking.row_conv import RowConv
@@ -52,6 +52,7 @@ class PatchNet(nn.Module):
         readout: "mean" or "maximum" of the potentials over time: how they become scores.
     """
 
+    @guarded
     def __init__(
         self,
         steps: int = 20,

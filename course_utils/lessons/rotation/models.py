@@ -4,6 +4,7 @@ import norse.torch as norse
 import torch
 from torch import Tensor, nn
 
+from course_utils.data.require import guarded
 from course_utils.spiking.neurons import LI
 from course_utils.spiking.norse_cells import Activity, over_time
 from course_utils.spiking.recurrent import RecurrentLIF
@@ -37,6 +38,7 @@ class RotationNet(nn.Module):
             if recurrent:
                 self.memory.recurrent.weight.mul_(0.5)
 
+    @guarded
     def activity(self, images: Tensor) -> Activity:
         """Inputs, spikes of the neurons that remember, and the output potential at every step, for trials
         [batch, 1, time, size, size], 0 to 1; a time step a frame."""
@@ -45,6 +47,7 @@ class RotationNet(nn.Module):
         hidden = self.memory(each_step(self.linear, self.DRIVE * features))
         return Activity(inputs, hidden, self.READOUT.run(each_step(self.out, hidden)))
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         score = self.GAIN * self.activity(images).readout.mean(0)
         return torch.cat((torch.zeros_like(score), score), dim=1)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_utils.data.require import require, require_whole
+from course_utils.data.require import guarded, require, require_whole
 from course_utils.spiking.neurons import decay
 from course_utils.spiking.spikes import each_step, heaviside
 from course_utils.spiking.surrogates import Slope, Surrogate
@@ -77,6 +77,7 @@ class DeepLIF(nn.Module):
     or more.
     """
 
+    @guarded
     def __init__(
         self,
         depth: int,
@@ -102,6 +103,7 @@ class DeepLIF(nn.Module):
             for norm in self.norms if batch_norm else ():
                 norm.weight.fill_(DRIVE)
 
+    @guarded
     def hidden(self, images: Tensor) -> list[Hidden]:
         """Spikes and potentials of every hidden layer, for images [batch, inputs]."""
         layers: list[Hidden] = []
@@ -113,9 +115,11 @@ class DeepLIF(nn.Module):
             layers.append(run_lif(current, self.spike, self.decay))
         return layers
 
+    @guarded
     def forward(self, images: Tensor) -> Tensor:
         return self.readout(self.hidden(images)[-1].spikes).mean(0)
 
+    @guarded
     @torch.no_grad()
     def awaken(self, images: Tensor) -> "DeepLIF":
         """Scale the weights layer by layer until the currents vary by `DRIVE` for these images; returns the network."""
@@ -129,6 +133,7 @@ class DeepLIF(nn.Module):
         return self
 
 
+@guarded
 def error_norms(model: DeepLIF, images: Tensor, labels: Tensor) -> list[float]:
     """The norm of e, the cross-entropy's gradient with respect to a hidden layer's spikes; the first layer first.
 
@@ -140,6 +145,7 @@ def error_norms(model: DeepLIF, images: Tensor, labels: Tensor) -> list[float]:
     return [error.norm().item() for error in torch.autograd.grad(loss, spikes)]
 
 
+@guarded
 def growth(norms: list[float]) -> float:
     """By which factor the error's norm changes in one layer on its way back: the geometric mean over all layers."""
     require(len(norms) >= 2, "number of norms", len(norms), "2 or more: only then an error travels")
