@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from course_utils.data.require import guarded
+
 
 class WithoutSlope(nn.Module):
     """A spiking cell that spikes as before and has the true derivative of a spike on the way back: zero."""
@@ -17,6 +19,7 @@ class WithoutSlope(nn.Module):
         return spikes.detach().requires_grad_(), state
 
 
+@guarded
 def gradient_lengths(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
     """Length of the loss's gradient at four places of the fifth model, from the scores back to the kernels.
 
