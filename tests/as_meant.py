@@ -35,6 +35,7 @@ from course_utils.lessons.deep_spiking_convnets import published
 from course_utils.lessons.event_vision import models as event_models
 from course_utils.lessons.hardware_quantization.strips import strips
 from course_utils.lessons.ledger_and_next_steps import capstone, overview
+from course_utils.lessons.li_readout import lost
 from course_utils.lessons.rotation.models import RotationNet
 from course_utils.lessons.spike_backprop import eventprop, rules
 from course_utils.lessons.stripe_snn.checks import Patient
@@ -213,7 +214,8 @@ def a_network(_: Path) -> None:
     neurons.LIF().run(x * 20)
     decoders.mean_by_step(encoders.poisson(rand(3, 4), 5), rand(3, 4))
     model = LIReadout()
-    model(rand(2, 1, 16, 16))
+    model.lif = lost.WithoutSlope(model.lif)
+    lost.gradient_lengths(model, rand(2, 1, 16, 16), torch.tensor([0, 1]))
     stripe_networks.PoissonInput(0).set_extra_state(stripe_networks.PoissonInput(1).get_extra_state())
     network, pictures = convnets.build("LeNet5", in_channels=1, size=28), rand(2, 1, 28, 28)
     network.watch(pictures, 2)

@@ -23,6 +23,7 @@ ALLOWED = {
     "data.stripes.choices": "draws what `make_stripes` has checked",
     "exchange.libraries.step": "one step of one layer: `run_network`, which calls it, names the layer that breaks off",
     "lessons.ledger_and_next_steps.overview.": "takes records, which are checked where they are read",
+    "lessons.li_readout.lost.WithoutSlope": AUTOGRAD,
     "lessons.stripe_snn.tasks.share_right": SPLIT,
     "lessons.stripe_snn.tasks.Task.baseline": SPLIT,
     "lessons.surrogate_gradients.models.run_lif": AUTOGRAD,
