@@ -46,7 +46,7 @@ PLATFORMS = {
         ("SpiNNaker2", "py-spinnaker2", f"Conv1d Conv2d SumPool2d {DENSE}", None, NOT_READ),
         ("Nengo", "the converter among NIR's examples", "Affine LI LIF", None, SIMULATOR),
         ("Norse", "norse", f"Conv2d SumPool2d {DENSE}", None, SIMULATOR),
-        ("snnTorch", "snntorch", f"Conv2d AvgPool2d {DENSE}", None, SIMULATOR),
+        ("snnTorch", "snntorch", f"Conv2d AvgPool2d {DENSE}", None, f"{SIMULATOR}; of an IF it makes a leaky neuron"),
         ("Spyx", "spyx", f"Conv1d Conv2d Delay Scale I SumPool2d Threshold {DENSE}", None, SIMULATOR),
     )
 }

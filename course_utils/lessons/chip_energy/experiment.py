@@ -15,6 +15,8 @@ import torch
 from course_utils.chips.energy import Anytime, Priced, TunedInput, Twin, anytime, folded
 from course_utils.lessons.hardware_quantization.experiment import RECIPE as FAINT
 from course_utils.lessons.hardware_quantization.faint import SCALE, STEPS
+from course_utils.lessons.stripe_snn.experiment import ON_PLAIN, awake
+from course_utils.spiking import encoders
 from course_utils.spiking.li_readout import LIReadout
 from course_utils.training.experiment import Experiment
 from course_utils.training.ledger import Record
@@ -75,7 +77,17 @@ def _spiking(price: float | None, seed: int, _: Path) -> Record:
     return replace(record, accumulates=test.accumulates[-1].item())  # of the whole test set, as its curve
 
 
+# The fifth model of the plain stripes, with a lower current of a white pixel (20 there) and kernels larger by as much.
+CURRENTS = {
+    f"current {scale:g}": replace(
+        ON_PLAIN["5: LI readout"],
+        lesson="chip_energy",
+        build=partial(awake, gain=120 / scale, encode=partial(encoders.stripe_input, scale=scale)),
+    )
+    for scale in (10.0, 5.0)
+}
 EXPERIMENTS = (
+    Experiment("energy-current", "plain stripes at half and at a quarter of the input current", CURRENTS),
     Experiment(
         "energy",
         "faint stripes with a price on operations, and the twin without spikes",

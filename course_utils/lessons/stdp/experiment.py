@@ -113,14 +113,17 @@ LEARNERS = {
 }
 
 
-def _once(rule: PairSTDP) -> WinnerTakeAll:
+def _once(rule: PairSTDP, strength: float = 20.0) -> WinnerTakeAll:
     """The layer for one spike a pixel: fewer spikes come in, so each weighs more, and changes more."""
-    return replace(_WHOLE, rule=replace(rule, a_plus=20 * rule.a_plus, a_minus=20 * rule.a_minus), total_weight=64.0)
+    stronger = replace(rule, a_plus=strength * rule.a_plus, a_minus=strength * rule.a_minus)
+    return replace(_WHOLE, rule=stronger, total_weight=64.0)
 
 
 WITHOUT_TIMING = {
     **{f"{name}, rates": Learner(replace(_WHOLE, rule=rule)) for name, rule in WINDOWS.items()},
     **{f"{name}, one spike each": Learner(_once(rule), code="one spike each") for name, rule in WINDOWS.items()},
+    **{f"{name}, one spike each, a quarter": Learner(_once(WINDOWS[name], 5.0), code="one spike each")
+       for name in ("no depression", "endless memory", "both sides alike")},
     "full rule, one spike each, learned at random":
         Learner(_once(PairSTDP()), code="one spike each", learns_from="one spike each, at random"),
 }  # fmt: skip
