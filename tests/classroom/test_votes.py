@@ -35,6 +35,7 @@ class Class:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         command = [sys.executable, "-m", "course_utils.classroom.votes", "li_readout", f"--port={self.port}", *options]
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores Ctrl-C
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         lines = [self.process.stdout.readline().split()[-1] for _ in range(2)]
         self.address, self.key = lines[1].split("#")
